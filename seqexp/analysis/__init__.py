@@ -1,0 +1,1 @@
+"""What a person looks at: figures drawn from typed data, and tables of runs."""

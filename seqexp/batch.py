@@ -1,0 +1,55 @@
+"""One batch of a task, and the place where every random generator is born."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+
+class Purpose(IntEnum):
+    """What a stream of random numbers is for. Purposes never share a stream, so an extra draw moves no other."""
+
+    INIT = 0
+    ORDER = 1
+    DROPOUT = 2
+    DATA = 3
+    SPLIT = 4
+    SAMPLE = 5
+
+
+def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:
+    """The generator of (seed, purpose, index): a pure function, so any batch or mask can be drawn again."""
+    return np.random.default_rng([seed, purpose, *index])
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B examples side by side: time first, columns are examples.
+
+    x:        tokens (T, B), integer, -1 for "no input at this step"; or features (T, X, B).
+    target:   where only the last step answers, classes (B,) or values (Y, B); where steps answer,
+              classes (T, B) or values (T, Y, B).
+    lengths:  (B,), each column's own number of steps; None when all have T.
+    answered: (T, B) bool, the steps whose answer is scored; None where only each column's last step answers.
+    """
+
+    x: np.ndarray
+    target: np.ndarray
+    lengths: np.ndarray | None = None
+    answered: np.ndarray | None = None
+
+    @property
+    def size(self) -> int:
+        """B, the number of examples."""
+        return self.x.shape[-1]
+
+    def answers(self) -> np.ndarray:
+        """The targets of the scored answers side by side, as a network's y: classes (N,) or values (Y, N).
+
+        N = B where the last step answers; else the answered (t, b) pairs, in the order of ``np.nonzero(answered)``.
+        """
+        if self.answered is None:
+            return self.target
+        if self.target.ndim == 2:
+            return self.target[self.answered]
+        return self.target.transpose(1, 0, 2)[:, self.answered]

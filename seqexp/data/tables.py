@@ -1,0 +1,144 @@
+"""The user's own labelled texts, from .csv, .tsv and .jsonl files."""
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqexp.errors import UserError
+
+SUFFIXES = (".csv", ".tsv", ".jsonl")
+LONGEST_FIELD = 1_000_000  # characters; beyond it a quotation mark was left open
+
+
+@dataclass(frozen=True)
+class Table:
+    """Row i is ``texts[i]`` with ``labels[i]``; blanks around both are gone, and neither is empty."""
+
+    texts: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The distinct labels in alphabetical order."""
+        return tuple(sorted(set(self.labels)))
+
+
+Row = tuple[int, dict[str, object]]  # the line it starts on, counted from 1, and its fields by column
+
+
+def read(path: Path, text_column: str, label_column: str) -> Table:
+    """The table in ``path``, whose suffix says its format; .csv and .tsv start with a line of column names.
+
+    Quoting is that of spreadsheets, in .tsv too. In .jsonl each line is an object; the label may be any scalar.
+    UserError, with the line, for a file that cannot be read, is not UTF-8, is empty, has not the columns, has a
+    malformed or empty row, or has one class only.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UserError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}; got {suffix or 'no suffix'}")
+    if text_column == label_column:
+        raise UserError(f"task.label_column: expected another column than task.text_column; both are {text_column!r}")
+    content = _decode(path)
+    columns = {"text": text_column, "label": label_column}
+    if suffix == ".jsonl":
+        rows = _objects(path, content)
+    else:
+        rows = _records(path, content, "\t" if suffix == ".tsv" else ",", columns)
+    texts: list[str] = []
+    labels: list[str] = []
+    for line, fields in rows:
+        _require(path, line, fields, columns)
+        texts.append(_value(path, line, "text", text_column, fields[text_column]))
+        labels.append(_value(path, line, "label", label_column, fields[label_column]))
+    if not texts:
+        raise UserError(f"{path}: expected rows of text and label; the file has none")
+    if len(set(labels)) == 1:
+        raise UserError(
+            f"{path}: expected at least two classes in column {label_column!r}; all {len(labels)} rows are {labels[0]!r}"
+        )
+    return Table(tuple(texts), tuple(labels))
+
+
+def _decode(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: expected a readable file; {error.strerror}") from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # With a byte order mark, error.start counts from behind it.
+        start = error.start + (len(codecs.BOM_UTF8) if raw.startswith(codecs.BOM_UTF8) else 0)
+        line = raw.count(b"\n", 0, start) + 1
+        raise UserError(
+            f"{path}:{line}: expected UTF-8; byte {start} of the file, 0x{raw[start]:02x}, is not; save it as UTF-8"
+        ) from error
+
+
+def _require(path: Path, line: int, names: Iterable[str], columns: dict[str, str]) -> None:
+    there = list(names)
+    for key, column in columns.items():
+        if column not in there:
+            raise UserError(
+                f"{path}:{line}: expected a column {column!r} (task.{key}_column); there are "
+                f"{', '.join(map(repr, there)) or 'none'}"
+            )
+
+
+def _value(path: Path, line: int, key: str, column: str, field: object) -> str:
+    if isinstance(field, dict | list):
+        raise UserError(f"{path}:{line}: expected one {key} in column {column!r}, got a JSON {type(field).__name__}")
+    value = ("" if field is None else field if isinstance(field, str) else json.dumps(field)).strip()
+    if not value:
+        raise UserError(f"{path}:{line}: expected a {key} in column {column!r}, got nothing; remove the row")
+    return value
+
+
+def _records(path: Path, content: str, delimiter: str, columns: dict[str, str]) -> Iterator[Row]:
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    limit = csv.field_size_limit(LONGEST_FIELD)
+    try:
+        while True:
+            line = reader.line_num + 1  # a quoted field may go on over lines: name the one where the row starts
+            try:
+                fields = next(reader, None)
+            except csv.Error as error:
+                raise UserError(
+                    f"{path}:{line}: malformed row ({error}); is a quotation mark left open, or not doubled in quotes?"
+                ) from error
+            if fields is None:
+                return
+            if not any(field.strip() for field in fields):
+                continue
+            if header is None:
+                header = [name.strip() for name in fields]
+                if twice := {name for name in header if header.count(name) > 1}:
+                    raise UserError(f"{path}:{line}: expected distinct column names; {min(twice)!r} is there twice")
+                _require(path, line, header, columns)
+            elif len(fields) != len(header):
+                raise UserError(
+                    f"{path}:{line}: malformed row, expected {len(header)} fields ({', '.join(header)}), got "
+                    f"{len(fields)}; put quotation marks around a field that holds the separator {delimiter!r}"
+                )
+            else:
+                yield line, dict(zip(header, fields, strict=True))
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _objects(path: Path, content: str) -> Iterator[Row]:
+    for line, source in enumerate(content.split("\n"), 1):
+        if not source.strip():
+            continue
+        try:
+            value = json.loads(source)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{path}:{line}: malformed row, expected one JSON object a line; {error}") from error
+        if not isinstance(value, dict):
+            raise UserError(f"{path}:{line}: malformed row, expected a JSON object; got {source.strip()[:40]!r}")
+        yield line, value

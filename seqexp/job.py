@@ -1,0 +1,71 @@
+"""What Hydra calls for each run, and the outcome it leaves for the command line."""
+
+import logging
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from seqexp import config, sweep
+from seqexp.errors import UserError
+
+logger = logging.getLogger("seqexp")
+
+OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143  # exit codes
+
+outcome: int = FAILED  # of the single run in this process; a sweep's jobs leave theirs in files
+
+
+def job(cfg: DictConfig) -> None:
+    """One run; in a sweep, whatever happens to it is recorded and the sweep goes on."""
+    from seqexp.progress import configure_logging
+
+    hydra = HydraConfig.get()
+    if hydra.mode == RunMode.MULTIRUN:
+        configure_logging(f"#{hydra.job.num} ")
+        _sweep_job(cfg, Path(hydra.sweep.dir), int(hydra.job.num), " ".join(hydra.overrides.task))
+    else:
+        configure_logging()
+        _single_run(cfg, Path(hydra.run.dir))
+
+
+def _single_run(cfg: DictConfig, named: Path) -> None:
+    from seqexp.experiment import Place, leave_nothing, run
+
+    global outcome
+    directory = None if named == Path(".") else named
+    try:
+        result = run(config.check(cfg), Place(directory))
+    except UserError:
+        if directory is not None:
+            leave_nothing(directory)
+        raise
+    sweep.show_run(result, cfg)
+    outcome = OK if result["status"] == "FINISHED" else FAILED
+
+
+def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: str) -> None:
+    from seqexp.experiment import Place, run
+
+    record: dict[str, Any] = {"job": number, "overrides": overrides, "status": "KILLED"}
+    try:
+        experiment = config.check(cfg)
+        record |= {"model": experiment.name("model"), "task": experiment.name("task")}
+        record["seed"] = experiment.settings["seed"]
+        logger.info("%s", overrides)
+        parent = sweep.parent_run(sweep_dir, experiment.settings["tracking"])
+        record |= run(experiment, Place(in_sweep=True, parent_run_id=parent))
+    except UserError as error:
+        record |= {"status": "BAD_INPUT", "error": str(error)}
+        logger.error("%s", error)
+    except Exception as error:
+        record |= {"status": "FAILED", "error": f"{type(error).__name__}: {error}"}
+        logger.error("failed: %s", record["error"])
+        if os.environ.get("SEQEXP_TRACEBACK"):
+            logger.error("%s", traceback.format_exc())
+    finally:
+        sweep.record_job(sweep_dir, number, record)

@@ -1,0 +1,123 @@
+"""What a forward pass over a sequence leaves for its backward pass: memory that is lent on, and where columns end."""
+
+from typing import Any
+
+import numpy as np
+
+Columns = slice | np.ndarray
+
+CHUNK_BYTES = 1 << 20  # a backward chunk's derivatives stay in a core's own cache (2 MiB on current CPUs)
+CHUNK_COLUMNS = 512  # ... unless that leaves too few columns for an efficient weight-gradient product
+OUTER_ROWS = 1024  # rows of a weight gradient computed at once, which bounds its temporary
+
+
+class Tape:
+    """Named arrays of one forward pass. Lent to the next pass, it gives its memory, whatever the shape was."""
+
+    def __init__(self) -> None:
+        self._memory: dict[str, np.ndarray] = {}
+        self.views: dict[str, Any] = {}  # per-step views, kept as long as ``key`` stays the same
+        self.key: tuple[object, ...] = ()
+        self.ends: Ends
+        self.x: np.ndarray
+        self.dx_lent = False
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """Uninitialised memory of that shape; what ``name`` held before is gone."""
+        size = int(np.prod(shape))
+        memory = self._memory.get(name)
+        if memory is None or memory.dtype != dtype or memory.size < size:
+            memory = self._memory[name] = np.empty(size, dtype)
+        return memory[:size].reshape(shape)
+
+    def gradient_of_input(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """Memory for dx: the tape's own at the first backward pass, fresh at a second one over the same tape."""
+        if self.dx_lent:
+            return np.empty(shape, dtype)
+        self.dx_lent = True
+        return self.array("dx", shape, dtype)
+
+
+class Ends:
+    """Where each column of a batch ends.
+
+    steps:    the longest column's length; nothing is computed past it.
+    shortest: from this step on some columns have ended, ``dead[t]`` (1, B) says which.
+    at:       step -> the columns for which it is the last; -1 for columns of length 0.
+    """
+
+    def __init__(self, lengths: np.ndarray | None, T: int, B: int) -> None:
+        self.at: dict[int, Columns]
+        self.dead: np.ndarray | None = None
+        if lengths is None:
+            self.steps = self.shortest = T
+            self.at = {T - 1: slice(None)}
+            return
+        lengths = np.asarray(lengths)
+        if lengths.shape != (B,) or lengths.dtype.kind not in "iu":
+            raise ValueError(f"lengths must be integers ({B},), got {lengths.dtype} {lengths.shape}")
+        if B and (lengths.min() < 0 or lengths.max() > T):
+            raise ValueError(f"lengths must lie in 0..{T}, got {lengths.min()}..{lengths.max()}")
+        self.steps = int(lengths.max(initial=0))
+        self.shortest = int(lengths.min(initial=T))
+        if self.steps == self.shortest:
+            self.at = {self.steps - 1: slice(None)}
+        else:
+            self.at = {int(n) - 1: np.flatnonzero(lengths == n) for n in np.unique(lengths)}
+            self.dead = np.arange(self.steps)[:, None, None] >= lengths  # (steps, 1, B)
+
+
+def chunk_steps(bytes_per_step: int, B: int) -> int:
+    """How many steps a backward pass handles at once."""
+    return max(1, CHUNK_BYTES // max(1, bytes_per_step), -(-CHUNK_COLUMNS // max(1, B)))
+
+
+def add_outer(dW: np.ndarray, dz: np.ndarray, a: np.ndarray, tape: Tape) -> None:
+    """dW += dz a^T, contracted over time and batch at once; dz (R, N), a (K, N), N columns = steps times examples."""
+    for start in range(0, len(dz), OUTER_ROWS):
+        rows = slice(start, start + OUTER_ROWS)
+        part = tape.array("dW", dW[rows].shape, dW.dtype)
+        np.dot(dz[rows], a.T, out=part)
+        dW[rows] += part
+
+
+def side_by_side(steps: np.ndarray, name: str, tape: Tape) -> np.ndarray:
+    """(n, R, B) -> (R, n·B): the steps' columns next to each other, copied to the tape's memory ``name``."""
+    n, R, B = steps.shape
+    out = tape.array(name, (R, n * B), steps.dtype)
+    np.copyto(out.reshape(R, n, B), steps.transpose(1, 0, 2))
+    return out
+
+
+def take_columns(W: np.ndarray, tokens: np.ndarray, out: np.ndarray) -> None:
+    """Column ``tokens[b]`` of W (R, V) to out (R, B): W times one-hot columns without the product; -1 gives zeros."""
+    np.take(W, tokens, axis=1, out=out, mode="clip")  # "raise" would go through a second buffer
+    nothing = tokens < 0
+    if nothing.any():
+        out[:, nothing] = 0
+
+
+def add_columns(dW: np.ndarray, tokens: np.ndarray, dz: np.ndarray) -> None:
+    """dW[:, tokens[n]] += dz[:, n], by sorted segments; dz (R, N), tokens (N,), -1 for no input."""
+    order = np.argsort(tokens, kind="stable")
+    order = order[np.searchsorted(tokens[order], 0) :]
+    if len(order):
+        present, first = np.unique(tokens[order], return_index=True)
+        dW[:, present] += np.add.reduceat(dz[:, order], first, axis=1)
+
+
+def check_input(x: np.ndarray, input_size: int, dtype: np.dtype[Any], name: str) -> bool:
+    """Whether x holds tokens. ValueError where x does not fit the core."""
+    if x.dtype.kind in "iu":
+        if x.ndim != 2:
+            raise ValueError(f"{name}: tokens must be (T, B), got {x.shape}; features must be floating")
+        if x.size and (x.min() < -1 or x.max() >= input_size):
+            raise ValueError(f"{name}: tokens must lie in -1..{input_size - 1}, got {x.min()}..{x.max()}")
+        return True
+    if x.ndim != 3 or x.shape[1] != input_size:
+        raise ValueError(
+            f"{name}: x must be (T, {input_size}, B), got {x.shape}; is the batch axis last? Columns are examples."
+        )
+    if x.dtype != dtype:
+        raise ValueError(f"{name}: x must have the parameters' dtype {dtype}, got {x.dtype}; convert one of them")
+    return False

@@ -1,0 +1,127 @@
+"""The tasks, by name: what a problem is, where its batches come from, and how an answer is scored.
+
+A task is a dataclass with typed keyword-only fields (its config schema), registered by its module. It knows no model.
+Its batches are a pure function of (seed, split, index): every model sees the same data, resuming is exact, and the
+order of evaluation cannot matter.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+
+from seqexp.batch import Batch
+from seqexp.registry import Registry
+from seqexp.tasks.artifacts import Artifact
+
+Split = Literal["train", "val", "test"]
+Answers = Literal["last", "steps"]
+Metrics = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a network has to fit to be asked this task's question.
+
+    inputs:  the vocabulary's size where ``tokens``, else the number of features a step.
+    outputs: Y, the rows of an answer: classes, keys, or values.
+    answers: whether only each column's last step answers, or the steps that ``Batch.answered`` marks.
+    loss:    softmax (one of Y classes), sigmoid (Y yes-or-no), or squared (Y real values).
+    """
+
+    inputs: int
+    tokens: bool
+    outputs: int
+    answers: Answers
+    loss: Literal["softmax", "sigmoid", "squared"]
+
+
+class Scorer(Protocol):
+    """Adds up one split's answers; made fresh for each pass over the split."""
+
+    def add(self, batch: Batch, y: np.ndarray) -> None:
+        """y (Y, N): the network's raw outputs (logits or values) for the batch's N scored answers.
+
+        N = B, in column order, where the last step answers; else the answered (t, b) pairs in the order of
+        ``np.nonzero(batch.answered)``.
+        """
+        ...
+
+    def metrics(self) -> Metrics:
+        """The split's metrics by bare name ("accuracy"), over the true number of answers."""
+        ...
+
+    def artifacts(self) -> list[Artifact]:
+        """What a person wants to look at."""
+        ...
+
+
+class Generator(Protocol):
+    """A trained network as a task sees it: something that continues prompts."""
+
+    def __call__(
+        self, prompt: np.ndarray, steps: int, feed: Literal["zeros", "previous"], temperature: float, seed: int
+    ) -> np.ndarray:
+        """Tokens (steps, B) that follow the prompt (T, B); temperature 0 takes the likeliest."""
+        ...
+
+
+class Task(Protocol):
+    """What every task offers. ``primary_metric`` is the bare name of the metric that early stopping and tables use."""
+
+    primary_metric: str
+    direction: Literal["max", "min"]
+
+    @property
+    def shape(self) -> Shape: ...
+    def batches(self, split: Split, batch_size: int) -> int:
+        """How many batches one pass over the split has (for generated training data: how many make an epoch)."""
+        ...
+
+    def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
+        """Batch ``index``. For "train" the index goes on over the epochs; for "val" and "test" the seed is ignored."""
+        ...
+
+    def scorer(self) -> Scorer: ...
+    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
+        """Metrics and samples of free-running generation; empty where the task does not generate."""
+        ...
+
+    def baselines(self) -> Metrics:
+        """The primary metric on the test split of the answers that need no memory, by name."""
+        ...
+
+    def fingerprint(self) -> str:
+        """A hash of the data (or "generated"), stored with each run."""
+        ...
+
+
+C = TypeVar("C", bound=type)
+_registry: Registry[type] = Registry("task", __name__)
+
+
+def register(name: str) -> Callable[[C], C]:
+    """Class decorator: makes the class ``tasks.create(name)``."""
+    return _registry.register(name)
+
+
+def names() -> list[str]:
+    """The registered tasks."""
+    return _registry.names()
+
+
+def lookup(name: str) -> type:
+    """The class behind ``name``. UserError lists the names there are."""
+    return _registry.lookup(name)
+
+
+def create(name: str, **settings: Any) -> Task:
+    """A task by name: ``create("adding", length=50, …)``. Reads its data; UserError if the data cannot be used."""
+    return lookup(name)(**settings)  # type: ignore[no-any-return]
+
+
+def passes(task: Task, split: Split, batch_size: int) -> Iterator[Batch]:
+    """One pass over a validation or test split."""
+    for index in range(task.batches(split, batch_size)):
+        yield task.batch(0, split, index, batch_size)

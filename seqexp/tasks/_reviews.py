@@ -1,0 +1,202 @@
+"""A seeded grammar of movie reviews whose verdict depends on word order: the generated source of ``sentiment``.
+
+    at first the film was not , to be honest , dull , but the movie was never , as far as i know , gripping .
+    my sister said that this film was awful . although the plot was hardly stale , this movie was simply great .
+
+**The rule.** Each clause says of something that it was, or was not, good. Exactly one clause decides the label. It is
+the clause that
+
+1. speaks of the film, with "the film", "this film", "the movie" or "this movie" as its subject - a book, a sequel, the
+   other film, or a part such as the plot, do not count;
+2. speaks for the writer - what somebody else "said that …" does not count; and
+3. is not conceded - a clause behind "although", or one that is answered by ", but …", does not count.
+
+The review is positive where that clause calls the film good: with a positive word, or with a negator ("not", "never",
+"hardly") and a negative word. "really", "simply" and asides change nothing.
+
+**Why counting does not help.** The clauses that do not count draw on the same words, negators and asides. A conceded
+clause says the opposite of the clause that decides, so both words are there; what other clauses say is drawn
+independently of the label. Nothing within two words of a polarity word tells which kind of clause it stands in.
+
+**The gap.** Between a clause's subject and negator on one side and its polarity word on the other stands an aside of
+exactly ``gap`` tokens, its commas included, that says nothing.
+"""
+
+from itertools import product
+
+import numpy as np
+
+from seqexp.batch import Purpose, stream
+from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
+
+POSITIVE = "great wonderful charming gripping moving clever funny fresh superb touching brilliant delightful".split()
+NEGATIVE = "dull awful boring tedious clumsy shallow stale silly dreadful lifeless tiresome bland".split()
+NEGATORS = "not never hardly".split()
+INTENSIFIERS = "really simply".split()
+FILMS = ["the film", "this film", "the movie", "this movie"]
+PARTS = ["the plot", "the acting", "the script", "the music", "the ending"]
+OTHERS = ["the book", "the sequel", "the trailer", "the other film", "the other movie", "the last one"]
+HOLDERS = ["the critics", "the papers", "my sister", "my neighbour", "the posters"]
+ASIDES = [
+    *("frankly", "overall", "personally"),
+    *("of course", "in fact", "in short", "for once", "on balance"),
+    *("to be honest", "as it happens", "to my mind", "on a monday", "in my town"),
+    *("on a rainy evening", "with a full house", "after a long day", "from the back row"),
+    *("as far as i know", "as i told my brother", "with popcorn on my lap", "in the room next door"),
+    *("while rain fell on the roof", "when the lights went down again", "on the way home from work"),
+]
+
+SUBJECTS = {
+    "film": FILMS,
+    "part": PARTS + [f"at first {film}" for film in FILMS],
+    "other": OTHERS,
+    "voice": [f"{who} {said} that {film}" for who, said, film in product(HOLDERS, ("said", "swore"), FILMS)],
+}
+VOCABULARY = Vocabulary(
+    (
+        UNKNOWN,
+        *sorted(
+            {word for phrases in SUBJECTS.values() for phrase in phrases for word in phrase.split()}
+            | {word for phrase in ASIDES for word in phrase.split()}
+            | {"was", "although", "but", ",", ".", *NEGATORS, *INTENSIFIERS, *POSITIVE, *NEGATIVE}
+        ),
+    )
+)
+
+PLAIN = 0.45  # share of reviews without a conceded clause
+NEGATED = 0.4  # share of clauses with a negator
+STRESSED = 0.3  # share of the other clauses with an intensifier
+ASIDE_VARIANTS = 256  # how many different asides a gap has, at most
+ASIDE_SEED = 1_000_003  # asides belong to the grammar and are the same for every seed
+
+CLAUSES = 4  # a sentence before, two clauses of the sentence that decides, a sentence after
+_ABSENT, _DECIDES, _CONCEDED, _ELSEWHERE = range(4)  # what a clause is for
+
+
+class Reviews:
+    """The grammar for one gap. The vocabulary is the same for every gap, so networks keep their size."""
+
+    labels = ("negative", "positive")
+
+    def __init__(self, gap: int) -> None:
+        groups = {
+            "nothing": [""],
+            **SUBJECTS,
+            "aside": _asides(gap),
+            "negator": NEGATORS,
+            "intensifier": INTENSIFIERS,
+            "negative": NEGATIVE,
+            "positive": POSITIVE,
+            **{word: [word] for word in ("was", "although", "but", ",", ".")},
+        }
+        self._phrases = Ragged.of([VOCABULARY.encode(phrase.split()) for group in groups.values() for phrase in group])
+        sizes = [len(group) for group in groups.values()]
+        starts = np.cumsum([0, *sizes]).tolist()
+        self._groups = {name: (start, size) for name, start, size in zip(groups, starts, sizes, strict=False)}
+
+    def held_out(self, split_seed: int, size: int) -> tuple[Ragged, np.ndarray]:
+        """``size`` different reviews and their labels (size,), half of them positive, in random order."""
+        rng = stream(split_seed, Purpose.SPLIT)
+        labels = np.arange(size) % 2
+        phrases = self._draw(rng, labels)
+        while True:
+            seen: set[bytes] = set()
+            again = []
+            for row, text in enumerate(keys(self._texts(phrases))):
+                if text in seen:
+                    again.append(row)
+                seen.add(text)
+            if not again:
+                break
+            phrases[again] = self._draw(rng, labels[again])
+        order = rng.permutation(size)
+        return self._texts(phrases[order]), labels[order]
+
+    def training(self, seed: int, epoch: int, size: int, without: frozenset[bytes]) -> tuple[Ragged, np.ndarray]:
+        """The ``size`` reviews of an epoch and their labels (size,), half of them positive; none is in ``without``."""
+        rng = stream(seed, Purpose.DATA, epoch)
+        labels = np.arange(size) % 2
+        phrases = self._draw(rng, labels)
+        while again := [row for row, text in enumerate(keys(self._texts(phrases))) if text in without]:
+            phrases[again] = self._draw(rng, labels[again])
+        return self._texts(phrases), labels
+
+    def _texts(self, phrases: np.ndarray) -> Ragged:
+        """The reviews that rows of phrase numbers (N, slots) spell."""
+        words = self._phrases.take(phrases.ravel())
+        return Ragged(words.flat, words.lengths.reshape(phrases.shape).sum(axis=1))
+
+    def _draw(self, rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
+        """Phrase numbers (N, slots) of one review for each label (N,)."""
+        role, lead, end = self._outline(rng, len(labels))  # (N, CLAUSES) each
+        good = np.select(
+            [role == _DECIDES, role == _CONCEDED],
+            [labels[:, None] == 1, labels[:, None] == 0],
+            rng.random(role.shape) < 0.5,
+        )
+        negated = rng.random(role.shape) < NEGATED
+        stressed = rng.random(role.shape) < STRESSED
+        voiced = rng.random(role.shape) < 0.5
+        own = (role == _CONCEDED) & (rng.random(role.shape) < 0.5)  # conceded by the writer, about this film
+
+        def one_of(group: str) -> np.ndarray:
+            start, size = self._groups[group]
+            return start + rng.integers(size, size=role.shape)
+
+        subject = np.select(
+            [role == _DECIDES, own, voiced], [one_of("film"), one_of("part"), one_of("voice")], one_of("other")
+        )
+        modifier = np.select([negated, stressed], [one_of("negator"), one_of("intensifier")], one_of("nothing"))
+        word = np.where(good != negated, one_of("positive"), one_of("negative"))
+        clause = np.stack([lead, subject, one_of("was"), modifier, one_of("aside"), word, end], axis=2)
+        clause[role == _ABSENT] = self._groups["nothing"][0]
+        return clause.reshape(len(labels), -1)
+
+    def _outline(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Each clause's role, and the phrases it starts and ends with, (count, CLAUSES) each."""
+        nothing, although, but, comma, stop = (
+            self._groups[name][0] for name in ("nothing", "although", "but", ",", ".")
+        )
+        role = np.full((count, CLAUSES), _ABSENT)
+        lead = np.full((count, CLAUSES), nothing)
+        end = np.full((count, CLAUSES), stop)
+
+        plain = rng.random(count) < PLAIN
+        form = rng.integers(3, size=count)  # "although C , D", "C , but D", "D , although C"
+        role[:, 1] = np.where(plain | (form == 2), _DECIDES, _CONCEDED)
+        role[:, 2] = np.select([plain, form == 2], [_ABSENT, _CONCEDED], _DECIDES)
+        lead[:, 1] = np.where(~plain & (form == 0), although, nothing)
+        lead[:, 2] = np.select([form == 1, form == 2], [but, although], nothing)
+        end[:, 1] = np.where(plain, stop, comma)
+
+        # Sentences that do not count: one or two beside a plain verdict, none or one beside a contrast.
+        two, one = rng.random((2, count)) < 0.5
+        before = rng.random(count) < 0.5
+        role[np.where(plain, two | before, one & before), 0] = _ELSEWHERE
+        role[np.where(plain, two | ~before, one & ~before), 3] = _ELSEWHERE
+        return role, lead, end
+
+
+def keys(texts: Ragged) -> list[bytes]:
+    """Something hashable for each text, equal where the texts are."""
+    return [texts[row].tobytes() for row in range(len(texts))]
+
+
+def _asides(gap: int) -> list[str]:
+    """Different asides of exactly ``gap`` tokens; from three tokens on between commas."""
+    if gap == 0:
+        return [""]
+    rng = stream(ASIDE_SEED, Purpose.DATA, gap)
+    drawn = (_aside(rng, gap - 2 if gap > 2 else gap) for _ in range(ASIDE_VARIANTS))
+    return list(dict.fromkeys(f", {aside} ," if gap > 2 else aside for aside in drawn))
+
+
+def _aside(rng: np.random.Generator, words: int) -> str:
+    chosen: list[str] = []
+    while words:
+        fitting = [aside for aside in ASIDES if len(aside.split()) <= words]
+        fresh = [aside for aside in fitting if aside not in chosen] or fitting
+        weight = np.array([len(aside.split()) ** 2 for aside in fresh])  # long ones read better than a string of short
+        chosen.append(fresh[rng.choice(len(fresh), p=weight / weight.sum())])
+        words -= len(chosen[-1].split())
+    return " ".join(chosen)

@@ -1,0 +1,35 @@
+"""What a task shows a person, as typed data; ``analysis`` draws each by its type."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix:
+    """counts (classes, classes): row the true class, column the answer."""
+
+    labels: tuple[str, ...]
+    counts: np.ndarray
+    name: str = "confusion"
+
+
+@dataclass(frozen=True)
+class TextSamples:
+    """Rows of text under headers, such as prompt, generated, reference."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    name: str = "samples"
+
+
+@dataclass(frozen=True)
+class ScatterPlot:
+    """True values against answers, both (N,)."""
+
+    truth: np.ndarray
+    answer: np.ndarray
+    name: str = "predictions"
+
+
+Artifact = ConfusionMatrix | TextSamples | ScatterPlot

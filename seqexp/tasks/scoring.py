@@ -1,0 +1,86 @@
+"""The scorers that tasks share: they add up one split's answers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seqexp.batch import Batch
+from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, ScatterPlot
+
+SCATTER_POINTS = 2000  # enough to see a cloud, few enough to draw at once
+
+
+class ClassScorer:
+    """Accuracy and macro F1 of one class an answer, and the confusion matrix behind both.
+
+    Macro F1 is the plain mean over classes of 2 TP / (2 TP + FP + FN), leaving out classes that neither occur nor are
+    answered, as scikit-learn's ``f1_score(average="macro")`` does.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = tuple(labels)
+        self.counts = np.zeros((len(self._labels), len(self._labels)), np.int64)  # row the truth, column the answer
+
+    def add(self, batch: Batch, y: np.ndarray) -> None:
+        """y (Y, N): logits of the batch's N scored answers."""
+        truth = batch.target if batch.answered is None else batch.target[batch.answered]  # (N,)
+        size = len(self._labels)
+        cells = truth.astype(np.int64) * size + y.argmax(axis=0)
+        self.counts += np.bincount(cells, minlength=size * size).reshape(size, size)
+
+    def metrics(self) -> dict[str, float]:
+        right, both = np.diag(self.counts), self.counts.sum(axis=0) + self.counts.sum(axis=1)
+        seen = both > 0
+        return {
+            "accuracy": float(right.sum() / self.counts.sum()),
+            "macro_f1": float(np.mean(2 * right[seen] / both[seen])),
+        }
+
+    def artifacts(self) -> list[Artifact]:
+        return [ConfusionMatrix(self._labels, self.counts.copy())]
+
+
+class ValueScorer:
+    """Mean squared error over all values of all answers, and the first ``SCATTER_POINTS`` of them as a plot."""
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._count = 0
+        self._kept: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def add(self, batch: Batch, y: np.ndarray) -> None:
+        """y (Y, N): values of the batch's N scored answers."""
+        truth = batch.target  # (Y, N)
+        if batch.answered is not None:
+            truth = truth.transpose(0, 2, 1)[batch.answered].T
+        self._sum += float(np.sum(np.square(y - truth, dtype=np.float64)))
+        room = max(0, SCATTER_POINTS - self._count)
+        self._count += y.size
+        if room:
+            self._kept.append((truth.T.ravel()[:room].copy(), y.T.ravel()[:room].copy()))
+
+    def metrics(self) -> dict[str, float]:
+        return {"mse": self._sum / self._count}
+
+    def artifacts(self) -> list[Artifact]:
+        truth, answer = (np.concatenate(part) for part in zip(*self._kept, strict=True))
+        return [ScatterPlot(truth, answer)]
+
+
+class SymbolScorer:
+    """symbol_accuracy: the fraction of scored steps whose likeliest symbol is the true one."""
+
+    def __init__(self) -> None:
+        self._right = self._count = 0
+
+    def add(self, batch: Batch, y: np.ndarray) -> None:
+        """y (Y, N): logits of the batch's N scored answers."""
+        truth = batch.answers()
+        self._right += int((y.argmax(axis=0) == truth).sum())
+        self._count += len(truth)
+
+    def metrics(self) -> dict[str, float]:
+        return {"symbol_accuracy": self._right / max(1, self._count)}
+
+    def artifacts(self) -> list[Artifact]:
+        return []

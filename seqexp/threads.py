@@ -1,0 +1,55 @@
+"""BLAS threads, and which kernels the BLAS picked for this CPU."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+WORTH_A_THREAD = 4_000_000  # multiply-adds of one step's product from which a second thread gained; docs/performance.md
+
+
+def resolve(threads: int | str, model: Mapping[str, Any], training: Mapping[str, Any]) -> int:
+    """The number that ``auto`` stands for: one, or for large layers the CPU's cores; a number stands for itself."""
+    if threads != "auto":
+        return int(threads)
+    hidden = model.get("hidden_size") or 0
+    gates = 4 if model["name"] == "lstm" else 1
+    work = gates * hidden * 2 * hidden * training["batch_size"]
+    return min(available(), 2) if work >= WORTH_A_THREAD else 1
+
+
+def available() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def limited(threads: int) -> Iterator[None]:
+    """BLAS inside the block runs on that many threads, whatever the process had."""
+    from threadpoolctl import threadpool_limits
+
+    import numpy  # noqa: F401, I001 - its BLAS has to be loaded to be limited
+
+    with threadpool_limits(limits=threads, user_api="blas"):
+        yield
+
+
+def kernels() -> str:
+    """NumPy's BLAS in one line, such as "openblas 0.3.31 SkylakeX"."""
+    from threadpoolctl import threadpool_info
+
+    import numpy  # noqa: F401, I001
+
+    for library in threadpool_info():
+        if library["user_api"] == "blas" and "numpy" in library["filepath"]:
+            return " ".join(str(library.get(key) or "") for key in ("internal_api", "version", "architecture")).strip()
+    return "unknown"
+
+
+def held_below() -> str | None:
+    """A warning where an inherited setting holds the BLAS below what the CPU has, else None."""
+    set_here = [name for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE") if os.environ.get(name)]
+    if not set_here:
+        return None
+    settings = " ".join(f"{name}={os.environ[name]}" for name in set_here)
+    return f"the environment has {settings}, which may hold OpenBLAS below what this CPU can do; unset to compare speed"

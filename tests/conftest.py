@@ -1,0 +1,36 @@
+"""What every test may ask for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before anything imports them: no window, no message home.
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The checkout: conf/, seqexp/, tests/, pyproject.toml."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of the real data sets, <name>/<file> in it.
+
+    Without SEQEXP_DATA_DIR the test is skipped, or fails where SEQEXP_REQUIRE_DATA is set (as it is in CI). A
+    SEQEXP_DATA_DIR that is no folder is a mistake, never a reason to skip.
+    """
+    named = os.environ.get("SEQEXP_DATA_DIR")
+    if not named:
+        message = "SEQEXP_DATA_DIR is not set: it names the folder that holds the data sets"
+        if os.environ.get("SEQEXP_REQUIRE_DATA"):
+            pytest.fail(f"{message}, and SEQEXP_REQUIRE_DATA asks for them")
+        pytest.skip(message)
+    if not Path(named).is_dir():
+        pytest.fail(f"SEQEXP_DATA_DIR={named} is no folder")
+    return Path(named)

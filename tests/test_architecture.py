@@ -1,0 +1,196 @@
+"""Imports point downward, other people's vocabularies stay at home, randomness has one birthplace, files stay small."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A module or package and all below it; the longest name that fits decides. A lower layer knows nothing of a higher one.
+LAYERS = {
+    0: (
+        "seqexp.params",
+        "seqexp.batch",
+        "seqexp.numerics",
+        "seqexp.errors",
+        "seqexp.registry",
+        "seqexp.initializers",
+        "seqexp.tape",
+    ),
+    1: ("seqexp.models", "seqexp.losses", "seqexp.optim", "seqexp.gradcheck", "seqexp.checkpoint"),
+    2: ("seqexp.networks", "seqexp.tasks", "seqexp.data"),
+    3: ("seqexp.train", "seqexp.records"),
+    4: ("seqexp.tracking", "seqexp.analysis"),
+    5: ("seqexp.config", "seqexp.__main__", "seqexp.compare", "seqexp.sync", "seqexp.sweep", "hydra_plugins"),
+}
+
+FRONT = ("seqexp.config", "seqexp.__main__", "seqexp.compare", "seqexp.sync", "seqexp.sweep", "hydra_plugins")
+HOMES = {  # third-party vocabulary -> the only modules that may speak it
+    "mlflow": ("seqexp.tracking",),
+    "pandas": ("seqexp.analysis",),
+    "scipy.stats": ("seqexp.analysis",),
+    "matplotlib": ("seqexp.analysis",),
+    "hydra": FRONT,
+    "omegaconf": FRONT,
+}
+LATE = (
+    "mlflow",
+    "pandas",
+    "matplotlib",
+    "sklearn",
+    "pooch",
+    "scipy.stats",
+)  # a second of start-up: import in functions
+
+FILE_LINES, FUNCTION_LINES = 300, 50
+LONG_FILES: dict[str, str] = {}  # path -> the reason it may be longer
+LONG_FUNCTIONS: dict[str, str] = {}  # module.function -> the reason
+
+
+@cache
+def sources() -> dict[str, Path]:
+    """Every module of the project by its dotted name."""
+    found = {}
+    for path in [*ROOT.glob("seqexp/**/*.py"), *ROOT.glob("hydra_plugins/**/*.py")]:
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(sources()[module].read_text(encoding="utf-8"))
+
+
+def within(name: str, home: str) -> bool:
+    return name == home or name.startswith(home + ".")
+
+
+def layer(module: str) -> int | None:
+    if module == "seqexp":  # the package's own __init__, which everybody imports
+        return 0
+    fits = [(len(name), number) for number, names in LAYERS.items() for name in names if within(module, name)]
+    return max(fits)[1] if fits else None
+
+
+def imports(module: str, nodes: ast.AST | None = None) -> Iterator[tuple[str, int]]:
+    """(dotted name, line) of everything the module imports, at its top or in a function; `from a import b` is a.b."""
+    package = module if sources()[module].name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(nodes or tree(module)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *([base] if base else [])])
+            yield from ((f"{base}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def own_imports(module: str) -> Iterator[tuple[str, int]]:
+    """The project's modules among the imports: a.b where b is a module, a where b is a name in it."""
+    for name, line in imports(module):
+        if within(name, "seqexp") or within(name, "hydra_plugins"):
+            yield (name if name in sources() else name.rpartition(".")[0]), line
+
+
+def at_import_time(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements that run when the module is imported: no function bodies, no `if TYPE_CHECKING`."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from at_import_time(child)
+
+
+every_module = pytest.mark.parametrize("module", sorted(sources()))
+
+
+@every_module
+def test_belongs_to_a_layer(module):
+    assert layer(module) is not None, f"{module} is in no layer: add it to LAYERS and to the README's architecture"
+    assert not set(module.split(".")) & {"utils", "util", "helpers", "helper", "misc", "common"}, (
+        f"{module}: a module is named for the secret it keeps"
+    )
+
+
+@every_module
+def test_imports_point_downward(module):
+    own = layer(module)
+    upward = [f"line {line}: {name}" for name, line in own_imports(module) if (layer(name) or 0) > (own or 0)]
+    assert not upward, f"{module} (layer {own}) imports from above: {'; '.join(upward)}"
+
+
+def test_imports_are_acyclic():
+    # A package's __init__ runs before its modules; that edge is Python's, not ours.
+    graph = {m: {name for name, _ in own_imports(m)} - {m, "seqexp"} for m in sources()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail("modules import each other: " + " -> ".join(reversed(error.args[1])))
+
+
+@every_module
+def test_third_party_vocabularies_stay_at_home(module):
+    strays = [
+        f"line {line}: {name} belongs in {', '.join(homes)}"
+        for name, line in imports(module)
+        for vocabulary, homes in HOMES.items()
+        if within(name, vocabulary) and not any(within(module, home) for home in homes)
+    ]
+    assert not strays, f"{module}: {'; '.join(strays)}"
+
+
+@every_module
+def test_heavy_packages_are_imported_late(module):
+    if within(module, "seqexp.analysis"):  # itself imported late
+        return
+    early = [
+        f"line {line}: {name}"
+        for statement in at_import_time(tree(module))
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+        for name, line in imports(module, statement)
+        if any(within(name, heavy) for heavy in LATE) or within(name, "seqexp.analysis")
+    ]
+    assert not early, f"{module} makes everybody wait: {'; '.join(early)}; import it in the function that needs it"
+
+
+@every_module
+def test_randomness_is_born_in_batch(module):
+    allowed = {"default_rng", "Generator"} if module == "seqexp.batch" else {"Generator"}
+    used = [
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value) in ("np.random", "numpy.random")
+        and node.attr not in allowed
+    ]
+    used += [f"line {line}: {name}" for name, line in imports(module) if within(name, "numpy.random")]
+    used += [f"line {line}: {name}" for name, line in imports(module) if within(name, "random")]
+    assert not used, f"{module}: generators come from seqexp.batch.stream: {'; '.join(used)}"
+
+
+def test_files_are_small():
+    files = [p for folder in ("seqexp", "hydra_plugins", "scripts", "tests") for p in (ROOT / folder).glob("**/*.py")]
+    lines = {p.relative_to(ROOT).as_posix(): p.read_text(encoding="utf-8").count("\n") for p in files}
+    long = {name: count for name, count in lines.items() if count > FILE_LINES and name not in LONG_FILES}
+    assert not long, f"over {FILE_LINES} lines: {long}; split by secret, or give the reason in LONG_FILES"
+    assert not [name for name in LONG_FILES if lines.get(name, 0) <= FILE_LINES], "LONG_FILES excuses what is short"
+
+
+def test_functions_are_small():
+    lengths = {}
+    for module in sources():
+        for node in ast.walk(tree(module)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) is not None and len(node.body) > 1 else node.body
+                lengths[f"{module}.{node.name}"] = (node.end_lineno or 0) - body[0].lineno + 1
+    long = {name: count for name, count in lengths.items() if count > FUNCTION_LINES and name not in LONG_FUNCTIONS}
+    assert not long, f"over {FUNCTION_LINES} lines without the docstring: {long}"
+    assert not [name for name in LONG_FUNCTIONS if lengths.get(name, 0) <= FUNCTION_LINES], "excuses what is short"
