@@ -24,12 +24,15 @@ def _main() -> int:
     signal.signal(signal.SIGTERM, _terminate)
     config.register_resolvers()
     interrupted = False
+    sys.argv[1:] = config.loosened(sys.argv[1:])
     try:
         hydra.main(version_base="1.3", config_path=str(config.conf_directory()), config_name="config")(job.job)()
+        if job.error is not None:
+            raise job.error
     except (UserError, sweep.Refused, HydraException, OmegaConfBaseException) as error:
         if os.environ.get("SEQEXP_TRACEBACK"):
             raise
-        print(f"error: {config.one_line(error)}", file=sys.stderr)
+        print(f"error: {config.one_line(error, sys.argv[1:])}", file=sys.stderr)
         sweep.discard()
         return job.BAD_INPUT
     except KeyboardInterrupt:

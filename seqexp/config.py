@@ -1,9 +1,10 @@
 """From Hydra's words to a checked experiment: where conf/ lies, what a config means, and the run's signature."""
 
+import difflib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,15 +88,53 @@ def _targets(config: Any, path: str = "") -> list[str]:
     return found
 
 
-def one_line(error: BaseException) -> str:
-    """What went wrong in one line. Hydra and OmegaConf spread it over several, and add how to debug them."""
+def loosened(words: Sequence[str]) -> list[str]:
+    """The command line's words, with the keys of a group that a sweep varies made addable.
+
+    For ``-m model=rnn,stacked_rnn model.activation=relu`` Hydra first composes the sweep with the default model, which
+    may lack the key, and refuses; ``++model.activation=relu`` passes. Each job's config is checked strictly later.
+    """
+    if not {"-m", "--multirun"} & set(words):
+        return list(words)
+    swept = {word.partition("=")[0] for word in words if re.match(r"[\w/]+=.*(,|choice|glob)", word)}
+    return [f"++{word}" if word.partition(".")[0] in swept else word for word in words]
+
+
+def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
+    """What went wrong in one line. Hydra and OmegaConf spread it over several, and add how to debug them.
+
+    ``words`` are the command line's: they tell which choice of a group the legal keys are those of.
+    """
     text = str(error)
-    choice = re.search(r"Could not find '(.+?)/(.+?)'\s*(?:Available options in '.+?':\s*(.*))?", text, re.DOTALL)
+    choice = re.search(r"Could not find '(.+?)/([^']*)'\s*(?:Available options in '.+?':\s*(.*))?", text, re.DOTALL)
     if choice:
         group, given, options = choice.groups()
         legal = ", ".join((options or "").split("Config search path")[0].split())
         return f"{group}: expected one of {legal}; got {given!r}" if legal else f"{group}: no such choice {given!r}"
     missing = re.search(r"Could not override '(.+?)'", text)
     if missing:
-        return f"{missing.group(1)}: no such key; `--help` lists the groups, `--cfg job` every key with its value"
+        group, _, key = missing.group(1).rpartition(".")
+        return unknown_key(group, key, _keys_of(group, words))
     return " ".join(line.strip() for line in text.splitlines() if line.strip() and "full_key" not in line)
+
+
+def unknown_key(group: str, key: str, legal: Sequence[str]) -> str:
+    """The one line about a key that does not exist."""
+    close = difflib.get_close_matches(key, legal, 1)
+    where = f"{group}.{key}" if group else key
+    hint = f", did you mean {close[0]}?" if close else ""
+    return f"{where}: no such key{hint}; legal here: {', '.join(legal)}"
+
+
+def _keys_of(group: str, words: Sequence[str]) -> list[str]:
+    """The keys in a group's yaml file, or of the top level, in the order of the file."""
+    top = OmegaConf.load(conf_directory() / "config.yaml")
+    assert isinstance(top, DictConfig)
+    choices = {name: choice for entry in top.defaults if isinstance(entry, DictConfig) for name, choice in entry.items()}
+    if group not in choices:
+        return [str(key) for key in top if key not in ("defaults", "hydra")] + [str(c) for c in choices if "/" not in str(c)]
+    chosen = [word.partition("=")[2] for word in words if word.startswith(f"{group}=")]
+    choice = chosen[-1].partition(",")[0] if chosen else choices[group]
+    file = conf_directory() / group / f"{choice}.yaml"
+    loaded = OmegaConf.load(file) if file.is_file() else OmegaConf.create()
+    return [str(key) for key in loaded.get(group, loaded)]

@@ -17,7 +17,10 @@ logger = logging.getLogger("seqexp")
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143  # exit codes
 
-outcome: int = FAILED  # of the single run in this process; a sweep's jobs leave theirs in files
+# Of the single run in this process; a sweep's jobs leave theirs in files. An error is kept, since Hydra would add its
+# own line to one that is raised.
+outcome: int = FAILED
+error: UserError | None = None
 
 
 def job(cfg: DictConfig) -> None:
@@ -27,7 +30,8 @@ def job(cfg: DictConfig) -> None:
     hydra = HydraConfig.get()
     if hydra.mode == RunMode.MULTIRUN:
         configure_logging(f"#{hydra.job.num} ")
-        _sweep_job(cfg, Path(hydra.sweep.dir), int(hydra.job.num), " ".join(hydra.overrides.task))
+        overrides = dict(word.lstrip("+~").partition("=")[::2] for word in hydra.overrides.task)
+        _sweep_job(cfg, Path(hydra.sweep.dir), int(hydra.job.num), overrides)
     else:
         configure_logging()
         _single_run(cfg, Path(hydra.run.dir))
@@ -36,19 +40,20 @@ def job(cfg: DictConfig) -> None:
 def _single_run(cfg: DictConfig, named: Path) -> None:
     from seqexp.experiment import Place, leave_nothing, run
 
-    global outcome
+    global outcome, error
     directory = None if named == Path(".") else named
     try:
         result = run(config.check(cfg), Place(directory))
-    except UserError:
+    except UserError as refusal:
         if directory is not None:
             leave_nothing(directory)
-        raise
+        outcome, error = BAD_INPUT, refusal
+        return
     sweep.show_run(result, cfg)
     outcome = OK if result["status"] == "FINISHED" else FAILED
 
 
-def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: str) -> None:
+def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[str, str]) -> None:
     from seqexp.experiment import Place, run
 
     record: dict[str, Any] = {"job": number, "overrides": overrides, "status": "KILLED"}
@@ -56,14 +61,13 @@ def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: str) ->
         experiment = config.check(cfg)
         record |= {"model": experiment.name("model"), "task": experiment.name("task")}
         record["seed"] = experiment.settings["seed"]
-        logger.info("%s", overrides)
         parent = sweep.parent_run(sweep_dir, experiment.settings["tracking"])
         record |= run(experiment, Place(in_sweep=True, parent_run_id=parent))
-    except UserError as error:
-        record |= {"status": "BAD_INPUT", "error": str(error)}
-        logger.error("%s", error)
-    except Exception as error:
-        record |= {"status": "FAILED", "error": f"{type(error).__name__}: {error}"}
+    except UserError as refusal:
+        record |= {"status": "BAD_INPUT", "error": str(refusal)}
+        logger.error("%s", refusal)
+    except Exception as failure:
+        record |= {"status": "FAILED", "error": f"{type(failure).__name__}: {failure}"}
         logger.error("failed: %s", record["error"])
         if os.environ.get("SEQEXP_TRACEBACK"):
             logger.error("%s", traceback.format_exc())

@@ -1,6 +1,5 @@
 """Configs checked against the typed fields of what they configure: strictly, with one line an error."""
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -10,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import NotRequired, TypedDict
 
 from seqexp import models, optim, tasks
+from seqexp.config import unknown_key
 from seqexp.errors import UserError
 from seqexp.registry import fields
 from seqexp.tracking import TrackingSettings
@@ -95,19 +95,9 @@ def check_together(checked: Mapping[str, Any]) -> None:
         )
 
 
-def unknown_key(group: str, key: str, legal: list[str]) -> str:
-    """The one line about a key that does not exist."""
-    close = difflib.get_close_matches(key, legal, 1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    where = f"{group}.{key}" if group else key
-    return (
-        f"{where}: no such key{hint} Legal here: {', '.join(legal)}"
-        if hint
-        else (f"{where}: no such key; legal here: {', '.join(legal)}")
-    )
-
-
 def _expected(message: str) -> str:
     """pydantic's "Input should be a valid integer, unable to …" as the end of "expected …"."""
     text = message.removeprefix("Input should be ").removeprefix("Input should ").rstrip(".")
-    return "a value" if text == "Field required" else text
+    if text == "Field required":
+        return "a value"
+    return f"a number {text}" if text.startswith(("greater", "less")) else text

@@ -110,16 +110,16 @@ def _finish_parent(sweep_dir: Path, jobs: Any, summary: Any, status: Any) -> Non
 
 
 def console_out() -> Any:
-    """Where results go: stdout, which a pipe or a file may catch."""
+    """Where results go: stdout, which a pipe or a file may catch and whose lines then need not fit a window."""
     from rich.console import Console
 
-    return Console()
+    return Console() if sys.stdout.isatty() else Console(width=160)
 
 
 def _show(console: Any, jobs: Any, summary: Any, results: list[Result], sweep_dir: Path) -> None:
     from seqexp.analysis import tables
 
-    console.print(tables.as_rich(jobs, "Jobs"))
+    console.print(tables.as_rich(jobs.drop(columns=["directory", "metric"]), "Jobs"))
     console.print(tables.as_rich(summary, "Mean and standard deviation over seeds"))
     for result in results:
         if result.get("error"):

@@ -20,33 +20,35 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from getpass import getuser
 from pathlib import Path
 from time import monotonic, sleep
 from time import time as clock
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from filelock import FileLock
 
 from seqexp.errors import UserError
 
-logger = logging.getLogger("seqexp")
-
+T = TypeVar("T")
 Status = Literal["FINISHED", "FAILED", "KILLED", "DIVERGED"]
 
-PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}  # and sqlite, which has none
 WAITS = (0.1, 0.5)  # seconds before the second and the third attempt
-REST = 100.0  # sending then pauses for this many times what it took: at most 1 % of a run's time goes into it
-LONGEST_PARAM, LONGEST_TAG = 6_000, 8_000  # characters; MLflow's limits
+PAUSE = 100.0  # times what sending took: it may take 1 % of a run
+LONGEST_PARAM, LONGEST_TAG, LONGEST_NAME = 6_000, 8_000, 250  # characters; MLflow's limits
 PARAMS_A_BATCH, METRICS_A_BATCH = 100, 1_000  # likewise
 CUT = " … (cut)"
-UPLOADED = {".yaml", ".json", ".jsonl", ".png", ".txt", ".log", ".md", ".csv"}  # of the run directory's own files
+UPLOADED = {".yaml", ".json", ".jsonl", ".png", ".txt", ".log", ".md", ".csv"}  # of a run directory's own files
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 VIEW = "leaderboard"
-TEST_METRICS = [
-    *("loss", "accuracy", "macro_f1", "auroc", "mse", "exact_match", "note_accuracy", "symbol_accuracy"),
-    *("bits_per_char", "perplexity", "nll_per_frame", "entity_f1", "bleu", "chrf"),
+TEST_METRICS = [  # its columns; a metric that no run has gets none
+    *("accuracy", "macro_f1", "auroc", "mse", "exact_match", "note_accuracy", "symbol_accuracy"),
+    *("bits_per_char", "perplexity", "nll_per_frame", "entity_f1", "bleu", "chrf", "loss"),
 ]
+
+logger = logging.getLogger("seqexp")
 
 
 @dataclass(kw_only=True)
@@ -94,7 +96,7 @@ class Untracked:
 
 
 class MlflowTracker:
-    """A run in MLflow. ``known``: the metrics it already has, when it is continued."""
+    """A run in MLflow. ``known``: the metrics it already has, where it is continued."""
 
     def __init__(self, client: Any, run_id: str, known: Mapping[str, float]) -> None:
         self.run_id: str | None = run_id
@@ -106,35 +108,49 @@ class MlflowTracker:
         self._warned = False
 
     def log(self, step: int, metrics: Mapping[str, float], time: float) -> None:
-        self._kept += [(name, value, round(time * 1000), step) for name, value in metrics.items()]
+        # A chart has no place for nan and inf, and MLflow's pages drop the whole chart of a metric that ends in nan.
+        finite = [(name, float(value)) for name, value in metrics.items() if math.isfinite(value)]
+        self._kept += [(_legal(name), value, round(time * 1000), step) for name, value in finite]
         self._last_step = max(self._last_step, step)
 
     def flush(self, *, now: bool = False) -> None:
         start = monotonic()
         if self._kept and (now or start >= self._next):
-            self._attempt("send the metrics", self._send)
-            self._next = monotonic() + REST * (monotonic() - start)
+            self.attempt("send the metrics", self._send)
+            self._next = monotonic() + PAUSE * (monotonic() - start)
 
     def finish(
         self, status: Status, metrics: Mapping[str, float], directory: Path | None, *, ended: float | None = None
     ) -> None:
-        stamp = round((clock() if ended is None else ended) * 1000)
-        new = {name: value for name, value in metrics.items() if not _same(value, self._known.get(name))}
-        self._kept += [(name, value, stamp, self._last_step) for name, value in new.items()]
+        end = clock() if ended is None else ended
+        new = {name: value for name, value in metrics.items() if value != self._known.get(name)}
+        self.log(self._last_step, new, end)
         self.flush(now=True)
-        state = "FAILED" if status == "DIVERGED" else status
-        self._attempt("set the tags", lambda: self._client.set_tag(self.run_id, "status", status))
+        self.attempt("set a tag", lambda: self._client.set_tag(self.run_id, "status", status))
         if directory is not None:
-            self._attempt("upload the files", lambda: self._upload(directory))
-        self._attempt("set the status", lambda: self._client.set_terminated(self.run_id, state, stamp))
+            self.attempt("upload the files", lambda: self._upload(directory))
+        state = "FAILED" if status == "DIVERGED" else status
+        self.attempt("set the status", lambda: self._client.set_terminated(self.run_id, state, round(end * 1000)))
+
+    def attempt(self, what: str, action: Callable[[], object]) -> None:
+        """Do it, more than once if need be; the run's first trouble becomes a warning."""
+        try:
+            _retried(action)
+        except Exception as error:
+            if not self._warned:
+                self._warned = True
+                logger.warning(
+                    "tracking: could not %s (%s); the run goes on, and its directory has everything: "
+                    "`python -m seqexp.sync <run directory>` sends it later",
+                    *(what, _line(error)),
+                )
 
     def _send(self) -> None:
         from mlflow.entities import Metric
 
         while self._kept:
             batch = self._kept[:METRICS_A_BATCH]
-            sent = [Metric(_legal(name), _drawable(value), stamp, step) for name, value, stamp, step in batch]
-            self._client.log_batch(self.run_id, metrics=sent)
+            self._client.log_batch(self.run_id, metrics=[Metric(*values) for values in batch])
             del self._kept[: len(batch)]
 
     def _upload(self, directory: Path) -> None:
@@ -144,17 +160,6 @@ class MlflowTracker:
         for file in sorted(directory.glob("checkpoints/*")):
             if file.is_file() and file.suffix != ".tmp":
                 self._client.log_artifact(self.run_id, str(file), "checkpoints")
-
-    def _attempt(self, what: str, action: Callable[[], object]) -> None:
-        trouble = _try(action)
-        if trouble is not None and not self._warned:
-            self._warned = True
-            logger.warning(
-                "tracking: could not %s (%s); the run goes on, and its directory has everything: "
-                "`python -m seqexp.sync <run directory>` sends it later",
-                what,
-                trouble,
-            )
 
 
 def open_tracker(
@@ -175,19 +180,18 @@ def open_tracker(
     """
     if settings.name == "off":
         return Untracked()
+    from_user = {**tags, "mlflow.parentRunId": parent_run_id} if parent_run_id else tags
     client, experiment = _connect(settings)
-    labels = {**tags, **({"mlflow.parentRunId": parent_run_id} if parent_run_id else {})}
-    old = None if run_id is None else _existing(client, run_id)
+    old = None if run_id is None else _usable(settings, lambda: _existing(client, run_id))
     if old is None:
-        run_id = _start(client, experiment, name, labels, started)
-        _log_params(client, run_id, params)
-        return MlflowTracker(client, run_id, {})
-    from mlflow.entities import RunTag
-
-    client.update_run(old.info.run_id, status="RUNNING")
-    client.log_batch(old.info.run_id, tags=[RunTag(key, value[:LONGEST_TAG]) for key, value in labels.items()])
-    _log_params(client, old.info.run_id, {key: value for key, value in params.items() if key not in old.data.params})
-    return MlflowTracker(client, old.info.run_id, dict(old.data.metrics))
+        run_id = _usable(settings, lambda: _start(client, experiment, name, from_user, started))
+        tracker = MlflowTracker(client, run_id, {})
+    else:
+        tracker = MlflowTracker(client, old.info.run_id, dict(old.data.metrics))
+        params = {key: value for key, value in params.items() if key not in old.data.params}
+        tracker.attempt("continue the run", lambda: _continue(client, old.info.run_id, from_user))
+    tracker.attempt("log the params", lambda: _log_params(client, tracker.run_id, params))
+    return tracker
 
 
 def open_parent(settings: TrackingSettings, *, name: str, tags: Mapping[str, str], note: str) -> str | None:
@@ -195,7 +199,7 @@ def open_parent(settings: TrackingSettings, *, name: str, tags: Mapping[str, str
     if settings.name == "off":
         return None
     client, experiment = _connect(settings)
-    return _start(client, experiment, name, {**tags, "mlflow.note.content": note}, None)
+    return _usable(settings, lambda: _start(client, experiment, name, {**tags, "mlflow.note.content": note}, None))
 
 
 def finish_parent(
@@ -209,17 +213,17 @@ def finish_parent(
     """End a sweep's parent run: summary metrics, ``tables`` (file name -> text) as files, ``note`` in Markdown."""
     if settings.name == "off" or run_id is None:
         return
-
-    def finish() -> None:
+    try:
         client, _ = _connect(settings)
-        for file, text in tables.items():
-            client.log_text(run_id, text, file)
-        client.set_tag(run_id, "mlflow.note.content", _shorten(note, LONGEST_TAG))
-        MlflowTracker(client, run_id, {}).finish(status, metrics, None)
-
-    trouble = _try(finish)
-    if trouble is not None:
-        logger.warning("tracking: could not finish the sweep's parent run (%s)", trouble)
+    except UserError as error:  # it could be opened at the sweep's start
+        logger.warning("tracking: could not finish the sweep's parent run (%s)", error)
+        return
+    tracker = MlflowTracker(client, run_id, {})
+    for file, text in tables.items():
+        tracker.attempt("upload the tables", partial(client.log_text, run_id, text, file))
+    note = _shorten(note, LONGEST_TAG)
+    tracker.attempt("set the note", lambda: client.set_tag(run_id, "mlflow.note.content", note))
+    tracker.finish(status, metrics, None)
 
 
 def dashboard_command(settings: TrackingSettings) -> str:
@@ -243,12 +247,11 @@ def leaderboard_address(settings: TrackingSettings) -> str:
     if settings.name == "off":
         return ""
     store = _locate(settings)
-    _, experiment = _connect(settings)
-    server = _masked(store.uri) if store.is_server else "http://127.0.0.1:5000"
-    return f"{server.rstrip('/')}/{_leaderboard_path(experiment)}"
+    server = _masked(store.uri).rstrip("/") if store.is_server else "http://127.0.0.1:5000"
+    return f"{server}/{_leaderboard_path(_connect(settings)[1])}"
 
 
-# -- opening ---------------------------------------------------------------------------------------------------------
+# -- the store -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -271,8 +274,9 @@ def _locate(settings: TrackingSettings) -> Store:
     if scheme == "sqlite" and path not in ("", ":memory:"):
         file = Path(path).expanduser().absolute()
         return Store(f"sqlite:///{file.as_posix()}{mark}{query}", file.parent, file)
-    if scheme.partition("+")[0] in PORTS and _host(uri):
-        return Store(uri, Path("runs").absolute())
+    with suppress(ValueError):  # of urlsplit, as for "http://[": refused below
+        if scheme.partition("+")[0] in PORTS and urlsplit(uri).hostname:
+            return Store(uri, Path("runs").absolute())
     raise UserError(
         f"tracking.uri: expected sqlite:///<file>, http(s)://<host> or a database like postgresql://<host>/<name>; "
         f"got {_masked(uri)!r}; try tracking.uri=sqlite:///runs/mlflow.db, or tracking=off"
@@ -282,68 +286,45 @@ def _locate(settings: TrackingSettings) -> Store:
 def _connect(settings: TrackingSettings) -> tuple[Any, str]:
     """A client and the experiment's id; creates the database and the experiment, once, whoever comes first."""
     store = _locate(settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's and SQLAlchemy's, of what they import
+        return _usable(settings, lambda: _open(store, settings.experiment_name))
+
+
+def _usable(settings: TrackingSettings, action: Callable[[], T]) -> T:
+    """Do it; where that stays impossible, the user has to hear of it before hours of training."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MLflow's and SQLAlchemy's, of what they import
-            if store.file is None:
-                _knock(store.uri)
-            if store.is_server or (store.file is not None and _is_ready(store.file, settings.experiment_name)):
-                return _experiment(store, settings.experiment_name)
-            _import_mlflow()  # before the lock: others need not wait for it
-            store.folder.mkdir(parents=True, exist_ok=True)
-            # MLflow's own creation fails and can corrupt the file when several processes start at once.
-            with FileLock(store.folder / "mlflow.lock", timeout=300):
-                return _experiment(store, settings.experiment_name)
+        return _retried(action)
     except UserError:
         raise
     except Exception as error:
         raise UserError(
-            f"tracking.uri: cannot keep runs in {_masked(store.uri)} ({_line(error)}); "
+            f"tracking.uri: cannot keep runs in {_masked(_locate(settings).uri)} ({_line(error)}); "
             "try another, such as tracking.uri=sqlite:///runs/mlflow.db, or tracking=off"
         ) from error
 
 
-def _experiment(store: Store, name: str) -> tuple[Any, str]:
-    client = _import_mlflow().MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        place = None if store.is_server else (store.folder / "mlartifacts").as_uri()  # a server has its own
-        tags = {"mlflow.experimentKind": "custom_model_development", f"mlflow.sharedViewState.{VIEW}": saved_view()}
-        try:
-            number = str(client.create_experiment(name, artifact_location=place, tags=tags))
-        except MlflowException:  # another process was faster
-            found = client.get_experiment_by_name(name)
-            if found is None:
-                raise
-        else:
-            note = f"**[Leaderboard]({_leaderboard_path(number)})**: the runs with their metric columns."
-            client.set_experiment_tag(number, "mlflow.note.content", note)
-            return client, number
-    if found.lifecycle_stage != "active":
-        raise UserError(
-            f"tracking.experiment_name: expected an active experiment; {name!r} is deleted; try another name, "
-            f"or `mlflow experiments restore -x {found.experiment_id}`"
-        )
-    return client, str(found.experiment_id)
-
-
-def _import_mlflow() -> Any:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # else every alembic migration of a new file is a line
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # its default of 7 can hold an epoch up for minutes
-    import mlflow
-
-    return mlflow
+def _open(store: Store, experiment: str) -> tuple[Any, str]:
+    if store.file is None:  # a server's address; MLflow itself would try for minutes where no one listens
+        address = urlsplit(store.uri)
+        port = address.port or PORTS[address.scheme.partition("+")[0]]
+        socket.create_connection((address.hostname or "", port), timeout=5).close()
+    if store.is_server or (store.file is not None and _is_ready(store.file, experiment)):
+        return _experiment(store, experiment)
+    _import_mlflow()  # before the lock: others need not wait for it
+    store.folder.mkdir(parents=True, exist_ok=True)
+    # MLflow's own creation fails and can corrupt the file when several processes start at once.
+    with FileLock(store.folder / "mlflow.lock", timeout=300):
+        return _experiment(store, experiment)
 
 
 def _is_ready(database: Path, experiment: str) -> bool:
     """Whether the file and the experiment exist; asked of SQLite itself, as MLflow would start to create them."""
     if not database.exists():
         return False
-    if not os.access(database, os.W_OK):
-        raise PermissionError(f"{database} cannot be written")
+    for path in (database, database.parent):  # SQLite keeps its journal beside the file
+        if not os.access(path, os.W_OK):
+            raise PermissionError(f"{path} cannot be written")
     connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
     try:
         return connection.execute("select 1 from experiments where name = ?", (experiment,)).fetchone() is not None
@@ -353,27 +334,52 @@ def _is_ready(database: Path, experiment: str) -> bool:
         connection.close()
 
 
-def _host(uri: str) -> str | None:
-    try:
-        return urlsplit(uri).hostname
-    except ValueError:
-        return None
+def _import_mlflow() -> Any:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # else each migration of a new database is a line
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7, its default, can hold an epoch up for minutes
+    import mlflow
+
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # pages of traceback; it raises as well
+    return mlflow
 
 
-def _knock(uri: str) -> None:
-    """Raise OSError at once where no one listens; MLflow would try for minutes."""
-    scheme, host, port = urlsplit(uri).scheme.partition("+")[0], _host(uri), urlsplit(uri).port
-    socket.create_connection((host or "", port or PORTS[scheme]), timeout=5).close()
+def _experiment(store: Store, name: str) -> tuple[Any, str]:
+    client = _import_mlflow().MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        place = None if store.is_server else (store.folder / "mlartifacts").as_uri()  # a server has its own
+        tags = {"mlflow.experimentKind": "custom_model_development", f"mlflow.sharedViewState.{VIEW}": saved_view()}
+        # Where another process was faster this raises, and the next attempt finds the experiment.
+        number = str(client.create_experiment(name, artifact_location=place, tags=tags))
+        note = f"**[Leaderboard]({_leaderboard_path(number)})**: the runs with their metric columns."
+        client.set_experiment_tag(number, "mlflow.note.content", note)
+        return client, number
+    if found.lifecycle_stage != "active":
+        raise UserError(
+            f"tracking.experiment_name: expected an active experiment; {name!r} is deleted; try another name, "
+            f"or `mlflow experiments restore -x {found.experiment_id}`"
+        )
+    return client, str(found.experiment_id)
 
 
-def _existing(client: Any, run_id: str) -> Any | None:
-    from mlflow.exceptions import MlflowException
+def saved_view() -> str:
+    """The experiment's saved view: the runs table with columns for model, task, seed, status and the final metrics.
 
-    try:
-        run = client.get_run(run_id)
-    except MlflowException:
-        return None
-    return run if run.info.lifecycle_stage == "active" else None
+    An internal format of MLflow 3.17's pages: JSON around zlib-compressed JSON.
+    """
+    columns = ["tags.`model`", "tags.`task`", "params.`seed`", "tags.`status`"]
+    columns += [f"metrics.`test/{metric}`" for metric in TEST_METRICS] + ["metrics.`val/loss`"]
+    state = {"selectedColumns": columns, "columnOrder": columns, "runsHiddenMode": "FIRST_20_RUNS"}
+    packed = "deflate;" + b64encode(zlib.compress(json.dumps(state).encode())).decode()
+    return json.dumps({"name": VIEW, "createdAt": 0, "updatedAt": 0, "state": packed})
+
+
+def _leaderboard_path(experiment: str) -> str:
+    return f"#/experiments/{experiment}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
+
+
+# -- one run ---------------------------------------------------------------------------------------------------------
 
 
 def _start(client: Any, experiment: str, name: str, tags: Mapping[str, str], started: float | None) -> str:
@@ -387,7 +393,26 @@ def _start(client: Any, experiment: str, name: str, tags: Mapping[str, str], sta
     return str(client.create_run(experiment, start_time=start, tags=labels, run_name=name).info.run_id)
 
 
-def _log_params(client: Any, run_id: str, params: Mapping[str, object]) -> None:
+def _existing(client: Any, run_id: str | None) -> Any | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+    return run if run.info.lifecycle_stage == "active" else None
+
+
+def _continue(client: Any, run_id: str, tags: Mapping[str, str]) -> None:
+    from mlflow.entities import RunTag
+
+    client.update_run(run_id, status="RUNNING")
+    client.log_batch(run_id, tags=[RunTag(key, _shorten(value, LONGEST_TAG)) for key, value in tags.items()])
+
+
+def _log_params(client: Any, run_id: str | None, params: Mapping[str, object]) -> None:
     from mlflow.entities import Param
 
     listed = [Param(_legal(key), _shorten(_masked(_text(value)), LONGEST_PARAM)) for key, value in params.items()]
@@ -395,44 +420,15 @@ def _log_params(client: Any, run_id: str, params: Mapping[str, object]) -> None:
         client.log_batch(run_id, params=listed[start : start + PARAMS_A_BATCH])
 
 
-# -- the leaderboard -------------------------------------------------------------------------------------------------
-
-
-def saved_view() -> str:
-    """The experiment's saved view: the runs table with columns for model, task, seed and the final metrics.
-
-    An internal format of MLflow's web pages (3.13 to 3.17): JSON around zlib-compressed JSON. A metric that no run
-    has gets no column.
-    """
-    columns = [f"tags.`{tag}`" for tag in ("model", "task", "status")] + ["params.`seed`", "metrics.`val/loss`"]
-    columns += [f"metrics.`test/{metric}`" for metric in TEST_METRICS]
-    state = {"selectedColumns": columns, "runsHiddenMode": "FIRST_20_RUNS"}
-    packed = "deflate;" + b64encode(zlib.compress(json.dumps(state).encode())).decode()
-    return json.dumps({"name": VIEW, "createdAt": 0, "updatedAt": 0, "state": packed})
-
-
-def _leaderboard_path(experiment: str) -> str:
-    return f"#/experiments/{experiment}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
-
-
-# -- values MLflow takes ---------------------------------------------------------------------------------------------
+# -- what MLflow takes, and patience ---------------------------------------------------------------------------------
 
 
 def _legal(name: str) -> str:
-    return re.sub(r"[^\w\-. :/]", "_", name)[:250]
-
-
-def _drawable(value: float) -> float:
-    """MLflow keeps nan, but stores inf as 1.8e308, next to which no chart shows anything."""
-    return float(value) if math.isfinite(value) else math.nan
-
-
-def _same(value: float, known: float | None) -> bool:
-    return known is not None and (value == known or (not math.isfinite(value) and math.isnan(known)))
+    return re.sub(r"[^\w\-. :/]", "_", name)[:LONGEST_NAME]
 
 
 def _text(value: object) -> str:
-    """As Hydra's command line takes it: null, true, [1,2]."""
+    """As Hydra's command line takes it: null, true, [1, 2]."""
     return json.dumps(value) if value is None or isinstance(value, bool | list | tuple | dict) else str(value)
 
 
@@ -446,19 +442,19 @@ def _masked(text: str) -> str:
 
 
 def _line(error: BaseException) -> str:
+    """What lies at the root of the trouble: MLflow and SQLAlchemy wrap it, up to three times."""
+    while error.__cause__:
+        error = error.__cause__
     first = (str(error).strip() or "no message").splitlines()[0]
     return _masked(_shorten(f"{type(error).__name__}: {first}", 300))
 
 
-def _try(action: Callable[[], object]) -> str | None:
-    """Do it, again after each of WAITS if need be; the last trouble in one line, or None."""
-    for wait in (*WAITS, None):
+def _retried(action: Callable[[], T]) -> T:
+    for wait in WAITS:
         try:
-            action()
-        except Exception as error:
-            if wait is None:
-                return _line(error)
+            return action()
+        except UserError:
+            raise
+        except Exception:
             sleep(wait)
-        else:
-            return None
-    return None
+    return action()

@@ -20,12 +20,21 @@ LAYERS = {
         "seqexp.registry",
         "seqexp.initializers",
         "seqexp.tape",
+        "seqexp.threads",
     ),
     1: ("seqexp.models", "seqexp.losses", "seqexp.optim", "seqexp.gradcheck", "seqexp.checkpoint"),
     2: ("seqexp.networks", "seqexp.tasks", "seqexp.data"),
     3: ("seqexp.train", "seqexp.records"),
     4: ("seqexp.tracking", "seqexp.analysis"),
-    5: ("seqexp.config", "seqexp.__main__", "seqexp.compare", "seqexp.sync", "seqexp.sweep", "hydra_plugins"),
+    5: (
+        "seqexp.schema",
+        "seqexp.config",
+        "seqexp.__main__",
+        "seqexp.compare",
+        "seqexp.sync",
+        "seqexp.sweep",
+        "hydra_plugins",
+    ),
 }
 
 FRONT = ("seqexp.config", "seqexp.__main__", "seqexp.compare", "seqexp.sync", "seqexp.sweep", "hydra_plugins")

@@ -18,8 +18,9 @@ The review is positive where that clause calls the film good: with a positive wo
 clause says the opposite of the clause that decides, so both words are there; what other clauses say is drawn
 independently of the label. Nothing within two words of a polarity word tells which kind of clause it stands in.
 
-**The gap.** Between a clause's subject and negator on one side and its polarity word on the other stands an aside of
-exactly ``gap`` tokens, its commas included, that says nothing.
+**The gap.** Between a clause's subject and negator on one side and its polarity word on the other stands an aside that
+says nothing, of 0 to ``gap`` tokens, its commas included, each length as likely. With gap 0 they are adjacent. Short
+asides among the long ones are a way in: with all of them long, neither an RNN nor an LSTM finds where to start.
 """
 
 from itertools import product
@@ -45,6 +46,7 @@ ASIDES = [
     *("as far as i know", "as i told my brother", "with popcorn on my lap", "in the room next door"),
     *("while rain fell on the roof", "when the lights went down again", "on the way home from work"),
 ]
+WORDS_IN = {aside: len(aside.split()) for aside in ASIDES}
 
 SUBJECTS = {
     "film": FILMS,
@@ -63,10 +65,11 @@ VOCABULARY = Vocabulary(
     )
 )
 
-PLAIN = 0.45  # share of reviews without a conceded clause
-NEGATED = 0.4  # share of clauses with a negator
+PLAIN = 0.6  # share of reviews without a conceded clause
+BESIDE_PLAIN = (0.3, 0.4, 0.3)  # of those, with no, one, two sentences that do not count
+NEGATED = 0.25  # share of clauses with a negator
 STRESSED = 0.3  # share of the other clauses with an intensifier
-ASIDE_VARIANTS = 256  # how many different asides a gap has, at most
+ASIDE_VARIANTS = 16  # how many different asides there are of each length, at most
 ASIDE_SEED = 1_000_003  # asides belong to the grammar and are the same for every seed
 
 CLAUSES = 4  # a sentence before, two clauses of the sentence that decides, a sentence after
@@ -79,10 +82,11 @@ class Reviews:
     labels = ("negative", "positive")
 
     def __init__(self, gap: int) -> None:
+        asides = {f"aside {tokens}": _asides(tokens) for tokens in range(gap + 1)}
         groups = {
             "nothing": [""],
             **SUBJECTS,
-            "aside": _asides(gap),
+            **asides,
             "negator": NEGATORS,
             "intensifier": INTENSIFIERS,
             "negative": NEGATIVE,
@@ -93,6 +97,7 @@ class Reviews:
         sizes = [len(group) for group in groups.values()]
         starts = np.cumsum([0, *sizes]).tolist()
         self._groups = {name: (start, size) for name, start, size in zip(groups, starts, sizes, strict=False)}
+        self._aside_starts, self._aside_sizes = np.array([self._groups[name] for name in asides]).T  # (gap + 1,)
 
     def held_out(self, split_seed: int, size: int) -> tuple[Ragged, np.ndarray]:
         """``size`` different reviews and their labels (size,), half of them positive, in random order."""
@@ -148,7 +153,9 @@ class Reviews:
         )
         modifier = np.select([negated, stressed], [one_of("negator"), one_of("intensifier")], one_of("nothing"))
         word = np.where(good != negated, one_of("positive"), one_of("negative"))
-        clause = np.stack([lead, subject, one_of("was"), modifier, one_of("aside"), word, end], axis=2)
+        tokens = rng.integers(len(self._aside_sizes), size=role.shape)
+        aside = self._aside_starts[tokens] + rng.integers(self._aside_sizes[tokens])
+        clause = np.stack([lead, subject, one_of("was"), modifier, aside, word, end], axis=2)
         clause[role == _ABSENT] = self._groups["nothing"][0]
         return clause.reshape(len(labels), -1)
 
@@ -169,11 +176,11 @@ class Reviews:
         lead[:, 2] = np.select([form == 1, form == 2], [but, although], nothing)
         end[:, 1] = np.where(plain, stop, comma)
 
-        # Sentences that do not count: one or two beside a plain verdict, none or one beside a contrast.
-        two, one = rng.random((2, count)) < 0.5
+        # Sentences that do not count: none, one or two beside a plain verdict, none or one beside a contrast.
+        others = np.where(plain, rng.choice(3, count, p=BESIDE_PLAIN), rng.integers(2, size=count))
         before = rng.random(count) < 0.5
-        role[np.where(plain, two | before, one & before), 0] = _ELSEWHERE
-        role[np.where(plain, two | ~before, one & ~before), 3] = _ELSEWHERE
+        role[(others == 2) | (others == 1) & before, 0] = _ELSEWHERE
+        role[(others == 2) | (others == 1) & ~before, 3] = _ELSEWHERE
         return role, lead, end
 
 
@@ -182,21 +189,22 @@ def keys(texts: Ragged) -> list[bytes]:
     return [texts[row].tobytes() for row in range(len(texts))]
 
 
-def _asides(gap: int) -> list[str]:
-    """Different asides of exactly ``gap`` tokens; from three tokens on between commas."""
-    if gap == 0:
+def _asides(tokens: int) -> list[str]:
+    """Different asides of exactly ``tokens`` tokens; from three on between commas."""
+    if tokens == 0:
         return [""]
-    rng = stream(ASIDE_SEED, Purpose.DATA, gap)
-    drawn = (_aside(rng, gap - 2 if gap > 2 else gap) for _ in range(ASIDE_VARIANTS))
-    return list(dict.fromkeys(f", {aside} ," if gap > 2 else aside for aside in drawn))
+    rng = stream(ASIDE_SEED, Purpose.DATA, tokens)
+    drawn = (_aside(rng, tokens - 2 if tokens > 2 else tokens) for _ in range(ASIDE_VARIANTS))
+    return list(dict.fromkeys(f", {aside} ," if tokens > 2 else aside for aside in drawn))
 
 
 def _aside(rng: np.random.Generator, words: int) -> str:
     chosen: list[str] = []
     while words:
-        fitting = [aside for aside in ASIDES if len(aside.split()) <= words]
+        fitting = [aside for aside in ASIDES if WORDS_IN[aside] <= words]
         fresh = [aside for aside in fitting if aside not in chosen] or fitting
-        weight = np.array([len(aside.split()) ** 2 for aside in fresh])  # long ones read better than a string of short
-        chosen.append(fresh[rng.choice(len(fresh), p=weight / weight.sum())])
-        words -= len(chosen[-1].split())
+        # The longer of two: few long phrases read better than a string of short ones.
+        aside = max((fresh[index] for index in rng.integers(len(fresh), size=2)), key=WORDS_IN.__getitem__)
+        chosen.append(aside)
+        words -= WORDS_IN[aside]
     return " ".join(chosen)

@@ -1,0 +1,320 @@
+"""MLflow as a user meets it: created once by many, true statuses, replayable metrics, and never the end of a run."""
+
+import base64
+import json
+import logging
+import math
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+
+from seqexp import tracking
+from seqexp.errors import UserError
+from seqexp.tracking import TrackingSettings, dashboard_command, finish_parent, open_parent, open_tracker
+
+TAGS = {"model": "rnn", "task": "hello", "git_sha": "0" * 40}
+
+
+def settings_for(folder: Path, name: str = "seqexp") -> TrackingSettings:
+    return TrackingSettings(name="mlflow", uri=f"sqlite:///{folder / 'mlflow.db'}", experiment_name=name)
+
+
+def start(settings: TrackingSettings, **more):
+    given = {"name": "rnn hello", "params": {"seed": 0}, "tags": TAGS, **more}
+    return open_tracker(settings, **given)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory) -> TrackingSettings:
+    """A database that four processes created at the same time, each keeping one run in it."""
+    folder = tmp_path_factory.mktemp("runs") / "deep"
+    code = (
+        "import sys; from seqexp.tracking import *; s = TrackingSettings(name='mlflow', uri=sys.argv[1], "
+        "experiment_name='seqexp'); t = open_tracker(s, name='raced', params={'seed': 0}, tags={'raced': 'yes'}); "
+        "t.log(1, {'train/loss': 0.5}, 1e9); t.finish('FINISHED', {}, None)"
+    )
+    made = settings_for(folder)
+    root = Path(__file__).parents[1]
+    racers = [
+        subprocess.Popen([sys.executable, "-c", code, made.uri or ""], cwd=root, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    said = [racer.communicate(timeout=120)[1] for racer in racers]
+    assert [racer.returncode for racer in racers] == [0] * 4, said
+    assert said == [""] * 4  # nor does MLflow chatter
+    return made
+
+
+@pytest.fixture(scope="module")
+def client(settings):
+    return tracking._connect(settings)[0]
+
+
+def history(client, run_id: str | None, name: str) -> list[tuple[int, float, int]]:
+    return sorted((m.step, m.value, m.timestamp) for m in client.get_metric_history(run_id, name))
+
+
+def test_processes_that_start_at_once_share_one_new_database(settings, client):
+    _, experiment = tracking._connect(settings)
+    runs = client.search_runs([experiment], "tags.raced = 'yes'")
+    assert [run.info.status for run in runs] == ["FINISHED"] * 4
+    assert [run.data.metrics for run in runs] == [{"train/loss": 0.5}] * 4
+    assert len([e for e in client.search_experiments() if e.name == "seqexp"]) == 1
+
+
+def test_run_keeps_what_it_was_given(settings, client, tmp_path):
+    long = "x" * 7_000
+    params = {"seed": 3, "model.param_budget": None, "a.b": True, "text": long, "uri": "postgresql://me:secret@h/d"}
+    params |= {f"many.{i}": i for i in range(250)}
+    for name in ("config.yaml", "result.json", "curve.png", "checkpoints/best.safetensors", "half.tmp", ".hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    tracker = start(settings, params=params, parent_run_id="p" * 32, started=1e9)
+    tracker.log(10, {"train/loss": 0.7, "val/f1 @5": 0.1}, 1e9 + 1)
+    tracker.flush()
+    tracker.log(20, {"train/loss": 0.6}, 1e9 + 2)
+    tracker.finish("FINISHED", {"test/accuracy": 0.9}, tmp_path, ended=1e9 + 3)
+
+    run = client.get_run(tracker.run_id)
+    kept = run.data.params
+    assert len(kept) == 255
+    assert [kept[key] for key in ("seed", "model.param_budget", "a.b", "many.249")] == ["3", "null", "true", "249"]
+    assert (len(kept["text"]), kept["text"][-5:]) == (6_000, "(cut)")
+    assert kept["uri"] == "postgresql://me:***@h/d"
+    assert run.data.tags["mlflow.parentRunId"] == "p" * 32
+    assert run.data.tags["status"] == "FINISHED"
+    assert run.data.tags["mlflow.source.git.commit"] == TAGS["git_sha"]
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "rnn hello")
+    assert (run.info.start_time, run.info.end_time) == (1_000_000_000_000, 1_000_000_003_000)
+    assert history(client, tracker.run_id, "train/loss") == [(10, 0.7, 1_000_000_001_000), (20, 0.6, 1_000_000_002_000)]
+    assert history(client, tracker.run_id, "test/accuracy") == [(20, 0.9, 1_000_000_003_000)]
+    assert history(client, tracker.run_id, "val/f1 _5") == [(10, 0.1, 1_000_000_001_000)]
+    files = {file.path for file in client.list_artifacts(tracker.run_id)}
+    assert files == {"config.yaml", "result.json", "curve.png", "checkpoints"}
+    assert [f.path for f in client.list_artifacts(tracker.run_id, "checkpoints")] == ["checkpoints/best.safetensors"]
+    assert Path(settings.uri.removeprefix("sqlite:///")).with_name("mlartifacts").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("status", "kept"),
+    [("FINISHED", "FINISHED"), ("FAILED", "FAILED"), ("KILLED", "KILLED"), ("DIVERGED", "FAILED")],
+)
+def test_status_is_true(settings, client, status, kept):
+    tracker = start(settings)
+    assert client.get_run(tracker.run_id).info.status == "RUNNING"
+    tracker.finish(status, {}, None)
+    run = client.get_run(tracker.run_id)
+    assert (run.info.status, run.data.tags["status"]) == (kept, status)
+
+
+def test_continuing_and_replaying_change_nothing(settings, client):
+    lines = [(step, {"train/loss": 1 / step, "val/loss": 2 / step}, 1e9 + step / 7) for step in range(1, 1_101)]
+    tracker = start(settings, params={"seed": 0, "resume": "never"})
+    for line in lines[:700]:
+        tracker.log(*line)
+    tracker.finish("KILLED", {"test/accuracy": 0.5}, None, ended=1e9 + 200)
+    for _ in range(2):  # a resumed run, then a synced one; `resume` differs and stays as it was
+        again = start(settings, params={"seed": 0, "resume": "auto", "new": 1}, run_id=tracker.run_id)
+        assert again.run_id == tracker.run_id
+        assert client.get_run(tracker.run_id).info.status == "RUNNING"
+        for line in lines:
+            again.log(*line)
+        again.finish("FINISHED", {"test/accuracy": 0.5}, None)
+    assert [step for step, _, _ in history(client, tracker.run_id, "train/loss")] == list(range(1, 1_101))
+    assert len(history(client, tracker.run_id, "val/loss")) == 1_100
+    assert len(history(client, tracker.run_id, "test/accuracy")) == 1
+    run = client.get_run(tracker.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"seed": "0", "resume": "never", "new": "1"}
+
+
+def test_run_that_mlflow_lost_is_started_anew(settings, client):
+    lost = "0" * 32
+    tracker = start(settings, run_id=lost)
+    assert tracker.run_id != lost
+    tracker.finish("FINISHED", {}, None)
+    client.delete_run(tracker.run_id)
+    assert start(settings, run_id=tracker.run_id).run_id != tracker.run_id
+
+
+def test_values_no_chart_can_show_are_left_out(settings, client):
+    tracker = start(settings)
+    tracker.log(1, {"train/loss": 3.0, "train/grad_norm": 2.0}, 1e9)
+    tracker.log(2, {"train/loss": math.nan, "train/grad_norm": math.inf}, 1e9 + 1)
+    tracker.finish("DIVERGED", {"test/loss": -math.inf}, None)
+    assert client.get_run(tracker.run_id).data.metrics == {"train/loss": 3.0, "train/grad_norm": 2.0}
+
+
+def test_flushing_every_step_costs_little(settings):
+    tracker = start(settings)
+    tracker.log(0, {"train/loss": 1.0}, 1e9)
+    tracker.flush()
+    before = time.perf_counter()
+    for step in range(2_000):
+        tracker.log(step, {"train/loss": 1.0, "train/grad_norm": 1.0}, 1e9 + step)
+        tracker.flush()
+    assert time.perf_counter() - before < 0.5  # two thousand calls that each sent would take ten seconds
+
+
+def test_trouble_is_one_warning_and_nothing_is_lost(settings, client, monkeypatch, caplog, tmp_path):
+    monkeypatch.setattr(tracking, "WAITS", (0.0, 0.0))
+    tracker = start(settings)
+    calls = []
+
+    def broken(*args, **kwargs):
+        calls.append(args)
+        raise OSError("disk full\nsecond line")
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "seqexp"):
+        for method in ("log_batch", "set_tag", "set_terminated", "log_artifact"):
+            patch.setattr(type(client), method, broken)
+        (tmp_path / "result.json").write_text("{}")
+        tracker.log(1, {"train/loss": 1.0}, 1e9)
+        tracker.flush()
+        assert len(calls) == 3
+        tracker.log(2, {"train/loss": 0.5}, 1e9 + 1)
+        tracker.finish("FINISHED", {}, tmp_path)
+    (record,) = caplog.records
+    assert "send the metrics (OSError: disk full)" in record.getMessage()
+    assert "seqexp.sync" in record.getMessage()
+    tracker.finish("FINISHED", {"test/loss": 0.1}, tmp_path)  # it is back
+    run = client.get_run(tracker.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"train/loss": 0.5, "test/loss": 0.1}
+
+
+def test_a_passing_fault_is_not_reported(settings, client, monkeypatch, caplog):
+    monkeypatch.setattr(tracking, "WAITS", (0.0, 0.0))
+    tracker = start(settings)
+    real, faults = type(client).log_batch, [OSError("locked"), OSError("locked")]
+
+    def flaky(*args, **kwargs):
+        if faults:
+            raise faults.pop()
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(type(client), "log_batch", flaky)
+    tracker.log(1, {"train/loss": 1.0}, 1e9)
+    tracker.finish("FINISHED", {}, None)
+    assert not caplog.records
+    assert client.get_run(tracker.run_id).data.metrics == {"train/loss": 1.0}
+
+
+def test_parent_and_children(settings, client):
+    parent = open_parent(settings, name="sweep", tags={"command": "-m seed=0,1"}, note="*running*")
+    for seed in (0, 1):
+        start(settings, params={"seed": seed}, parent_run_id=parent).finish("FINISHED", {"test/loss": seed}, None)
+    finish_parent(settings, parent, "FAILED", {"test/loss_mean": 0.5}, {"jobs.md": "| a |"}, "# done\n" + "y" * 9_000)
+    run = client.get_run(parent)
+    assert (run.info.status, run.data.metrics) == ("FAILED", {"test/loss_mean": 0.5})
+    assert run.data.tags["mlflow.note.content"].startswith("# done\nyy")
+    assert len(run.data.tags["mlflow.note.content"]) == 8_000
+    assert [file.path for file in client.list_artifacts(parent)] == ["jobs.md"]
+    children = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{parent}'")
+    assert {child.data.params["seed"] for child in children} == {"0", "1"}
+
+
+def test_saved_view_is_what_mlflow_pages_read(settings, client):
+    """The round trip of mlflow 3.17.2's own `Save as new view`: an envelope around `deflate;` + base64(zlib(JSON))."""
+    experiment = client.get_experiment_by_name("seqexp")
+    envelope = json.loads(experiment.tags["mlflow.sharedViewState.leaderboard"])
+    assert (envelope["name"], type(envelope["createdAt"])) == ("leaderboard", int)
+    mark, _, packed = envelope["state"].partition(";")
+    assert mark == "deflate"
+    state = json.loads(zlib.decompress(base64.b64decode(packed)))
+    assert state["selectedColumns"] == state["columnOrder"]
+    assert {"tags.`model`", "params.`seed`", "metrics.`test/accuracy`"} <= set(state["selectedColumns"])
+    address = tracking.leaderboard_address(settings)
+    assert f"/#/experiments/{experiment.experiment_id}/runs?viewStateShareKey=leaderboard" in address
+    assert address.partition("#")[2] in experiment.tags["mlflow.note.content"]
+
+    pages = Path(sys.modules["mlflow"].__file__ or "").parent / "server/js/build/static/js"
+    shipped = "".join(file.read_text() for file in pages.glob("*.js"))
+    if not shipped:
+        pytest.skip("this mlflow has no pages")
+    for word in ('"mlflow.sharedViewState."', '"viewStateShareKey"', '"deflate;"', '"columnOrder"', '"FIRST_20_RUNS"'):
+        assert word in shipped, f"MLflow's pages no longer know {word}: see tracking.saved_view"
+
+
+def test_a_broken_database_is_one_line(settings, tmp_path, caplog, capfd):
+    """MLflow and SQLAlchemy would print pages; the line names what lies below their wrapping."""
+    broken = settings_for(tmp_path)
+    tracker = start(broken)
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        database.execute("drop table metrics")
+    database.close()
+    tracker.log(1, {"train/loss": 1.0}, 1e9)
+    with caplog.at_level(logging.WARNING):
+        tracker.flush()
+    (record,) = caplog.records
+    assert "OperationalError: no such table: metrics" in record.getMessage()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_deleted_experiment_is_the_users_to_mend(settings, client):
+    gone = TrackingSettings(name="mlflow", uri=settings.uri, experiment_name="gone")
+    client.delete_experiment(tracking._connect(gone)[1])
+    with pytest.raises(UserError, match=r"tracking\.experiment_name: .*'gone' is deleted.*restore"):
+        start(gone)
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        (None, "expected sqlite"),
+        ("runs/mlflow.db", "expected sqlite"),
+        ("file:///tmp/mlruns", "expected sqlite"),
+        ("sqlite://", "expected sqlite"),
+        ("http://[", "expected sqlite"),
+        ("{folder}/a_file/mlflow.db", "cannot keep runs"),
+        ("{folder}/a_file", "not a database"),
+        ("http://me:secret@127.0.0.1:{port}", "ConnectionRefused"),
+    ],
+)
+def test_unusable_uri_is_the_users_to_mend(uri, said, tmp_path, monkeypatch):
+    monkeypatch.setattr(tracking, "WAITS", (0.0, 0.0))
+    (tmp_path / "a_file").write_text("no database at all, but long enough to be read as one" * 100)
+    if uri is not None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            uri = uri.format(folder=f"sqlite:///{tmp_path}", port=free.getsockname()[1])
+    with pytest.raises(UserError, match=r"^tracking\.uri: .*tracking=off$") as caught:
+        start(TrackingSettings(name="mlflow", uri=uri, experiment_name="x"))
+    assert said in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_unwritable_folder_is_the_users_to_mend(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match=r"tracking\.uri: .*PermissionError"):
+        start(settings_for(tmp_path / "runs"))
+
+
+def test_off_keeps_nothing_and_imports_nothing():
+    code = (
+        "import sys; from seqexp.tracking import *; s = TrackingSettings(name='off', uri=None, experiment_name='x'); "
+        "t = open_tracker(s, name='a', params={}, tags={}); t.log(1, {'a': 1.0}, 0.0); t.flush(now=True); "
+        "t.finish('FINISHED', {}, None); p = open_parent(s, name='a', tags={}, note=''); "
+        "finish_parent(s, p, 'FINISHED', {}, {}, ''); assert t.run_id is None is p; "
+        "assert dashboard_command(s) == leaderboard_address(s) == ''; "
+        "assert not {'mlflow', 'pandas', 'matplotlib', 'sqlalchemy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
+
+
+def test_dashboard_command_is_the_line_to_type(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    relative = TrackingSettings(name="mlflow", uri="sqlite:///my runs/mlflow.db", experiment_name="x")
+    command = dashboard_command(relative)
+    assert command.endswith(f"mlflow ui --backend-store-uri 'sqlite:///{tmp_path}/my runs/mlflow.db'")
+    server = TrackingSettings(name="mlflow", uri="https://me:secret@mlflow.example.org", experiment_name="x")
+    assert dashboard_command(server) == "https://me:***@mlflow.example.org"
