@@ -1,6 +1,5 @@
 """From Hydra's words to a checked experiment: where conf/ lies, what a config means, and the run's signature."""
 
-import difflib
 import hashlib
 import json
 import re
@@ -11,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from seqexp.errors import UserError
+from seqexp.errors import UserError, unknown_key
 
 UNSIGNED_TRAINING = {"checkpoint_every"}  # changes nothing about the result
 
@@ -118,23 +117,18 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
     return " ".join(line.strip() for line in text.splitlines() if line.strip() and "full_key" not in line)
 
 
-def unknown_key(group: str, key: str, legal: Sequence[str]) -> str:
-    """The one line about a key that does not exist."""
-    close = difflib.get_close_matches(key, legal, 1)
-    where = f"{group}.{key}" if group else key
-    hint = f", did you mean {close[0]}?" if close else ""
-    return f"{where}: no such key{hint}; legal here: {', '.join(legal)}"
-
-
 def _keys_of(group: str, words: Sequence[str]) -> list[str]:
     """The keys in a group's yaml file, or of the top level, in the order of the file."""
-    top = OmegaConf.load(conf_directory() / "config.yaml")
-    assert isinstance(top, DictConfig)
-    choices = {name: choice for entry in top.defaults if isinstance(entry, DictConfig) for name, choice in entry.items()}
+    top: Any = OmegaConf.load(conf_directory() / "config.yaml")
+    choices = {
+        name: choice for entry in top.defaults if isinstance(entry, DictConfig) for name, choice in entry.items()
+    }
     if group not in choices:
-        return [str(key) for key in top if key not in ("defaults", "hydra")] + [str(c) for c in choices if "/" not in str(c)]
+        return [str(key) for key in top if key not in ("defaults", "hydra")] + [
+            str(c) for c in choices if "/" not in str(c)
+        ]
     chosen = [word.partition("=")[2] for word in words if word.startswith(f"{group}=")]
     choice = chosen[-1].partition(",")[0] if chosen else choices[group]
     file = conf_directory() / group / f"{choice}.yaml"
-    loaded = OmegaConf.load(file) if file.is_file() else OmegaConf.create()
+    loaded: Any = OmegaConf.load(file) if file.is_file() else OmegaConf.create()
     return [str(key) for key in loaded.get(group, loaded)]

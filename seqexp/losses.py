@@ -1,4 +1,4 @@
-"""Losses over answers side by side: y (Y, N), a mean over the N scored answers, so batch size and length do not scale it.
+"""Losses over answers side by side, y (Y, N): means over the N scored answers, whatever the batch size and length.
 
 Each is a pair of verbs, ``forward(y, target) -> loss, tape`` and ``backward(tape) -> dy``. No answers at all (N = 0)
 give 0 and no gradient. All stay exact under complex step: what decides is the sign of a real part.
@@ -24,7 +24,7 @@ _registry: Registry[type] = Registry("loss")
 
 def create(name: str) -> Loss:
     """A loss by name: softmax, sigmoid or squared."""
-    return _registry.lookup(name)()  # type: ignore[no-any-return]
+    return _registry.lookup(name)()
 
 
 @_registry.register("softmax")

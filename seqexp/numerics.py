@@ -9,6 +9,9 @@ Product = Callable[[np.ndarray, np.ndarray], object]  # (a, out): writes W @ a t
 # OpenBLAS multiplies without first copying ("packing") its operands up to this many multiply-adds, on AVX-512 CPUs.
 # Cutting a product into row blocks below it made a step 1.2 to 1.5 times as fast; docs/performance.md has the figures.
 SMALL_PRODUCT = 1_000_000
+FLOOR = {"f": np.float32(1e-20), "d": np.float64(1e-290), "D": np.complex128(1e-290)}
+FLUSH_EVERY = 8  # steps: in so few, no gradient falls from above the floor's rounding to below the normal numbers
+
 SMALLEST_BLOCK = 16  # rows; thinner blocks lose more to the call than packing costs
 
 
@@ -35,6 +38,18 @@ def product(W: np.ndarray, columns: int) -> Product:
         np.dot(W_rest, a, out[whole:])
 
     return blocks_and_rest
+
+
+def flush(a: np.ndarray) -> None:
+    """Round a's numbers to multiples of about 1e-27 (float32) in place, so that vanishing ones become zero.
+
+    A vanishing gradient or a forgotten moment ends among the subnormal numbers, with which a CPU computes up to a
+    hundred times slower. Adding and subtracting a tiny constant rounds them away and leaves all others unchanged as far
+    as their own rounding goes.
+    """
+    floor = FLOOR[a.dtype.char]
+    a += floor
+    a -= floor
 
 
 def halve_and_shift(s: np.ndarray) -> None:

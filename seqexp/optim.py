@@ -12,11 +12,13 @@ from typing import Annotated, Any, Literal, Protocol
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 
+from seqexp.numerics import flush
 from seqexp.registry import Registry
 
 State = dict[str, np.ndarray]
 Fraction = Annotated[float, Ge(0), Lt(1)]
 
+FLUSH_EVERY = 100  # steps
 BLOCK = 16_384  # numbers: five float32 arrays of it fit a core's own cache together
 
 
@@ -45,7 +47,7 @@ def lookup(name: str) -> type:
 
 def create(name: str, **settings: Any) -> Optimizer:
     """An optimizer by name: ``create("adam", learning_rate=1e-3)``."""
-    return lookup(name)(**settings)  # type: ignore[no-any-return]
+    return lookup(name)(**settings)
 
 
 def clip(grad: np.ndarray, clip_norm: float | None) -> float:
@@ -82,7 +84,9 @@ class _Scheduled:
             return self.learning_rate * self.step_factor ** int(min(1.0, progress) / self.step_fraction)
         return self.learning_rate
 
-    def _blocks(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float) -> Iterator[tuple[Any, ...]]:
+    def _blocks(
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int
+    ) -> Iterator[tuple[Any, ...]]:
         """Blocks of (flat, grad, scratch, *state), after the decay."""
         arrays = (flat, grad, *state.values())
         scratch = np.empty(min(BLOCK, flat.size), flat.dtype)
@@ -90,6 +94,9 @@ class _Scheduled:
             w, g, *rest = (array[start : start + BLOCK] for array in arrays)
             if self.weight_decay:
                 w *= 1 - rate * self.weight_decay
+            if step % FLUSH_EVERY == 0:  # the moments of weights that get no gradient vanish
+                for moment in rest:
+                    flush(moment)
             yield w, g, scratch[: w.size], *rest
 
 
@@ -102,7 +109,7 @@ class SGD(_Scheduled):
         return {}
 
     def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
-        for w, g, s in self._blocks(flat, grad, state, rate):
+        for w, g, s in self._blocks(flat, grad, state, rate, step):
             np.multiply(g, rate, out=s)
             w -= s
 
@@ -118,7 +125,7 @@ class Momentum(_Scheduled):
         return {"u": np.zeros_like(flat)}
 
     def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
-        for w, g, s, u in self._blocks(flat, grad, state, rate):
+        for w, g, s, u in self._blocks(flat, grad, state, rate, step):
             u *= self.momentum
             u += g
             np.multiply(u, rate, out=s)
@@ -137,7 +144,7 @@ class RMSprop(_Scheduled):
         return {"v": np.zeros_like(flat)}
 
     def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
-        for w, g, s, v in self._blocks(flat, grad, state, rate):
+        for w, g, s, v in self._blocks(flat, grad, state, rate, step):
             np.multiply(g, g, out=s)
             s *= 1 - self.decay
             v *= self.decay
@@ -170,7 +177,7 @@ class Adam(_Scheduled):
         # v_hat = v * by_v, so sqrt(v_hat) + epsilon = sqrt(by_v) * (sqrt(v) + epsilon / sqrt(by_v)); likewise m.
         root = float(np.sqrt((1 - self.beta2) / (1 - self.beta2**step)))
         factor = rate * (1 - self.beta1) / (1 - self.beta1**step) / root
-        for w, g, s, m, v in self._blocks(flat, grad, state, rate):
+        for w, g, s, m, v in self._blocks(flat, grad, state, rate, step):
             m *= self.beta1
             m += g
             np.multiply(g, g, out=s)

@@ -57,6 +57,7 @@ def fields(cls: type, without: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any
 
     A field without a default has ``inspect.Parameter.empty``.
     """
-    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    constructor: Any = cls.__init__  # type: ignore[misc]  # of the class itself, no instance
+    hints = typing.get_type_hints(constructor, include_extras=True)
     parameters = list(inspect.signature(cls).parameters.values())
     return {f.name: (hints[f.name], f.default) for f in parameters if f.name not in without}

@@ -2,15 +2,14 @@
 
 import inspect
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from annotated_types import Ge, Lt
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from seqexp import models, optim, tasks
-from seqexp.config import unknown_key
-from seqexp.errors import UserError
+from seqexp.errors import UserError, unknown_key
 from seqexp.registry import fields
 from seqexp.tracking import TrackingSettings
 from seqexp.train import Training

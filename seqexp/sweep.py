@@ -24,7 +24,7 @@ class Refused(BaseException):
     """Bad input found in a callback. Hydra turns a callback's Exceptions into warnings; this is to stop the program."""
 
 
-class SweepCallback(Callback):  # type: ignore[misc]
+class SweepCallback(Callback):
     """Checks a single run's config before Hydra makes its directory, and ends a sweep with its tables."""
 
     sweep_dir: Path | None = None  # of the sweep that this process leads

@@ -26,9 +26,8 @@ def available() -> int:
 @contextmanager
 def limited(threads: int) -> Iterator[None]:
     """BLAS inside the block runs on that many threads, whatever the process had."""
+    import numpy  # noqa: F401 - its BLAS has to be loaded to be limited
     from threadpoolctl import threadpool_limits
-
-    import numpy  # noqa: F401, I001 - its BLAS has to be loaded to be limited
 
     with threadpool_limits(limits=threads, user_api="blas"):
         yield
@@ -36,9 +35,8 @@ def limited(threads: int) -> Iterator[None]:
 
 def kernels() -> str:
     """NumPy's BLAS in one line, such as "openblas 0.3.31 SkylakeX"."""
+    import numpy  # noqa: F401 - as above
     from threadpoolctl import threadpool_info
-
-    import numpy  # noqa: F401, I001
 
     for library in threadpool_info():
         if library["user_api"] == "blas" and "numpy" in library["filepath"]:

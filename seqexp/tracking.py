@@ -48,6 +48,14 @@ TEST_METRICS = [  # its columns; a metric that no run has gets none
     *("bits_per_char", "perplexity", "nll_per_frame", "entity_f1", "bleu", "chrf", "loss"),
 ]
 
+ENVIRONMENT = {  # unless the user has set them
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",  # else each migration of a new database is a line
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the trying again is done here; its own holds an epoch up for minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds
+}
+
 logger = logging.getLogger("seqexp")
 
 
@@ -105,7 +113,7 @@ class MlflowTracker:
         self._kept: list[tuple[str, float, int, int]] = []  # name, value, milliseconds, step
         self._last_step = 0
         self._next = 0.0
-        self._warned = False
+        self._down = self._warned = False
 
     def log(self, step: int, metrics: Mapping[str, float], time: float) -> None:
         # A chart has no place for nan and inf, and MLflow's pages drop the whole chart of a metric that ends in nan.
@@ -135,8 +143,10 @@ class MlflowTracker:
     def attempt(self, what: str, action: Callable[[], object]) -> None:
         """Do it, more than once if need be; the run's first trouble becomes a warning."""
         try:
-            _retried(action)
+            _retried(action, patient=not self._down)
+            self._down = False
         except Exception as error:
+            self._down = True  # the next action need not be as patient
             if not self._warned:
                 self._warned = True
                 logger.warning(
@@ -335,9 +345,8 @@ def _is_ready(database: Path, experiment: str) -> bool:
 
 
 def _import_mlflow() -> Any:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # else each migration of a new database is a line
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7, its default, can hold an epoch up for minutes
+    for variable, value in ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
     import mlflow
 
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # pages of traceback; it raises as well
@@ -349,10 +358,10 @@ def _experiment(store: Store, name: str) -> tuple[Any, str]:
     found = client.get_experiment_by_name(name)
     if found is None:
         place = None if store.is_server else (store.folder / "mlartifacts").as_uri()  # a server has its own
-        tags = {"mlflow.experimentKind": "custom_model_development", f"mlflow.sharedViewState.{VIEW}": saved_view()}
+        tags = {f"mlflow.sharedViewState.{VIEW}": saved_view()}
         # Where another process was faster this raises, and the next attempt finds the experiment.
         number = str(client.create_experiment(name, artifact_location=place, tags=tags))
-        note = f"**[Leaderboard]({_leaderboard_path(number)})**: the runs with their metric columns."
+        note = f"The runs with their metric columns: [{VIEW}]({_leaderboard_path(number)})"
         client.set_experiment_tag(number, "mlflow.note.content", note)
         return client, number
     if found.lifecycle_stage != "active":
@@ -446,11 +455,11 @@ def _line(error: BaseException) -> str:
     while error.__cause__:
         error = error.__cause__
     first = (str(error).strip() or "no message").splitlines()[0]
-    return _masked(_shorten(f"{type(error).__name__}: {first}", 300))
+    return _masked(_shorten(f"{type(error).__name__}: {first}", 200))
 
 
-def _retried(action: Callable[[], T]) -> T:
-    for wait in WAITS:
+def _retried(action: Callable[[], T], *, patient: bool = True) -> T:
+    for wait in WAITS if patient else ():
         try:
             return action()
         except UserError:

@@ -11,7 +11,7 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-G = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0), "sigmoid": sigmoid}
+G: dict = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0), "sigmoid": sigmoid}
 
 
 def rnn(p, x, h, activation="tanh"):

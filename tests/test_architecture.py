@@ -10,34 +10,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A module or package and all below it; the longest name that fits decides. A lower layer knows nothing of a higher one.
-LAYERS = {
-    0: (
-        "seqexp.params",
-        "seqexp.batch",
-        "seqexp.numerics",
-        "seqexp.errors",
-        "seqexp.registry",
-        "seqexp.initializers",
-        "seqexp.tape",
-        "seqexp.threads",
-    ),
-    1: ("seqexp.models", "seqexp.losses", "seqexp.optim", "seqexp.gradcheck", "seqexp.checkpoint"),
-    2: ("seqexp.networks", "seqexp.tasks", "seqexp.data"),
-    3: ("seqexp.train", "seqexp.records"),
-    4: ("seqexp.tracking", "seqexp.analysis"),
-    5: (
-        "seqexp.schema",
-        "seqexp.config",
-        "seqexp.__main__",
-        "seqexp.compare",
-        "seqexp.sync",
-        "seqexp.sweep",
-        "hydra_plugins",
-    ),
-}
-
-FRONT = ("seqexp.config", "seqexp.__main__", "seqexp.compare", "seqexp.sync", "seqexp.sweep", "hydra_plugins")
+# From the bottom up, a module or a package with all in it; a lower layer knows nothing of a higher one.
+LAYERS = (
+    "params batch numerics errors registry initializers tape threads",
+    "models losses optim gradcheck checkpoint",
+    "networks tasks data",
+    "train records build",
+    "tracking analysis progress",
+    "schema config __main__ compare sync sweep job experiment",
+)
+FRONT = (*(f"seqexp.{name}" for name in ("config", "__main__", "compare", "sync", "sweep", "job")), "hydra_plugins")
 HOMES = {  # third-party vocabulary -> the only modules that may speak it
     "mlflow": ("seqexp.tracking",),
     "pandas": ("seqexp.analysis",),
@@ -82,8 +64,10 @@ def within(name: str, home: str) -> bool:
 def layer(module: str) -> int | None:
     if module == "seqexp":  # the package's own __init__, which everybody imports
         return 0
-    fits = [(len(name), number) for number, names in LAYERS.items() for name in names if within(module, name)]
-    return max(fits)[1] if fits else None
+    if within(module, "hydra_plugins"):
+        return len(LAYERS) - 1
+    name = module.split(".")[1]
+    return next((number for number, names in enumerate(LAYERS) if name in names.split()), None)
 
 
 def imports(module: str, nodes: ast.AST | None = None) -> Iterator[tuple[str, int]]:

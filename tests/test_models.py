@@ -245,6 +245,19 @@ def test_bad_input_is_named(case, x, expected):
         core.forward(p, x)
 
 
+@pytest.mark.parametrize("name", models.names())
+def test_a_vanishing_gradient_ends_in_zeros(name):
+    """Not among the subnormal numbers, with which a CPU computes up to a hundred times slower."""
+    rng = np.random.default_rng(13)
+    core = models.create(name, input_size=X, hidden_size=H, recurrent_scale=0.2)
+    p = core.init(rng, np.float32)
+    if name == "lstm":
+        p["b_f"][:] = -2  # forgets
+    h, state, tape = core.forward(p, rng.standard_normal((300, X, 2)).astype(np.float32))
+    _, dstate0 = core.backward(p, p.like(), None, np.ones_like(state), tape)
+    assert not dstate0.any()
+
+
 def test_documented_parameters():
     """The names and shapes of the public contract."""
     rnn = models.create("rnn", input_size=X, hidden_size=H).init(np.random.default_rng(0))

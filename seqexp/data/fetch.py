@@ -31,11 +31,11 @@ def default_data_dir() -> Path:
 def locate(data_dir: str | os.PathLike[str] | None, dataset: str, file: str) -> Path:
     """The path of ``<data_dir>/<dataset>/<file>`` with the catalogue's bytes; downloaded if it is missing.
 
-    ``data_dir`` None means ``default_data_dir()``. UserError if the hash is wrong, the download fails or the folder
+    ``data_dir`` None, or "" as an empty variable gives it, means ``default_data_dir()``. UserError if the hash is wrong, the download fails or the folder
     cannot be written to. KeyError if the catalogue has no such file.
     """
     source = catalogue.FILES[dataset][file]
-    folder = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+    folder = default_data_dir() if data_dir in (None, "") else Path(data_dir).expanduser()
     path = folder / dataset / file
     if not path.is_file():
         _download(source, path)
@@ -124,7 +124,7 @@ class _Bar:
 
     @property
     def total(self) -> float | None:
-        return self._progress.tasks[0].total  # type: ignore[no-any-return]
+        return self._progress.tasks[0].total
 
     @total.setter
     def total(self, count: float) -> None:

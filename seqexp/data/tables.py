@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from seqexp.batch import Purpose, stream
 from seqexp.errors import UserError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
@@ -58,7 +61,8 @@ def read(path: Path, text_column: str, label_column: str) -> Table:
         raise UserError(f"{path}: expected rows of text and label; the file has none")
     if len(set(labels)) == 1:
         raise UserError(
-            f"{path}: expected at least two classes in column {label_column!r}; all {len(labels)} rows are {labels[0]!r}"
+            f"{path}: expected at least two classes in column {label_column!r}; every row ({len(labels)}) has "
+            f"{labels[0]!r}"
         )
     return Table(tuple(texts), tuple(labels))
 
@@ -142,3 +146,21 @@ def _objects(path: Path, content: str) -> Iterator[Row]:
         if not isinstance(value, dict):
             raise UserError(f"{path}:{line}: malformed row, expected a JSON object; got {source.strip()[:40]!r}")
         yield line, value
+
+
+def stratified(classes: np.ndarray, split_seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows for training, validation and test, (n,) each in ascending order: 80, 10 and 10 % of every class.
+
+    Each class has at least one row in each, so it needs three: ValueError otherwise.
+    """
+    parts: tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]] = ([], [], [])
+    for number in np.unique(classes):
+        rows = np.flatnonzero(classes == number)
+        if len(rows) < 3:
+            raise ValueError(f"stratified: class {number} has {len(rows)} rows, a split into three needs 3")
+        rows = stream(split_seed, Purpose.SPLIT, int(number)).permutation(rows)
+        tenth = max(1, round(len(rows) / 10))
+        for part, chosen in zip(parts, np.split(rows, [len(rows) - 2 * tenth, len(rows) - tenth]), strict=True):
+            part.append(chosen)
+    train, val, test = (np.sort(np.concatenate(part)) for part in parts)
+    return train, val, test

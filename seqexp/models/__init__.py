@@ -91,4 +91,4 @@ def lookup(name: str) -> type:
 
 def create(name: str, **sizes: Any) -> Core:
     """A core by name: ``create("lstm", input_size=X, hidden_size=H)``."""
-    return lookup(name)(**sizes)  # type: ignore[no-any-return]
+    return lookup(name)(**sizes)

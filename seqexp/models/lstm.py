@@ -10,7 +10,7 @@ from annotated_types import Ge
 
 from seqexp.initializers import Recurrent, glorot, recurrent
 from seqexp.models import register
-from seqexp.numerics import halve_and_shift, product
+from seqexp.numerics import FLUSH_EVERY, flush, halve_and_shift, product
 from seqexp.params import Layout, Params
 from seqexp.tape import Ends, Tape, add_columns, add_outer, check_input, chunk_steps, side_by_side, take_columns
 
@@ -175,7 +175,7 @@ class LSTM:
         then comes the recurrence; then the products over all the chunk's columns at once.
         """
         x, ends, H, W = tape.x, tape.ends, self.hidden_size, p["W"]
-        T, B = x.shape[0], x.shape[-1]
+        B = x.shape[-1]
         tokens = x.ndim == 2
         a, gates = tape.views["a"], tape.views["gates"]
         W_hT = tape.array("W_hT", (H, 4 * H), W.dtype)
@@ -209,6 +209,8 @@ class LSTM:
                 dz_t[1:] *= dc_t
                 dc_t *= gates[t, 2 * H : 3 * H]
                 multiply(dz_t.reshape(4 * H, B), dh_t)
+                if t % FLUSH_EVERY == 0:
+                    flush(dstate0)
             dz_columns = side_by_side(dz.reshape(-1, 4 * H, B), "dz_columns", tape)
             add_outer(grad["W"][:, : a.shape[1]], dz_columns, side_by_side(a[start:stop], "a_columns", tape), tape)
             if tokens:

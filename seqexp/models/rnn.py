@@ -10,7 +10,7 @@ from annotated_types import Ge
 
 from seqexp.initializers import Recurrent, glorot, recurrent
 from seqexp.models import register
-from seqexp.numerics import halve_and_shift, product
+from seqexp.numerics import FLUSH_EVERY, flush, halve_and_shift, product
 from seqexp.params import Layout, Params
 from seqexp.tape import (
     Ends,
@@ -189,6 +189,8 @@ def layer_backward(
             dz_t = dz[t - start]
             dz_t *= dh_t
             multiply(dz_t, dh_t)
+            if t % FLUSH_EVERY == 0:
+                flush(dh_t)
         columns = side_by_side(dz, "dz_columns", tape)
         add_outer(dW[:, :K], columns, side_by_side(a[start:stop], "a_columns", tape), tape)
         if tokens:

@@ -105,7 +105,7 @@ class StackedRNN:
         dstate0 = np.empty((self.state_size, B), p.flat.dtype)
         for l, rows in reversed(list(enumerate(self._rows()))):
             if l < self.num_layers - 1 and tape.masks is not None:
-                dh = dh * tape.masks[l]  # type: ignore[operator]
+                dh = dh * tape.masks[l]
             end = None if dstate is None else dstate[rows]
             W, dW = p[f"W.{l + 1}"], grad[f"W.{l + 1}"]
             dh, dstate0[rows] = layer_backward(W, dW, dh, end, tape.layers[l], self.activation, l > 0 or need_dx)

@@ -23,17 +23,25 @@ says nothing, of 0 to ``gap`` tokens, its commas included, each length as likely
 asides among the long ones are a way in: with all of them long, neither an RNN nor an LSTM finds where to start.
 """
 
+import hashlib
 from itertools import product
 
 import numpy as np
 
 from seqexp.batch import Purpose, stream
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
+from seqexp.tasks import Split
 
-POSITIVE = "great wonderful charming gripping moving clever funny fresh superb touching brilliant delightful".split()
-NEGATIVE = "dull awful boring tedious clumsy shallow stale silly dreadful lifeless tiresome bland".split()
-NEGATORS = "not never hardly".split()
-INTENSIFIERS = "really simply".split()
+POSITIVE = [
+    *("great", "wonderful", "charming", "gripping", "moving", "clever"),
+    *("funny", "fresh", "superb", "touching", "brilliant", "delightful"),
+]
+NEGATIVE = [
+    *("dull", "awful", "boring", "tedious", "clumsy", "shallow"),
+    *("stale", "silly", "dreadful", "lifeless", "tiresome", "bland"),
+]
+NEGATORS = ["not", "never", "hardly"]
+INTENSIFIERS = ["really", "simply"]
 FILMS = ["the film", "this film", "the movie", "this movie"]
 PARTS = ["the plot", "the acting", "the script", "the music", "the ending"]
 OTHERS = ["the book", "the sequel", "the trailer", "the other film", "the other movie", "the last one"]
@@ -73,15 +81,21 @@ ASIDE_VARIANTS = 16  # how many different asides there are of each length, at mo
 ASIDE_SEED = 1_000_003  # asides belong to the grammar and are the same for every seed
 
 CLAUSES = 4  # a sentence before, two clauses of the sentence that decides, a sentence after
+SLOTS = 7  # of a clause: how it starts, subject, verb, modifier, aside, polarity word, how it ends
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 _ABSENT, _DECIDES, _CONCEDED, _ELSEWHERE = range(4)  # what a clause is for
 
 
 class Reviews:
-    """The grammar for one gap. The vocabulary is the same for every gap, so networks keep their size."""
+    """The grammar for one gap, and its texts' 80/10/10 split into training, validation and test.
 
-    labels = ("negative", "positive")
+    The vocabulary is the same for every gap, so networks keep their size.
+    """
 
-    def __init__(self, gap: int) -> None:
+    labels: tuple[str, ...] = ("negative", "positive")
+
+    def __init__(self, gap: int, split_seed: int) -> None:
+        self.split_seed = split_seed
         asides = {f"aside {tokens}": _asides(tokens) for tokens in range(gap + 1)}
         groups = {
             "nothing": [""],
@@ -99,32 +113,30 @@ class Reviews:
         self._groups = {name: (start, size) for name, start, size in zip(groups, starts, sizes, strict=False)}
         self._aside_starts, self._aside_sizes = np.array([self._groups[name] for name in asides]).T  # (gap + 1,)
 
-    def held_out(self, split_seed: int, size: int) -> tuple[Ragged, np.ndarray]:
-        """``size`` different reviews and their labels (size,), half of them positive, in random order."""
-        rng = stream(split_seed, Purpose.SPLIT)
-        labels = np.arange(size) % 2
-        phrases = self._draw(rng, labels)
-        while True:
-            seen: set[bytes] = set()
-            again = []
-            for row, text in enumerate(keys(self._texts(phrases))):
-                if text in seen:
-                    again.append(row)
-                seen.add(text)
-            if not again:
-                break
-            phrases[again] = self._draw(rng, labels[again])
-        order = rng.permutation(size)
-        return self._texts(phrases[order]), labels[order]
+    def draw(self, split: Split, seed: int, epoch: int, size: int) -> tuple[Ragged, np.ndarray]:
+        """``size`` reviews of a split and their labels (size,), every other one positive.
 
-    def training(self, seed: int, epoch: int, size: int, without: frozenset[bytes]) -> tuple[Ragged, np.ndarray]:
-        """The ``size`` reviews of an epoch and their labels (size,), half of them positive; none is in ``without``."""
-        rng = stream(seed, Purpose.DATA, epoch)
+        Training reviews are drawn by (seed, epoch), the others by the split's seed alone.
+        """
+        which = SPLITS.index(split)
+        rng = stream(self.split_seed, Purpose.SPLIT, which) if which else stream(seed, Purpose.DATA, epoch)
         labels = np.arange(size) % 2
-        phrases = self._draw(rng, labels)
-        while again := [row for row, text in enumerate(keys(self._texts(phrases))) if text in without]:
-            phrases[again] = self._draw(rng, labels[again])
+        phrases = np.empty((size, CLAUSES * SLOTS), np.int64)
+        missing = np.arange(size)
+        while len(missing):
+            phrases[missing] = self._draw(rng, labels[missing])
+            texts = self._texts(phrases[missing])
+            missing = missing[[self._split(texts[row]) != which for row in range(len(texts))]]
         return self._texts(phrases), labels
+
+    def _split(self, text: np.ndarray) -> int:
+        """The one split that the text may occur in, as an index into SPLITS: a hash of it and the split's seed.
+
+        So no text is in two splits, and each split has short and long reviews in the same proportion.
+        """
+        digest = hashlib.blake2b(text.tobytes(), digest_size=4, salt=str(self.split_seed).encode()[-16:]).digest()
+        share = int.from_bytes(digest, "little") % 10
+        return 0 if share < 8 else share - 7
 
     def _texts(self, phrases: np.ndarray) -> Ragged:
         """The reviews that rows of phrase numbers (N, slots) spell."""
@@ -182,11 +194,6 @@ class Reviews:
         role[(others == 2) | (others == 1) & before, 0] = _ELSEWHERE
         role[(others == 2) | (others == 1) & ~before, 3] = _ELSEWHERE
         return role, lead, end
-
-
-def keys(texts: Ragged) -> list[bytes]:
-    """Something hashable for each text, equal where the texts are."""
-    return [texts[row].tobytes() for row in range(len(texts))]
 
 
 def _asides(tokens: int) -> list[str]:

@@ -23,9 +23,8 @@ class ClassScorer:
 
     def add(self, batch: Batch, y: np.ndarray) -> None:
         """y (Y, N): logits of the batch's N scored answers."""
-        truth = batch.target if batch.answered is None else batch.target[batch.answered]  # (N,)
         size = len(self._labels)
-        cells = truth.astype(np.int64) * size + y.argmax(axis=0)
+        cells = batch.answers().astype(np.int64) * size + y.argmax(axis=0)  # (N,)
         self.counts += np.bincount(cells, minlength=size * size).reshape(size, size)
 
     def metrics(self) -> dict[str, float]:
@@ -50,9 +49,7 @@ class ValueScorer:
 
     def add(self, batch: Batch, y: np.ndarray) -> None:
         """y (Y, N): values of the batch's N scored answers."""
-        truth = batch.target  # (Y, N)
-        if batch.answered is not None:
-            truth = truth.transpose(0, 2, 1)[batch.answered].T
+        truth = batch.answers()  # (Y, N)
         self._sum += float(np.sum(np.square(y - truth, dtype=np.float64)))
         room = max(0, SCATTER_POINTS - self._count)
         self._count += y.size

@@ -1,0 +1,106 @@
+"""The sides as the measuring program sees them: child processes that prepare cases and run steps on request."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+# Settings that change what a BLAS or a thread pool does; everybody is measured as installed.
+INHERITED = ("OPENBLAS_", "GOTO_", "OMP_", "GOMP_", "KMP_", "MKL_", "BLIS_", "VECLIB_", "XLA_", "JAX_", "TORCH_")
+
+INSTALL = {"torch": "pip install torch==2.13.0", "jax": "pip install jax"}
+
+
+class SideFailed(Exception):
+    """A child could not do what it was asked; the message is its own last line."""
+
+
+def inherited_settings() -> dict[str, str]:
+    """What the environment says to BLAS and thread pools."""
+    return {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
+
+
+def clean_environment(threads: int) -> dict[str, str]:
+    """The environment of a child: none of the inherited settings, and XLA told to stay off other threads for one."""
+    environment = {name: value for name, value in os.environ.items() if name not in inherited_settings()}
+    environment |= {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "PYTHONDONTWRITEBYTECODE": "1"}
+    if threads == 1:
+        environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    return environment
+
+
+def find_interpreter(peer: str, peer_python: str | None) -> str | None:
+    """This interpreter if it has the peer, else ``peer_python`` if that has it, else None."""
+    for python in (sys.executable, peer_python):
+        if python is None:
+            continue
+        probe = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({peer!r}) is None)"
+        try:
+            if subprocess.run([python, "-c", probe], capture_output=True, check=False).returncode == 0:
+                return python
+        except OSError:
+            continue
+    return None
+
+
+class Child:
+    """One side with a number of threads, ready to be asked."""
+
+    def __init__(self, side: str, python: str, threads: int) -> None:
+        self.side = side
+        command = [python, "-m", "scripts.benchmark.server", side, str(threads)]
+        self._process = subprocess.Popen(
+            command,
+            env=clean_environment(threads),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.version: str = self._answer()["version"]
+
+    def prepare(self, case: Mapping[str, Any], wait: bool) -> tuple[str, list[float]]:
+        """The variant chosen as the fastest, and the first losses; for ``wait`` see ``server.run``."""
+        answer = self._ask(case=dict(case), wait=wait)
+        return answer["variant"], answer["losses"]
+
+    def seconds(self, steps: int) -> float:
+        """Seconds a step, over that many."""
+        return float(self._ask(steps=steps)["seconds"]) / steps
+
+    def close(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+        self._process.terminate()
+        self._process.wait()
+
+    def _ask(self, **request: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise SideFailed(self._last_words()) from None
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SideFailed(self._last_words())
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise SideFailed(f"{self.side}: {answer['error'].splitlines()[-1]}")
+        return answer
+
+    def _last_words(self) -> str:
+        assert self._process.stderr is not None
+        said = self._process.stderr.read().strip().splitlines()
+        return f"{self.side}: ended with {self._process.wait()}: {said[-1] if said else 'without a word'}"

@@ -1,0 +1,76 @@
+"""seqexp's side: the shipped Trainer's own step, on given weights and batches."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from scripts.benchmark.cases import CLIP_NORM, LAYERS, LEARNING_RATE, Case, batches, weights
+from seqexp import models, optim
+from seqexp.batch import Batch
+from seqexp.networks import Chain, Embedding
+from seqexp.tasks import Task
+from seqexp.threads import kernels, resolve
+from seqexp.train import Trainer, Training
+
+
+class Side:
+    """One side of the comparison: ``prepare`` a case, then call what it returns, step after step."""
+
+    name = "seqexp"
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads  # at most; two stand for ``threads=auto`` on a machine of two cores
+
+    def version(self) -> str:
+        return f"numpy {np.__version__}, {kernels()}"
+
+    def prepare(self, case: Case, variant: str) -> Callable[[], Any]:
+        threadpool_limits(self.threads_for(case), user_api="blas")  # until the next case
+        core = create_core(case)
+        embedding = Embedding(case.vocabulary, case.X) if case.vocabulary else None
+        network = Chain(core, case.outputs, "steps" if case.every_step else "last", embedding)
+        settings = Training(epochs=1_000_000, batch_size=case.B, clip_norm=CLIP_NORM, patience=None, max_seconds=None)
+        adam = optim.create("adam", learning_rate=LEARNING_RATE)
+        trainer = Trainer(network, cast(Task, FixedBatches(case)), adam, settings, seed=0)
+        for name, value in weights(case).items():
+            part = "embedding" if name == "E" else "readout" if name in ("W_hy", "b_y") else "core"
+            trainer.p.part(part)[name] = value
+        return lambda: trainer.train_step()[0]
+
+    def variants(self, case: Case) -> list[str]:
+        """Equivalent forms of this side's step, the fastest of which is measured."""
+        return [f"threads={self.threads_for(case)}"]
+
+    def threads_for(self, case: Case) -> int:
+        if self.threads == 1:
+            return 1
+        auto = resolve("auto", {"name": case.model, "hidden_size": case.H}, {"batch_size": case.B})
+        return min(self.threads, auto)
+
+    def loss(self, result: Any) -> float:
+        """The loss as a number, which waits until the step is done."""
+        return float(result)
+
+
+class FixedBatches:
+    """As much of a task as a training step needs: the same few batches in turn."""
+
+    def __init__(self, case: Case) -> None:
+        self.shape = SimpleNamespace(loss="softmax")
+        answered = np.ones((case.T, case.B), bool) if case.every_step else None
+        self._batches = [Batch(x, target, answered=answered) for x, target in batches(case)]
+
+    def batches(self, split: str, batch_size: int) -> int:
+        return len(self._batches)
+
+    def batch(self, seed: int, split: str, index: int, batch_size: int) -> Batch:
+        return self._batches[index % len(self._batches)]
+
+
+def create_core(case: Case) -> models.Core:
+    """The case's core alone; a vocabulary has been embedded before it."""
+    more = {"num_layers": LAYERS[case.model]} if case.model == "stacked_rnn" else {}
+    return models.create(case.model, input_size=case.X, hidden_size=case.H, **more)

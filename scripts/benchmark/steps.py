@@ -1,0 +1,152 @@
+"""Whole training steps, side against side: paired run by run, so that what the machine does else hits both."""
+
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.markup import escape
+
+from scripts.benchmark.cases import MODELS, Case
+from scripts.benchmark.children import Child, SideFailed
+from scripts.benchmark.report import Figures, Row, console, geometric_mean, milliseconds, table
+
+SETTLE = 0.04  # seconds before each run on several threads: the other side's idle threads spin for about 0.03
+LOSS_TOLERANCE = 1e-4
+TARGETS = {  # (peer, model) -> (each ratio, geometric mean) at most
+    ("torch", "rnn"): (0.6, 0.40),
+    ("torch", "stacked_rnn"): (0.6, 0.40),
+    ("torch", "lstm"): (1.0, 0.75),
+    ("jax", "rnn"): (1.0, 0.8),
+    ("jax", "stacked_rnn"): (1.0, 0.8),
+    ("jax", "lstm"): (1.0, 0.8),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to measure: paired runs a case, seconds a run, and whether every step waits for its loss."""
+
+    rounds: int
+    seconds: float
+    wait: bool
+
+
+def measure(cases: Sequence[Case], interpreters: dict[str, str], threads: int, plan: Plan, figures: Figures) -> None:
+    """One row a case, printed and stored as it comes; ``interpreters``: side -> the Python that has it."""
+    old = {case: figures.find(section="steps", case=case.name, threads=threads, wait=plan.wait) for case in cases}
+    fresh = [case for case, row in old.items() if row is None or not interpreters.keys() <= row["seconds"].keys()]
+    kept = f" ({len(cases) - len(fresh)} taken from the file)" if len(fresh) < len(cases) else ""
+    console.print(f"\n[bold]whole training steps, {threads} thread{'s' * (threads > 1)}[/]{kept}")
+    if not fresh:
+        return
+    children = {side: Child(side, python, threads) for side, python in interpreters.items()}
+    try:
+        for child in children.values():
+            console.print(f"  {child.side}: {child.version}")
+        for case in fresh:
+            row = one_case(case, children, threads, plan)
+            figures.add(row, instead_of=old[case])
+            console.print("  " + describe(row))
+            for side in [side for side, reason in row["failed"].items() if "ended with" in reason]:
+                children[side].close()
+                children[side] = Child(side, interpreters[side], threads)
+    finally:
+        for child in children.values():
+            child.close()
+
+
+def one_case(case: Case, children: dict[str, Child], threads: int, plan: Plan) -> Row:
+    """The medians of every side, and of seqexp's time over each peer's in the same round."""
+    row: Row = {"section": "steps", "case": case.name, **case.as_dict(), "threads": threads}
+    row |= {"rounds": plan.rounds, "wait": plan.wait, "variant": {}, "losses": {}, "failed": {}}
+    steps: dict[str, int] = {}
+    for side, child in children.items():
+        try:
+            row["variant"][side], row["losses"][side] = child.prepare(case.as_dict(), plan.wait)
+            steps[side] = max(1, round(plan.seconds / max(1e-6, min(child.seconds(1) for _ in range(2)))))
+        except SideFailed as failure:
+            row["failed"][side] = str(failure)
+    times = paired_times({side: children[side] for side in steps}, steps, threads, plan.rounds)
+    row["seconds"] = {side: statistics.median(values) for side, values in times.items()}
+    row["ratio"], row["quartiles"] = {}, {}
+    for peer in times:
+        if peer != "seqexp" and "seqexp" in times:
+            ratios = sorted(ours / theirs for ours, theirs in zip(times["seqexp"], times[peer], strict=True))
+            row["ratio"][peer] = statistics.median(ratios)
+            row["quartiles"][peer] = [ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]]
+    return row
+
+
+def paired_times(
+    children: dict[str, Child], steps: dict[str, int], threads: int, rounds: int
+) -> dict[str, list[float]]:
+    """Seconds a step of every side, round by round; every other round in reverse order."""
+    times: dict[str, list[float]] = {side: [] for side in children}
+    for index in range(rounds):
+        for side in list(children) if index % 2 == 0 else reversed(children):
+            if threads > 1:
+                time.sleep(SETTLE)
+            times[side].append(children[side].seconds(steps[side]))
+    return times
+
+
+def describe(row: Row) -> str:
+    """One row on one line."""
+    text = f"{row['case']:<26}"
+    for side, seconds in row["seconds"].items():
+        text += f"  {side} {milliseconds(seconds):>8}"
+        if side in row["ratio"]:
+            text += f" [bold]{row['ratio'][side]:5.2f}[/]"
+    first = {side: values[0] for side, values in row["losses"].items()}
+    if len(first) > 1:
+        apart = max(first.values()) - min(first.values())
+        agree = math.isfinite(apart) and apart <= LOSS_TOLERANCE
+        text += f"  first losses {apart:.0e} apart" if agree else f"  [red]first losses differ: {first}[/]"
+    text += f"  [dim]{'; '.join(row['variant'].values())}[/]"
+    return text + "".join(f"  [red]{escape(reason)}[/]" for reason in row["failed"].values())
+
+
+def summarise(figures: Figures, wait: bool) -> None:
+    """The ratios side by side, then how the geometric means stand against the targets."""
+    rows = [row for row in figures.select("steps") if row["wait"] == wait]
+    peers = [peer for peer in ("torch", "jax") if any(peer in row["ratio"] for row in rows)]
+    if not peers:
+        return
+    columns = [(peer, threads) for peer in peers for threads in sorted({row["threads"] for row in rows})]
+    headers = ["seqexp's time / the peer's", *(f"{peer}, {n} thr." for peer, n in columns)]
+    names = list(dict.fromkeys(row["case"] for row in rows))
+    by_key = {(row["case"], row["threads"]): row["ratio"] for row in rows}
+    cells = [[name, *(ratio_cell(by_key.get((name, n), {}), peer, name) for peer, n in columns)] for name in names]
+    table("Ratios (medians of paired runs; below 1: seqexp is faster)", headers, cells)
+
+    verdicts = []
+    for peer in peers:
+        for model in MODELS:
+            each, mean = TARGETS[peer, model]
+            for threads in sorted({row["threads"] for row in rows}):
+                mine = [row for row in rows if row["model"] == model and row["threads"] == threads]
+                ratios = [row["ratio"][peer] for row in mine if peer in row["ratio"]]
+                if ratios:
+                    verdicts.append(
+                        [f"{model} against {peer}", str(threads), str(len(ratios)), *verdict(ratios, each, mean)]
+                    )
+    table("Against the targets", ["", "threads", "cases", "worst", "at most", "geometric mean", "at most"], verdicts)
+
+
+def ratio_cell(ratios: dict[str, float], peer: str, name: str) -> str:
+    if peer not in ratios:
+        return "-"
+    text = f"{ratios[peer]:.2f}"
+    return text if ratios[peer] <= TARGETS[peer, name.split()[0]][0] else f"[red]{text}[/]"
+
+
+def verdict(ratios: list[float], each: float, mean: float) -> list[Any]:
+    worst, middle = max(ratios), geometric_mean(ratios)
+    return [mark(worst, each), f"{each:.2f}", mark(middle, mean), f"{mean:.2f}"]
+
+
+def mark(value: float, limit: float) -> str:
+    return f"[green]{value:.2f}[/]" if value <= limit else f"[red]{value:.2f}[/]"

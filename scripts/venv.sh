@@ -1,0 +1,99 @@
+# Sourced by scripts/seqexp and scripts/test, which set $root: makes $root/.venv and keeps it current.
+#
+#   prepare_venv run .        what running needs
+#   prepare_venv dev '.[dev]' and what the tests need
+#
+# A stamp file in .venv says what was installed from; while it matches, this costs a few milliseconds and no pip call.
+# It is written last, so an interrupted set-up is taken up again by the next call.
+
+prepare_venv() { # $1: stamp's name, $2: what pip installs
+    wanted="$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum) $root"
+    is_current "$1" && return 0
+    take_lock
+    # Another process may have done it while this one waited.
+    is_current "$1" || make_venv "$1" "$2" || exit 1
+    release_lock
+}
+
+is_current() {
+    [ -f "$root/.venv/$1.stamp" ] && [ "$(cat "$root/.venv/$1.stamp")" = "$wanted" ]
+}
+
+make_venv() {
+    base=$(find_python) || exit 1
+    bin=$root/.venv/bin
+    say "setting up $root/.venv for Python $("$base" -c 'import platform; print(platform.python_version())'):" \
+        "about 1 GB, one to three minutes, once"
+    if ! venv_works || [ -e "$root/.venv/unfinished" ]; then # a killed pip may leave half a package
+        "$base" -m venv --clear "$root/.venv" >&2 || {
+            say "could not make a virtual environment (on Debian and Ubuntu: apt install python3-venv)"
+            exit 1
+        }
+    fi
+    rm -f "$root/.venv/"*.stamp
+    : >"$root/.venv/unfinished"
+    say "pip install -c constraints.txt -e '$2'"
+    (cd "$root" && PIP_DISABLE_PIP_VERSION_CHECK=1 "$bin/python" -m pip install -c constraints.txt -e "$2") >&2 || {
+        status=$?
+        [ "$status" -gt 2 ] || rm -f "$root/.venv/unfinished" # it ended by itself, and cleaned up
+        say "pip failed; its last lines say why. The same command tries again."
+        exit 1
+    }
+    rm -f "$root/.venv/unfinished"
+    for stamp in run "$1"; do # the dev set-up includes what running needs
+        printf '%s\n' "$wanted" >"$root/.venv/$stamp.stamp.new" &&
+            mv -f "$root/.venv/$stamp.stamp.new" "$root/.venv/$stamp.stamp" || exit 1
+    done
+    say "ready"
+}
+
+venv_works() { # False too for one whose folder was moved: its commands point to the old place.
+    [ "$("$root/.venv/bin/python" -c 'import pip, sys; print(sys.version_info >= (3, 11), sys.prefix)' 2>/dev/null)" = \
+        "True $root/.venv" ] && { [ ! -x "$root/.venv/bin/pip" ] || grep -q "$root/.venv/" "$root/.venv/bin/pip"; }
+}
+
+find_python() { # Prints the first interpreter that is new enough; $PYTHON, where set, is the only candidate.
+    if [ -n "${PYTHON:-}" ]; then set -- "$PYTHON"; else set -- python3 python3.13 python3.12 python3.11 python; fi
+    for candidate; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s\n' "$candidate"
+            return 0
+        fi
+    done
+    say "needs Python 3.11 or newer; $1 gives '$("$1" --version 2>&1 | tail -n 1)'." \
+        "Install one, or name it: PYTHON=/path/to/python3.11 $0"
+    return 1
+}
+
+# One set-up at a time. The lock is a symbolic link to its owner's process id: made in one step, and one can see whether
+# the owner still lives.
+take_lock() {
+    lock=$root/.venv.lock
+    told=
+    until ln -s "$$" "$lock" 2>/dev/null; do
+        owner=$(readlink "$lock") || {
+            [ -w "$root" ] || { say "cannot write to $root, where .venv has to be"; exit 1; }
+            continue # released just now
+        }
+        if ! kill -0 "$owner" 2>/dev/null; then
+            rm -f "$lock" # its owner was killed
+        elif [ -z "$told" ]; then
+            told=yes
+            say "waiting for the set-up that process $owner is doing"
+        else
+            sleep 1
+        fi
+    done
+    trap 'release_lock' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+release_lock() {
+    rm -f "$lock"
+    trap - EXIT INT TERM
+}
+
+say() {
+    printf 'seqexp: %s\n' "$*" >&2
+}
