@@ -73,8 +73,11 @@ class Tracker(Protocol):
 
     run_id: str | None
 
-    def log(self, step: int, metrics: Mapping[str, float], time: float) -> None:
-        """Keep the metrics for the next flush; ``time`` in seconds since the epoch. Logging it again is harmless."""
+    def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None:
+        """Keep the metrics for the next flush; ``time`` in seconds since the epoch. Logging it again is harmless.
+
+        What is not finite, or None, is left out.
+        """
         ...
 
     def flush(self, *, now: bool = False) -> None:
@@ -82,7 +85,7 @@ class Tracker(Protocol):
         ...
 
     def finish(
-        self, status: Status, metrics: Mapping[str, float], directory: Path | None, *, ended: float | None = None
+        self, status: Status, metrics: Mapping[str, float | None], directory: Path | None, *, ended: float | None = None
     ) -> None:
         """Send what is kept, the final ``metrics`` and the run directory's files, and set the true status.
 
@@ -96,10 +99,10 @@ class Untracked:
 
     run_id: str | None = None
 
-    def log(self, step: int, metrics: Mapping[str, float], time: float) -> None: ...
+    def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None: ...
     def flush(self, *, now: bool = False) -> None: ...
     def finish(
-        self, status: Status, metrics: Mapping[str, float], directory: Path | None, *, ended: float | None = None
+        self, status: Status, metrics: Mapping[str, float | None], directory: Path | None, *, ended: float | None = None
     ) -> None: ...
 
 
@@ -115,9 +118,9 @@ class MlflowTracker:
         self._next = 0.0
         self._down = self._warned = False
 
-    def log(self, step: int, metrics: Mapping[str, float], time: float) -> None:
+    def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None:
         # A chart has no place for nan and inf, and MLflow's pages drop the whole chart of a metric that ends in nan.
-        finite = [(name, float(value)) for name, value in metrics.items() if math.isfinite(value)]
+        finite = [(name, float(value)) for name, value in metrics.items() if value is not None and math.isfinite(value)]
         self._kept += [(_legal(name), value, round(time * 1000), step) for name, value in finite]
         self._last_step = max(self._last_step, step)
 
@@ -128,7 +131,7 @@ class MlflowTracker:
             self._next = monotonic() + PAUSE * (monotonic() - start)
 
     def finish(
-        self, status: Status, metrics: Mapping[str, float], directory: Path | None, *, ended: float | None = None
+        self, status: Status, metrics: Mapping[str, float | None], directory: Path | None, *, ended: float | None = None
     ) -> None:
         end = clock() if ended is None else ended
         new = {name: value for name, value in metrics.items() if value != self._known.get(name)}

@@ -69,7 +69,7 @@ def test_learning_curve_marks_the_best_step_and_the_best_baseline(drawn, tmp_pat
 
 
 def test_learning_curve_of_a_run_that_diverged(drawn, tmp_path):
-    history = [*EPOCHS, {"step": 60, "time": 0.0, "train/loss": math.nan}, {"step": 70, "train/grad_norm": math.inf}]
+    history = [*EPOCHS, {"step": 60, "time": 0.0, "train/loss": math.nan}, {"step": 70, "val/loss": None}]
     learning_curve(history, tmp_path / "a.png", primary="accuracy", direction="max")
     assert "not finite at step 60" in drawn["lines"]
     assert math.isnan(drawn["lines"]["training"][1][-1])

@@ -147,7 +147,7 @@ def test_run_that_mlflow_lost_is_started_anew(settings, client):
 def test_values_no_chart_can_show_are_left_out(settings, client):
     tracker = start(settings)
     tracker.log(1, {"train/loss": 3.0, "train/grad_norm": 2.0}, 1e9)
-    tracker.log(2, {"train/loss": math.nan, "train/grad_norm": math.inf}, 1e9 + 1)
+    tracker.log(2, {"train/loss": math.nan, "train/grad_norm": math.inf, "val/loss": None}, 1e9 + 1)
     tracker.finish("DIVERGED", {"test/loss": -math.inf}, None)
     assert client.get_run(tracker.run_id).data.metrics == {"train/loss": 3.0, "train/grad_norm": 2.0}
 

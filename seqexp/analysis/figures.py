@@ -14,7 +14,7 @@ import numpy as np
 
 from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, ScatterPlot, TextSamples
 
-History = Sequence[Mapping[str, float]]
+History = Sequence[Mapping[str, float | None]]
 Direction = Literal["max", "min"]
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#555555"
@@ -49,7 +49,7 @@ def learning_curve(
 ) -> None:
     """Training and validation loss, and the validation's primary metric, against optimizer steps.
 
-    history:  the objects of metrics.jsonl; values that are not finite leave a gap and mark where it began.
+    history:  the objects of metrics.jsonl; values that are not finite (or None) leave a gap, and its start is marked.
     primary:  "accuracy", or "test/accuracy" as in result.json.
     baseline: name -> value on the test split of the answers that need no memory; the best of them is drawn.
     title:    what was trained, put before the message.
@@ -234,7 +234,7 @@ def _figure(path: Path, *, rows: int = 1, width: float = 7.2, height: float) -> 
 
 def _series(history: History, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Steps and values of one metric, in order; what is not finite is nan."""
-    points = sorted((int(line["step"]), float(line[name])) for line in history if name in line)
+    points = sorted(((line["step"], line[name]) for line in history if name in line), key=lambda point: point[0] or 0)
     steps, values = np.array([step for step, _ in points], int), np.array([value for _, value in points], float)
     return steps, np.where(np.isfinite(values), values, np.nan)
 
@@ -267,7 +267,7 @@ def _log_scale(axes: Any, values: np.ndarray) -> None:
 
 def _mark_trouble(axes: Any, history: History) -> None:
     """A line where the first number that is not finite was logged."""
-    broken = [line["step"] for line in history if not all(np.isfinite(value) for value in line.values())]
+    broken = [line["step"] or 0 for line in history if not np.isfinite(np.array([*line.values()], float)).all()]
     if broken:
         axes.axvline(min(broken), color=RED, linewidth=1, linestyle=":", label=f"not finite at step {min(broken):,}")
 
