@@ -15,11 +15,12 @@ from seqexp.build import build_network, build_optimizer, build_task, count
 from seqexp.checkpoint import save_weights
 from seqexp.config import Experiment
 from seqexp.errors import Diverged, UserError
+from seqexp.mlflow_store import TrackingSettings
 from seqexp.networks import Chain
 from seqexp.progress import Progress
 from seqexp.records import RunDirectory, finite, fresh_directory, now, stored_result
 from seqexp.tasks import Task
-from seqexp.tracking import Tracker, TrackingSettings, open_tracker
+from seqexp.tracking import Tracker, open_tracker
 from seqexp.train import Outcome, Trainer, Training
 
 logger = logging.getLogger("seqexp")
@@ -48,7 +49,7 @@ class Recorder:
         self.on_step = progress.on_step
 
     def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
-        at = now()
+        at = round(now(), 3)  # as the file keeps it: sent again from there, a metric must have the same time
         self._directory.log(step, metrics, at)
         self._tracker.log(step, metrics, at)
         self._tracker.flush()

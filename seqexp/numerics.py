@@ -6,13 +6,15 @@ import numpy as np
 
 Product = Callable[[np.ndarray, np.ndarray], object]  # (a, out): writes W @ a to out
 
-# OpenBLAS multiplies without first copying ("packing") its operands up to this many multiply-adds, on AVX-512 CPUs.
-# Cutting a product into row blocks below it made a step 1.2 to 1.5 times as fast; docs/performance.md has the figures.
+# Up to this many multiply-adds OpenBLAS multiplies without first copying ("packing") its operands, on AVX-512 CPUs.
+# With few columns a product cut into row blocks below it ran 1.2 to 1.5 times as fast, with 64 or more columns slower;
+# blocks of a multiple of 24 rows are the fastest. docs/performance.md has the figures.
 SMALL_PRODUCT = 1_000_000
+FEW_COLUMNS = 63
+BLOCK_ROWS = 24
+
 FLOOR = {"f": np.float32(1e-20), "d": np.float64(1e-290), "D": np.complex128(1e-290)}
 FLUSH_EVERY = 8  # steps: in so few, no gradient falls from above the floor's rounding to below the normal numbers
-
-SMALLEST_BLOCK = 16  # rows; thinner blocks lose more to the call than packing costs
 
 
 def product(W: np.ndarray, columns: int) -> Product:
@@ -21,21 +23,19 @@ def product(W: np.ndarray, columns: int) -> Product:
     The function sees later changes to W's numbers. W needs contiguous rows, nothing more.
     """
     rows, inner = W.shape
-    block = SMALL_PRODUCT // max(1, inner * columns)
-    if block >= rows or block < SMALLEST_BLOCK:
-        return lambda a, out: np.dot(W, a, out)
-    count = -(-rows // block)
-    block = -(-rows // count)  # as equal as can be
+    block = SMALL_PRODUCT // max(1, inner * columns) // BLOCK_ROWS * BLOCK_ROWS
+    if rows * inner * columns <= SMALL_PRODUCT or columns > FEW_COLUMNS or block == 0:
+        return lambda a, out: np.dot(W, a, out=out)
     whole = rows // block * block
     stride = W.strides
     W_blocks = np.lib.stride_tricks.as_strided(W, (whole // block, block, inner), (block * stride[0], *stride))
     if whole == rows:
-        return lambda a, out: np.matmul(W_blocks, a, out.reshape(-1, block, columns))
+        return lambda a, out: np.matmul(W_blocks, a, out=out.reshape(-1, block, columns))
     W_rest = W[whole:]
 
     def blocks_and_rest(a: np.ndarray, out: np.ndarray) -> None:
-        np.matmul(W_blocks, a, out[:whole].reshape(-1, block, columns))
-        np.dot(W_rest, a, out[whole:])
+        np.matmul(W_blocks, a, out=out[:whole].reshape(-1, block, columns))
+        np.dot(W_rest, a, out=out[whole:])
 
     return blocks_and_rest
 

@@ -19,7 +19,7 @@ State = dict[str, np.ndarray]
 Fraction = Annotated[float, Ge(0), Lt(1)]
 
 FLUSH_EVERY = 100  # steps
-BLOCK = 16_384  # numbers: five float32 arrays of it fit a core's own cache together
+BLOCK = 32_768  # numbers: five float32 arrays of it fit a core's own cache together
 
 
 class Optimizer(Protocol):

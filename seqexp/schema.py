@@ -10,8 +10,8 @@ from typing_extensions import TypedDict
 
 from seqexp import models, optim, tasks
 from seqexp.errors import UserError, unknown_key
+from seqexp.mlflow_store import TrackingSettings
 from seqexp.registry import fields
-from seqexp.tracking import TrackingSettings
 from seqexp.train import Training
 
 Fields = dict[str, tuple[Any, Any]]  # name -> (type, default), inspect.Parameter.empty for none

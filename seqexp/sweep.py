@@ -4,11 +4,12 @@ Jobs may run in other processes, so they and the callback meet in files of the s
 """
 
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock
 from hydra.experimental.callback import Callback
@@ -16,8 +17,11 @@ from omegaconf import DictConfig, open_dict
 
 from seqexp import config as configs
 from seqexp.errors import UserError
+from seqexp.mlflow_store import TrackingSettings
+from seqexp.tracking import dashboard_command, finish_parent, leaderboard_address, open_parent
 
 Result = dict[str, Any]
+SUMMARY = "Mean and standard deviation over seeds"
 
 
 class Refused(BaseException):
@@ -44,16 +48,13 @@ class SweepCallback(Callback):
 
 def parent_run(sweep_dir: Path, tracking: Mapping[str, Any]) -> str | None:
     """The id of the sweep's parent run in MLflow, which the first job that asks starts; None when tracking is off."""
-    from seqexp.tracking import TrackingSettings, open_parent
-
     file = sweep_dir / "parent.json"
     with FileLock(sweep_dir / "parent.lock", timeout=600):
         if file.exists():
             found: str | None = json.loads(file.read_text(encoding="utf-8"))["run_id"]
             return found
-        command = f"python -m seqexp {' '.join(sys.argv[1:])}" if len(sys.argv) > 1 else "a sweep"
         name = f"sweep {sweep_dir.name}"
-        run_id = open_parent(TrackingSettings(**tracking), name=name, tags={"kind": "sweep"}, note=f"`{command}`")
+        run_id = open_parent(TrackingSettings(**tracking), name=name, tags={"kind": "sweep"}, note=_command())
         file.write_text(json.dumps({"run_id": run_id, "tracking": dict(tracking)}), encoding="utf-8")
         return run_id
 
@@ -75,17 +76,19 @@ def finish(interrupted: bool = False) -> int:
     sweep_dir = SweepCallback.sweep_dir
     if sweep_dir is None:
         return 1
-    files = sorted((sweep_dir / "jobs").glob("*.json")) if sweep_dir.exists() else []
+    files = sorted((sweep_dir / "jobs").glob("*.json"))
     results: list[Result] = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    refused = [result for result in results if result["status"] == "BAD_INPUT"]
-    if len(refused) == len(results):
-        for line in dict.fromkeys(result["error"] for result in refused):
+    if all(result["status"] == "BAD_INPUT" for result in results):
+        for line in dict.fromkeys(result["error"] for result in results):
             print(f"error: {line}", file=sys.stderr)
         shutil.rmtree(sweep_dir, ignore_errors=True)
         return 2
     jobs, summary = tables.sweep_tables(results)
-    _show(console_out(), jobs, summary, results, sweep_dir)
-    failed = [result for result in results if result["status"] != "FINISHED"]
+    _show(tables.as_rich(_brief(jobs), "Jobs"), tables.as_rich(summary, SUMMARY))
+    for result in results:
+        if result.get("error"):
+            print(f"job {result['job']}: {result['error']}")
+    failed = any(result["status"] != "FINISHED" for result in results)
     _finish_parent(sweep_dir, jobs, summary, "KILLED" if interrupted else "FAILED" if failed else "FINISHED")
     return 1 if failed else 0
 
@@ -96,55 +99,68 @@ def discard() -> None:
         shutil.rmtree(SweepCallback.sweep_dir, ignore_errors=True)
 
 
-def _finish_parent(sweep_dir: Path, jobs: Any, summary: Any, status: Any) -> None:
+def show_run(result: Result, cfg: DictConfig) -> None:
+    """A single run's last words: the metric beside the scores that need no memory, and where everything is."""
     from seqexp.analysis import tables
-    from seqexp.tracking import TrackingSettings, finish_parent
+
+    if result["status"] == "FINISHED":
+        _show(tables.run_table(result))
+    else:
+        print(f"{result['status'].lower()}: {result.get('error')}", file=sys.stderr)
+    print(f"run: {result['directory']}")
+    _show_addresses(TrackingSettings(**cfg.tracking))
+
+
+def _finish_parent(sweep_dir: Path, jobs: Any, summary: Any, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
+    from seqexp.analysis import tables
 
     file = sweep_dir / "parent.json"
     if not file.exists():
         return
     parent = json.loads(file.read_text(encoding="utf-8"))
+    settings = TrackingSettings(**parent["tracking"])
     texts = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
-    note = tables.to_markdown(summary)
-    finish_parent(TrackingSettings(**parent["tracking"]), parent["run_id"], status, {}, texts, note)
+    sections = {SUMMARY: summary, "Jobs": _brief(jobs)}
+    note = _command() + "".join(f"\n## {title}\n\n{tables.to_markdown(table)}" for title, table in sections.items())
+    finish_parent(settings, parent["run_id"], status, _metrics(summary), texts, note)
+    _show_addresses(settings)
 
 
-def console_out() -> Any:
-    """Where results go: stdout, which a pipe or a file may catch and whose lines then need not fit a window."""
+def _metrics(summary: Any) -> dict[str, float]:
+    """The summary by names that MLflow can chart: ``adding/lstm/test/mse/mean``, and ``…/std``.
+
+    What else the sweep varied comes behind the model, ``adding/lstm/task.gap 4/test/mse/mean``.
+    """
+    metrics: dict[str, float] = {}
+    columns = list(summary.columns)
+    varied = columns[columns.index("model") + 1 : columns.index("metric")]
+    for row in summary.to_dict("records"):
+        settings = [f"{key} {row[key]}".replace("/", "_") for key in varied]
+        name = "/".join(str(part) for part in (row["task"], row["model"], *settings, row["metric"]))
+        metrics |= {f"{name}/mean": row["mean"], f"{name}/std": row["std"]}
+    return metrics
+
+
+def _command() -> str:
+    """The command line, as Markdown."""
+    return f"```sh\n{shlex.join(['python', '-m', 'seqexp', *sys.argv[1:]])}\n```\n"
+
+
+def _brief(jobs: Any) -> Any:
+    """The columns that a page has room for; every row of a sweep's task has the summary's metric."""
+    return jobs.drop(columns=["directory", "metric"])
+
+
+def _show(*tables: Any) -> None:
+    """Print to stdout, which a pipe or a file may catch and whose lines then need not fit a window."""
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    console.print(*tables, sep="\n")
 
 
-def _show(console: Any, jobs: Any, summary: Any, results: list[Result], sweep_dir: Path) -> None:
-    from seqexp.analysis import tables
-
-    console.print(tables.as_rich(jobs.drop(columns=["directory", "metric"]), "Jobs"))
-    console.print(tables.as_rich(summary, "Mean and standard deviation over seeds"))
-    for result in results:
-        if result.get("error"):
-            console.print(f"job {result['job']}: {result['error']}", highlight=False, markup=False)
-    file = sweep_dir / "parent.json"
-    if file.exists():
-        _show_dashboard(console, json.loads(file.read_text(encoding="utf-8"))["tracking"])
-
-
-def _show_dashboard(console: Any, tracking: Mapping[str, Any]) -> None:
-    from seqexp.tracking import TrackingSettings, dashboard_command
-
-    command = dashboard_command(TrackingSettings(**tracking))
-    if command:
-        console.print(f"dashboard: {command}", highlight=False, markup=False, soft_wrap=True)
-
-
-def show_run(result: Result, cfg: DictConfig) -> None:
-    """A single run's last words: the metric beside the scores that need no memory, and where everything is."""
-    from seqexp.analysis import tables
-
-    console = console_out()
-    if result["status"] == "FINISHED":
-        console.print(tables.run_table(result))
-    else:
-        print(f"{result['status'].lower()}: {result.get('error')}", file=sys.stderr)
-    console.print(f"run: {result['directory']}", highlight=False, markup=False, soft_wrap=True)
-    _show_dashboard(console, dict(cfg.tracking))
+def _show_addresses(settings: TrackingSettings) -> None:
+    """Print how to look at the runs; nothing when tracking is off."""
+    for name, address in (("dashboard", dashboard_command(settings)), ("leaderboard", leaderboard_address(settings))):
+        if address:
+            print(f"{name}: {address}")

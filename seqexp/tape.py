@@ -1,5 +1,6 @@
 """What a forward pass over a sequence leaves for its backward pass: memory that is lent on, and where columns end."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ class Tape:
 
     def __init__(self) -> None:
         self._memory: dict[str, np.ndarray] = {}
+        self._last: dict[str, np.ndarray] = {}  # the view of it that was given out last
         self.views: dict[str, Any] = {}  # per-step views, kept as long as ``key`` stays the same
         self.key: tuple[object, ...] = ()
         self.ends: Ends
@@ -24,11 +26,15 @@ class Tape:
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """Uninitialised memory of that shape; what ``name`` held before is gone."""
-        size = int(np.prod(shape))
+        last = self._last.get(name)
+        if last is not None and last.shape == shape and last.dtype == dtype:
+            return last
+        size = math.prod(shape)
         memory = self._memory.get(name)
         if memory is None or memory.dtype != dtype or memory.size < size:
             memory = self._memory[name] = np.empty(size, dtype)
-        return memory[:size].reshape(shape)
+        self._last[name] = memory[:size].reshape(shape)
+        return self._last[name]
 
     def gradient_of_input(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """Memory for dx: the tape's own at the first backward pass, fresh at a second one over the same tape."""

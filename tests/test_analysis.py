@@ -15,7 +15,7 @@ from seqexp.analysis.figures import draw, gradient_norm, learning_curve
 from seqexp.analysis.tables import as_rich, best_baseline, run_table, sweep_tables, to_markdown
 from seqexp.tasks.artifacts import ConfusionMatrix, ScatterPlot, TextSamples
 
-EPOCHS = [
+EPOCHS: list[dict[str, float | None]] = [
     {"step": 10 * e, "time": 1e9 + e, "train/loss": 1 / e, "val/loss": 1.2 / e, "val/accuracy": 1 - 0.5 / e}
     for e in range(1, 6)
 ]
@@ -69,7 +69,11 @@ def test_learning_curve_marks_the_best_step_and_the_best_baseline(drawn, tmp_pat
 
 
 def test_learning_curve_of_a_run_that_diverged(drawn, tmp_path):
-    history = [*EPOCHS, {"step": 60, "time": 0.0, "train/loss": math.nan}, {"step": 70, "val/loss": None}]
+    history: list[dict[str, float | None]] = [
+        *EPOCHS,
+        {"step": 60, "time": 0.0, "train/loss": math.nan},
+        {"step": 70, "val/loss": None},
+    ]
     learning_curve(history, tmp_path / "a.png", primary="accuracy", direction="max")
     assert "not finite at step 60" in drawn["lines"]
     assert math.isnan(drawn["lines"]["training"][1][-1])

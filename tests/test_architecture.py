@@ -16,12 +16,12 @@ LAYERS = (
     "models losses optim gradcheck checkpoint",
     "networks tasks data",
     "train records build",
-    "tracking analysis progress",
+    "mlflow_store tracking analysis progress",
     "schema config __main__ compare sync sweep job experiment",
 )
 FRONT = (*(f"seqexp.{name}" for name in ("config", "__main__", "compare", "sync", "sweep", "job")), "hydra_plugins")
 HOMES = {  # third-party vocabulary -> the only modules that may speak it
-    "mlflow": ("seqexp.tracking",),
+    "mlflow": ("seqexp.mlflow_store", "seqexp.tracking"),
     "pandas": ("seqexp.analysis",),
     "scipy.stats": ("seqexp.analysis",),
     "matplotlib": ("seqexp.analysis",),

@@ -1,14 +1,18 @@
 """The sentiment task: what its texts mean, what counting words can tell, splits, and purity."""
 
+from collections import Counter
+from itertools import pairwise
+
 import numpy as np
 import pytest
-import yaml
+from omegaconf import OmegaConf
 
 from seqexp import tasks
 from seqexp.batch import Batch, Purpose, stream
 from seqexp.data import text
 from seqexp.errors import UserError
 from seqexp.tasks import _reviews
+from seqexp.tasks.artifacts import ConfusionMatrix, ScatterPlot
 from seqexp.tasks.scoring import SCATTER_POINTS, ClassScorer, ValueScorer
 from seqexp.tasks.sentiment import naive_bayes, naive_bayes_cross_validation
 
@@ -18,7 +22,7 @@ GAPS = (0, 10, 40)
 @pytest.fixture(scope="module")
 def make(project_root):
     """The task with the settings of its yaml, changed by keyword."""
-    settings = yaml.safe_load((project_root / "conf/task/sentiment.yaml").read_text())["task"]
+    settings = dict(OmegaConf.load(project_root / "conf/task/sentiment.yaml").task)
     return lambda **changes: tasks.create(**(settings | changes))
 
 
@@ -87,7 +91,7 @@ def test_counting_words_does_not_decide(make, gap):
             words = make_pipeline(CountVectorizer(analyzer=list, binary=not counts), bayes)
             assert words.fit(train, classes).score(test, truth) <= 0.75
     pairs = make_pipeline(
-        CountVectorizer(analyzer=lambda words: [*words, *zip(words, words[1:], strict=False)]),
+        CountVectorizer(analyzer=lambda words: [*words, *map(" ".join, pairwise(words))]),
         LogisticRegression(solver="liblinear"),
     )
     assert pairs.fit(train, classes).score(test, truth) <= 0.85
@@ -174,10 +178,7 @@ def test_rt_polarity(make, data_dir):
         assert (len(seen[split]), len(classes)) == (size, size)
         assert classes.mean() == 0.5
     assert len(seen["train"] | seen["val"] | seen["test"]) == 10662
-    counts = {}
-    for row in seen["train"]:
-        for word in row:
-            counts[word] = counts.get(word, 0) + 1
+    counts = Counter(word for row in seen["train"] for word in row)
     assert set(task.vocabulary.tokens) == {text.UNKNOWN} | {word for word, count in counts.items() if count >= 2}
     assert any(text.UNKNOWN in row for row in texts(task, "test")[0])
     lengths = np.array([len(row) for row in texts(task, "train")[0]])
@@ -206,7 +207,7 @@ def table(tmp_path):
 
 
 def test_an_own_file_may_have_any_classes(make, table, caplog):
-    rows = [(f"Word{i} is {label}!", label) for i in range(20) for label in ("c", "a", "b")]
+    rows = [(f"No{i}{label} is {label}!", label) for i in range(20) for label in ("c", "a", "b")]
     task = make(source=table([*rows, rows[0]]), min_count=1, max_length=3)
     assert task.labels == ("a", "b", "c")
     assert (task.shape.outputs, len(task.fingerprint())) == (3, 64)
@@ -258,6 +259,7 @@ def test_class_scores_agree_with_scikit_learn():
     assert metrics["accuracy"] == pytest.approx(np.mean(np.array(truths) == answers))
     assert metrics["macro_f1"] == pytest.approx(f1_score(truths, answers, average="macro", zero_division=0))
     (matrix,) = scorer.artifacts()
+    assert isinstance(matrix, ConfusionMatrix)
     assert matrix.labels == ("a", "b", "c", "d")
     assert np.array_equal(matrix.counts, confusion_matrix(truths, answers, labels=range(4)))
 
@@ -280,6 +282,7 @@ def test_value_scores_count_every_value_but_plot_a_few():
         errors.append((y - truth).ravel())
     assert scorer.metrics()["mse"] == pytest.approx(float(np.mean(np.concatenate(errors) ** 2)), rel=1e-6)
     (plot,) = scorer.artifacts()
+    assert isinstance(plot, ScatterPlot)
     assert plot.truth.shape == plot.answer.shape == (SCATTER_POINTS,)
     assert np.array_equal(np.sort(plot.answer - plot.truth)[:1], np.sort(np.concatenate(errors)[:2000])[:1])
 

@@ -5,7 +5,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ def default_data_dir() -> Path:
 def locate(data_dir: str | os.PathLike[str] | None, dataset: str, file: str) -> Path:
     """The path of ``<data_dir>/<dataset>/<file>`` with the catalogue's bytes; downloaded if it is missing.
 
-    ``data_dir`` None, or "" as an empty variable gives it, means ``default_data_dir()``. UserError if the hash is wrong, the download fails or the folder
-    cannot be written to. KeyError if the catalogue has no such file.
+    ``data_dir`` None, or "" as an empty variable gives it, means ``default_data_dir()``. UserError if the hash is
+    wrong, the download fails or the folder cannot be written to. KeyError if the catalogue has no such file.
     """
     source = catalogue.FILES[dataset][file]
     folder = default_data_dir() if data_dir in (None, "") else Path(data_dir).expanduser()
@@ -110,9 +110,17 @@ def _get(url: str, part: Path) -> None:
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with (
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+        ExitStack() as stack,
+    ):
+
+        def close_later(response: Any, **_: Any) -> None:  # pooch leaves the connection of a failed download open
+            stack.callback(response.close)
+
         bar = _Bar(progress, url.rpartition("/")[2])
-        pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT_SECONDS)(url, str(part), None)
+        download = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT_SECONDS, hooks={"response": close_later})
+        download(url, str(part), None)
 
 
 class _Bar:

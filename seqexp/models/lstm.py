@@ -15,7 +15,7 @@ from seqexp.params import Layout, Params
 from seqexp.tape import Ends, Tape, add_columns, add_outer, check_input, chunk_steps, side_by_side, take_columns
 
 Gate = Literal["f", "i", "o"]
-ROWS = "oift"  # the gates' order in memory: the three sigmoids adjacent, and (i, f) opposite (t, c) for one product
+ROWS = "oift"  # the gates' order in memory: the three sigmoids adjacent, and i and f as their products with t and c
 
 
 @register("lstm")
@@ -96,21 +96,19 @@ class LSTM:
             a[:T, 1 + H :] = x
             if ends.dead is not None:
                 np.copyto(a[: ends.steps, 1 + H :], 0, where=ends.dead)  # whatever padding holds, it stays out
-        first_c = steps[0][5]
         a[0, 1 : 1 + H] = 0 if state0 is None else state0[:H]
-        first_c[:] = 0 if state0 is None else state0[H:]
+        c = tape.array("c", (H, B), W.dtype)
+        c[:] = 0 if state0 is None else state0[H:]
         state = np.empty((2 * H, B), W.dtype)
         if -1 in ends.at:
             state[:H, ends.at[-1]] = a[0, 1 : 1 + H][:, ends.at[-1]]
-            state[H:, ends.at[-1]] = first_c[:, ends.at[-1]]
+            state[H:, ends.at[-1]] = c[:, ends.at[-1]]
 
         multiply = product(W[:, : a.shape[1]], B)
         from_x = tape.array("from_x", (4 * H, B), W.dtype)
-        it_fc = tape.array("it_fc", (2 * H, B), W.dtype)
-        it, fc = it_fc[:H], it_fc[H:]
         frozen = [self._rows(gate) for gate in self.freeze_gates]
         for t in range(ends.steps):
-            z, oif, i_f, t_c, o, _, c, h = steps[t]
+            z, oif, o, i, f, t_t, it, fc, h = steps[t]
             multiply(a_steps[t], z)
             if tokens:
                 take_columns(W[:, 1 + H :], x[t], from_x)
@@ -120,7 +118,8 @@ class LSTM:
             halve_and_shift(oif)
             for rows in frozen:
                 z[rows] = 1
-            np.multiply(i_f, t_c, out=it_fc)
+            np.multiply(i, t_t, out=it)
+            np.multiply(f, c, out=fc)
             np.add(it, fc, out=c)
             np.tanh(c, out=h)
             h *= o
@@ -136,22 +135,20 @@ class LSTM:
     def _memory(self, tape: Tape, T: int, B: int, tokens: bool, dtype: Any, keep: bool) -> tuple[Any, Any, Any]:
         """The stacked columns [1; h; x] of all steps, and per-step views named as in the equations.
 
-        A step's gates lie in one slot of ``gates`` with c_{t-1} below them: rows o, i, f, t, c_{t-1}. Without a tape
-        two slots take turns. The views are made anew only when the shape changes.
+        A step's slot of ``gates`` holds o, i, f, t and the products i t and f c_{t-1}, whose sum is c_t. Without a tape
+        all steps share one slot. The views are made anew only when the shape changes.
         """
         H = self.hidden_size
         K = 1 + H if tokens else 1 + H + self.input_size
-        slots = T + 1 if keep else 2
+        slots = T if keep else min(T, 1)
         key = (T, B, K, H, slots, np.dtype(dtype))
         if tape.key != key:
             a = tape.array("a", (T + 1, K, B), dtype)
-            gates = tape.array("gates", (slots, 5 * H, B), dtype)
+            gates = tape.array("gates", (slots, 6 * H, B), dtype)
             steps = []
-            for t in range(max(T, 1)):
-                g, after = gates[t % slots], gates[(t + 1) % slots]
-                h = a[t + 1, 1 : 1 + H] if t < T else None
-                views = (g[: 4 * H], g[: 3 * H], g[H : 3 * H], g[3 * H :], g[:H], g[4 * H :], after[4 * H :], h)
-                steps.append(views)
+            for t in range(T):
+                g = gates[t % slots]
+                steps.append((g[: 4 * H], g[: 3 * H], *g.reshape(6, H, B), a[t + 1, 1 : 1 + H]))
             tape.key, tape.views = key, {"a": a, "a_steps": list(a), "steps": steps, "gates": gates}
         return tape.views["a"], tape.views["a_steps"], tape.views["steps"]
 
@@ -182,17 +179,17 @@ class LSTM:
         W_hT[:] = W[:, 1 : 1 + H].T
         multiply = product(W_hT, B)
         dh_t, dc_t = dstate0 = np.zeros((2, H, B), W.dtype)  # dL/dh_t and dL/dc_t from everything after step t
-        scratch = tape.array("it_fc", (2 * H, B), W.dtype)[:H]
+        scratch = tape.array("c", (H, B), W.dtype)
         dx = tape.gradient_of_input(x.shape, W.dtype) if need_dx and not tokens else None
         if dx is not None:
             dx[ends.steps :] = 0
-        n = min(chunk_steps(5 * H * B * W.itemsize, B), max(1, ends.steps))
+        n = min(chunk_steps(4 * H * B * W.itemsize, B), max(1, ends.steps))
         local = tape.array("local", (n, 4, H, B), W.dtype)
         c_by_h = tape.array("c_by_h", (n, H, B), W.dtype)
         for start in reversed(range(0, ends.steps, n)):
             stop = min(start + n, ends.steps)
             dz = local[: stop - start]
-            self._local_derivatives(gates[start : stop + 1], dz, c_by_h)
+            self._local_derivatives(gates[start:stop], a[start + 1 : stop + 1, 1 : 1 + H], dz, c_by_h)
             for t in reversed(range(start, stop)):
                 if dstate is not None and t in ends.at:
                     dh_t[:, ends.at[t]] += dstate[:H, ends.at[t]]
@@ -222,26 +219,25 @@ class LSTM:
             dc_t[:, ends.at[-1]] += dstate[H:, ends.at[-1]]
         return dx, dstate0.reshape(2 * H, B)
 
-    def _local_derivatives(self, gates: np.ndarray, dz: np.ndarray, c_by_h: np.ndarray) -> None:
-        """What dh_t and dc_t are multiplied by on their way to dz_t and dc_t, for n steps whose gates are given.
+    def _local_derivatives(self, gates: np.ndarray, h: np.ndarray, dz: np.ndarray, c_by_h: np.ndarray) -> None:
+        """What dh_t and dc_t are multiplied by on their way to dz_t and dc_t, for n steps.
 
-        gates (n+1, 5H, B), rows o, i, f, t, c_{t-1}.
-        dz (n, 4, H, B):  o' tanh(c), i' t, f' c_{t-1}, t' i, where s' = s(1-s) and t' = 1-t^2.
-        c_by_h (n, H, B): dc/dh = o (1 - tanh(c)^2).
+        gates (n, 6H, B), rows o, i, f, t, it, fc; h (n, H, B).
+        dz (n, 4, H, B):  o (1-o) tanh(c) = h (1-o),  i (1-i) t = it (1-i),  f (1-f) c_{t-1} = fc (1-f),
+                          i (1-t^2) = i - it t.
+        c_by_h (n, H, B): dc/dh = o (1 - tanh(c)^2) = o - h tanh(c).
         """
-        n, H, B = len(gates) - 1, self.hidden_size, gates.shape[-1]
-        g = gates[:n].reshape(n, 5, H, B)
-        tanh_c = np.tanh(gates[1:, 4 * H :], out=c_by_h[:n])
+        n, H, B = len(gates), self.hidden_size, gates.shape[-1]
+        g = gates.reshape(n, 6, H, B)
         np.subtract(1, g[:, :3], out=dz[:, :3])
-        dz[:, :3] *= g[:, :3]
-        dz[:, 0] *= tanh_c
-        dz[:, 1:3] *= g[:, 3:]
-        np.multiply(g[:, 3], g[:, 3], out=dz[:, 3])
-        np.subtract(1, dz[:, 3], out=dz[:, 3])
-        dz[:, 3] *= g[:, 1]
-        tanh_c *= tanh_c
-        np.subtract(1, tanh_c, out=tanh_c)
-        tanh_c *= g[:, 0]
+        dz[:, 0] *= h
+        dz[:, 1:3] *= g[:, 4:]
+        np.multiply(g[:, 4], g[:, 3], out=dz[:, 3])
+        np.subtract(g[:, 1], dz[:, 3], out=dz[:, 3])
+        tanh_c = np.add(g[:, 4], g[:, 5], out=c_by_h[:n])
+        np.tanh(tanh_c, out=tanh_c)
+        tanh_c *= h
+        np.subtract(g[:, 0], tanh_c, out=tanh_c)
 
     def _rows(self, gate: str) -> slice:
         start = ROWS.index(gate) * self.hidden_size
