@@ -5,6 +5,7 @@ import subprocess
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -205,6 +206,7 @@ def _show(directory: RunDirectory, task: Task, outcome: Outcome, settings: Mappi
 
 
 def _announce(result: Mapping[str, Any], network: Chain) -> None:
+    _say_kernels()
     logger.info(
         "%s on %s, seed %d: %s parameters%s, %d hidden units, signature %s",
         result["model"],
@@ -215,6 +217,15 @@ def _announce(result: Mapping[str, Any], network: Chain) -> None:
         network.core.hidden_size,
         result["signature"],
     )
+
+
+@cache
+def _say_kernels() -> None:
+    """Once a process: which BLAS computes, and what may hold it back."""
+    logger.info("%s; numpy %s", threads.kernels(), np.__version__)
+    warning = threads.held_below()
+    if warning:
+        logger.warning("%s", warning)
 
 
 def _take_directory(experiment: Experiment, place: Place) -> Path:

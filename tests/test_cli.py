@@ -41,7 +41,8 @@ def test_a_run_leaves_what_the_contract_says(tmp_path):
     done = seqexp(tmp_path, "model=lstm", *QUICK)
     assert done.returncode == 0, done.stderr
     assert "no memory" in done.stdout
-    assert "mlflow ui --backend-store-uri sqlite:////" in done.stdout.replace("\n", "")
+    assert "mlflow ui --backend-store-uri sqlite:////" in done.stdout
+    assert "\nleaderboard: http://127.0.0.1:5000/#/experiments/1/" in done.stdout
     result, directory = only_result(tmp_path)
     assert directory.name == f"{result['signature']}.1"
     assert result["status"] == "FINISHED"
@@ -188,6 +189,12 @@ def test_a_sweep_goes_on_past_failures_and_counts_them(tmp_path):
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
     assert sorted(run.info.status for run in children) == ["FAILED"] * 4 + ["FINISHED"] * 4
     assert parent.info.status == "FAILED"
+    names = [f"adding/{model}/optimizer.learning_rate 0.01/test/mse" for model in ("rnn", "stacked_rnn")]
+    assert set(parent.data.metrics) == {f"{name}/{kind}" for name in names for kind in ("mean", "std")}
+    note = parent.data.tags["mlflow.note.content"]
+    assert note.startswith("```sh\npython -m seqexp -m task=adding")
+    assert note.index("| always 1") < note.index("## Jobs") < note.index("| DIVERGED")
+    assert "\nleaderboard: http" in done.stdout
 
     again = seqexp(tmp_path, "-m", *words, "model=rnn,stacked_rnn", "seed=0,1")
     assert again.stderr.count("finished before") == 4

@@ -1,23 +1,18 @@
-"""MLflow as a user meets it: created once by many, true statuses, replayable metrics, and never the end of a run."""
+"""Runs in MLflow as a user meets them: true statuses, replayable metrics, and trouble that never ends a run."""
 
-import base64
-import json
 import logging
 import math
-import os
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-import zlib
 from pathlib import Path
 
 import pytest
 
-from seqexp import tracking
-from seqexp.errors import UserError
-from seqexp.tracking import TrackingSettings, dashboard_command, finish_parent, open_parent, open_tracker
+from seqexp import mlflow_store
+from seqexp.mlflow_store import TrackingSettings, connect
+from seqexp.tracking import finish_parent, open_parent, open_tracker
 
 TAGS = {"model": "rnn", "task": "hello", "git_sha": "0" * 40}
 
@@ -33,40 +28,16 @@ def start(settings: TrackingSettings, **more):
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory) -> TrackingSettings:
-    """A database that four processes created at the same time, each keeping one run in it."""
-    folder = tmp_path_factory.mktemp("runs") / "deep"
-    code = (
-        "import sys; from seqexp.tracking import *; s = TrackingSettings(name='mlflow', uri=sys.argv[1], "
-        "experiment_name='seqexp'); t = open_tracker(s, name='raced', params={'seed': 0}, tags={'raced': 'yes'}); "
-        "t.log(1, {'train/loss': 0.5}, 1e9); t.finish('FINISHED', {}, None)"
-    )
-    made = settings_for(folder)
-    root = Path(__file__).parents[1]
-    racers = [
-        subprocess.Popen([sys.executable, "-c", code, made.uri or ""], cwd=root, stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
-    said = [racer.communicate(timeout=120)[1] for racer in racers]
-    assert [racer.returncode for racer in racers] == [0] * 4, said
-    assert said == [""] * 4  # nor does MLflow chatter
-    return made
+    return settings_for(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="module")
 def client(settings):
-    return tracking._connect(settings)[0]
+    return connect(settings)[0]
 
 
 def history(client, run_id: str | None, name: str) -> list[tuple[int, float, int]]:
     return sorted((m.step, m.value, m.timestamp) for m in client.get_metric_history(run_id, name))
-
-
-def test_processes_that_start_at_once_share_one_new_database(settings, client):
-    _, experiment = tracking._connect(settings)
-    runs = client.search_runs([experiment], "tags.raced = 'yes'")
-    assert [run.info.status for run in runs] == ["FINISHED"] * 4
-    assert [run.data.metrics for run in runs] == [{"train/loss": 0.5}] * 4
-    assert len([e for e in client.search_experiments() if e.name == "seqexp"]) == 1
 
 
 def test_run_keeps_what_it_was_given(settings, client, tmp_path):
@@ -164,7 +135,7 @@ def test_flushing_every_step_costs_little(settings):
 
 
 def test_trouble_is_one_warning_and_nothing_is_lost(settings, client, monkeypatch, caplog, tmp_path):
-    monkeypatch.setattr(tracking, "WAITS", (0.0, 0.0))
+    monkeypatch.setattr(mlflow_store, "WAITS", (0.0, 0.0))
     tracker = start(settings)
     calls = []
 
@@ -191,7 +162,7 @@ def test_trouble_is_one_warning_and_nothing_is_lost(settings, client, monkeypatc
 
 
 def test_a_passing_fault_is_not_reported(settings, client, monkeypatch, caplog):
-    monkeypatch.setattr(tracking, "WAITS", (0.0, 0.0))
+    monkeypatch.setattr(mlflow_store, "WAITS", (0.0, 0.0))
     tracker = start(settings)
     real, faults = type(client).log_batch, [OSError("locked"), OSError("locked")]
 
@@ -211,36 +182,16 @@ def test_parent_and_children(settings, client):
     parent = open_parent(settings, name="sweep", tags={"command": "-m seed=0,1"}, note="*running*")
     for seed in (0, 1):
         start(settings, params={"seed": seed}, parent_run_id=parent).finish("FINISHED", {"test/loss": seed}, None)
-    finish_parent(settings, parent, "FAILED", {"test/loss_mean": 0.5}, {"jobs.md": "| a |"}, "# done\n" + "y" * 9_000)
+    metrics = {"hello/rnn/test/loss/mean": 0.5, "hello/rnn/test/loss/std": math.nan, "a=1": 2.0}
+    note = "`tracking.uri=https://me:secret@host`\n" + "y" * 9_000
+    finish_parent(settings, parent, "FAILED", metrics, {"jobs.md": "| a |"}, note)
     run = client.get_run(parent)
-    assert (run.info.status, run.data.metrics) == ("FAILED", {"test/loss_mean": 0.5})
-    assert run.data.tags["mlflow.note.content"].startswith("# done\nyy")
+    assert (run.info.status, run.data.metrics) == ("FAILED", {"hello/rnn/test/loss/mean": 0.5, "a_1": 2.0})
+    assert run.data.tags["mlflow.note.content"].startswith("`tracking.uri=https://me:***@host`\nyy")
     assert len(run.data.tags["mlflow.note.content"]) == 8_000
     assert [file.path for file in client.list_artifacts(parent)] == ["jobs.md"]
     children = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{parent}'")
     assert {child.data.params["seed"] for child in children} == {"0", "1"}
-
-
-def test_saved_view_is_what_mlflow_pages_read(settings, client):
-    """The round trip of mlflow 3.17.2's own `Save as new view`: an envelope around `deflate;` + base64(zlib(JSON))."""
-    experiment = client.get_experiment_by_name("seqexp")
-    envelope = json.loads(experiment.tags["mlflow.sharedViewState.leaderboard"])
-    assert (envelope["name"], type(envelope["createdAt"])) == ("leaderboard", int)
-    mark, _, packed = envelope["state"].partition(";")
-    assert mark == "deflate"
-    state = json.loads(zlib.decompress(base64.b64decode(packed)))
-    assert state["selectedColumns"] == state["columnOrder"]
-    assert {"tags.`model`", "params.`seed`", "metrics.`test/accuracy`"} <= set(state["selectedColumns"])
-    address = tracking.leaderboard_address(settings)
-    assert f"/#/experiments/{experiment.experiment_id}/runs?viewStateShareKey=leaderboard" in address
-    assert address.partition("#")[2] in experiment.tags["mlflow.note.content"]
-
-    pages = Path(sys.modules["mlflow"].__file__ or "").parent / "server/js/build/static/js"
-    shipped = "".join(file.read_text() for file in pages.glob("*.js"))
-    if not shipped:
-        pytest.skip("this mlflow has no pages")
-    for word in ('"mlflow.sharedViewState."', '"viewStateShareKey"', '"deflate;"', '"columnOrder"', '"FIRST_20_RUNS"'):
-        assert word in shipped, f"MLflow's pages no longer know {word}: see tracking.saved_view"
 
 
 def test_a_broken_database_is_one_line(settings, tmp_path, caplog, capfd):
@@ -258,47 +209,6 @@ def test_a_broken_database_is_one_line(settings, tmp_path, caplog, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_deleted_experiment_is_the_users_to_mend(settings, client):
-    gone = TrackingSettings(name="mlflow", uri=settings.uri, experiment_name="gone")
-    client.delete_experiment(tracking._connect(gone)[1])
-    with pytest.raises(UserError, match=r"tracking\.experiment_name: .*'gone' is deleted.*restore"):
-        start(gone)
-
-
-@pytest.mark.parametrize(
-    ("uri", "said"),
-    [
-        (None, "expected sqlite"),
-        ("runs/mlflow.db", "expected sqlite"),
-        ("file:///tmp/mlruns", "expected sqlite"),
-        ("sqlite://", "expected sqlite"),
-        ("http://[", "expected sqlite"),
-        ("{folder}/a_file/mlflow.db", "cannot keep runs"),
-        ("{folder}/a_file", "not a database"),
-        ("http://me:secret@127.0.0.1:{port}", "ConnectionRefused"),
-    ],
-)
-def test_unusable_uri_is_the_users_to_mend(uri, said, tmp_path, monkeypatch):
-    monkeypatch.setattr(tracking, "WAITS", (0.0, 0.0))
-    (tmp_path / "a_file").write_text("no database at all, but long enough to be read as one" * 100)
-    if uri is not None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            uri = uri.format(folder=f"sqlite:///{tmp_path}", port=free.getsockname()[1])
-    with pytest.raises(UserError, match=r"^tracking\.uri: .*tracking=off$") as caught:
-        start(TrackingSettings(name="mlflow", uri=uri, experiment_name="x"))
-    assert said in str(caught.value)
-    assert "secret" not in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_unwritable_folder_is_the_users_to_mend(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(UserError, match=r"tracking\.uri: .*PermissionError"):
-        start(settings_for(tmp_path / "runs"))
-
-
 def test_off_keeps_nothing_and_imports_nothing():
     code = (
         "import sys; from seqexp.tracking import *; s = TrackingSettings(name='off', uri=None, experiment_name='x'); "
@@ -309,12 +219,3 @@ def test_off_keeps_nothing_and_imports_nothing():
         "assert not {'mlflow', 'pandas', 'matplotlib', 'sqlalchemy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
-
-
-def test_dashboard_command_is_the_line_to_type(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    relative = TrackingSettings(name="mlflow", uri="sqlite:///my runs/mlflow.db", experiment_name="x")
-    command = dashboard_command(relative)
-    assert command.endswith(f"mlflow ui --backend-store-uri 'sqlite:///{tmp_path}/my runs/mlflow.db'")
-    server = TrackingSettings(name="mlflow", uri="https://me:secret@mlflow.example.org", experiment_name="x")
-    assert dashboard_command(server) == "https://me:***@mlflow.example.org"
