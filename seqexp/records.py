@@ -35,7 +35,7 @@ class RunDirectory:
 
     def log(self, step: int, metrics: Mapping[str, float], now: float) -> None:
         """Append one line to metrics.jsonl; nan and inf, which JSON lacks, become null."""
-        line = {"step": step, "time": round(now, 3), **{name: finite(value) for name, value in metrics.items()}}
+        line = {"step": step, "time": now, **{name: finite(value) for name, value in metrics.items()}}
         self._metrics.write(json.dumps(line) + "\n")
         self._metrics.flush()
 

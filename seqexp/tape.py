@@ -79,11 +79,18 @@ def chunk_steps(bytes_per_step: int, B: int) -> int:
 
 
 def add_outer(dW: np.ndarray, dz: np.ndarray, a: np.ndarray, tape: Tape) -> None:
-    """dW += dz a^T, contracted over time and batch at once; dz (R, N), a (K, N), N columns = steps times examples."""
+    """dW += sum_t dz_t a_t^T in one product over time and batch; dz (R, n·B) side by side, a (n, K, B) step by step.
+
+    ``a`` is copied into rows, one a column of a step: a product of two untransposed matrices is the fastest there is.
+    """
+    n, K, B = a.shape
+    a_rows = tape.array("a_rows", (n, B, K), a.dtype)
+    np.copyto(a_rows, a.transpose(0, 2, 1))
+    a_rows = a_rows.reshape(n * B, K)
     for start in range(0, len(dz), OUTER_ROWS):
         rows = slice(start, start + OUTER_ROWS)
         part = tape.array("dW", dW[rows].shape, dW.dtype)
-        np.dot(dz[rows], a.T, out=part)
+        np.dot(dz[rows], a_rows, out=part)
         dW[rows] += part
 
 

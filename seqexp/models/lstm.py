@@ -209,7 +209,7 @@ class LSTM:
                 if t % FLUSH_EVERY == 0:
                     flush(dstate0)
             dz_columns = side_by_side(dz.reshape(-1, 4 * H, B), "dz_columns", tape)
-            add_outer(grad["W"][:, : a.shape[1]], dz_columns, side_by_side(a[start:stop], "a_columns", tape), tape)
+            add_outer(grad["W"][:, : a.shape[1]], dz_columns, a[start:stop], tape)
             if tokens:
                 add_columns(grad["W"][:, 1 + H :], x[start:stop].ravel(), dz_columns)
             elif dx is not None:

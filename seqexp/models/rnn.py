@@ -192,7 +192,7 @@ def layer_backward(
             if t % FLUSH_EVERY == 0:
                 flush(dh_t)
         columns = side_by_side(dz, "dz_columns", tape)
-        add_outer(dW[:, :K], columns, side_by_side(a[start:stop], "a_columns", tape), tape)
+        add_outer(dW[:, :K], columns, a[start:stop], tape)
         if tokens:
             add_columns(dW[:, 1 + H :], x[start:stop].ravel(), columns)
         elif dx is not None:

@@ -16,11 +16,14 @@ The review is positive where that clause calls the film good: with a positive wo
 
 **Why counting does not help.** The clauses that do not count draw on the same words, negators and asides. A conceded
 clause says the opposite of the clause that decides, so both words are there; what other clauses say is drawn
-independently of the label. Nothing within two words of a polarity word tells which kind of clause it stands in.
+independently of the label. Pairs of neighbours may join a negator to its polarity word, but not these to the kind of
+their clause. Fitted to 20,000 reviews, Naive Bayes is right in 0.57 to 0.63, logistic regression on words and pairs
+in 0.60 to 0.71 (gaps 0 to 40).
 
 **The gap.** Between a clause's subject and negator on one side and its polarity word on the other stands an aside that
 says nothing, of 0 to ``gap`` tokens, its commas included, each length as likely. With gap 0 they are adjacent. Short
-asides among the long ones are a way in: with all of them long, neither an RNN nor an LSTM finds where to start.
+asides among the long ones are a way in: with all of them 20 tokens long, an LSTM of 64 units was still at 0.6 after
+1,400 steps, where this mixture takes it to 1.0.
 """
 
 import hashlib
