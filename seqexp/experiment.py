@@ -21,6 +21,7 @@ from seqexp.networks import Chain
 from seqexp.progress import Progress
 from seqexp.records import RunDirectory, finite, fresh_directory, now, stored_result
 from seqexp.tasks import Task
+from seqexp.tasks.artifacts import TextSamples
 from seqexp.tracking import Tracker, open_tracker
 from seqexp.train import Outcome, Trainer, Training
 
@@ -202,7 +203,9 @@ def _show(directory: RunDirectory, task: Task, outcome: Outcome, settings: Mappi
     )
     figures.gradient_norm(history, path / "gradient_norm.png", clip_norm=settings["training"]["clip_norm"])
     for artifact in outcome.artifacts:
-        figures.draw(artifact, path / artifact.name)
+        drawn = figures.draw(artifact, path / artifact.name)
+        if isinstance(artifact, TextSamples):
+            logger.info("%s\n%s", artifact.name, drawn.read_text(encoding="utf-8").rstrip())
 
 
 def _announce(result: Mapping[str, Any], network: Chain) -> None:

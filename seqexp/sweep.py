@@ -71,7 +71,7 @@ def finish(interrupted: bool = False) -> int:
 
     A sweep of which no job was accepted leaves no directory.
     """
-    from seqexp.analysis import tables
+    from seqexp.analysis import curves, tables
 
     sweep_dir = SweepCallback.sweep_dir
     if sweep_dir is None:
@@ -84,10 +84,13 @@ def finish(interrupted: bool = False) -> int:
         shutil.rmtree(sweep_dir, ignore_errors=True)
         return 2
     jobs, summary = tables.sweep_tables(results)
+    figures = curves.draw(jobs, sweep_dir)
     _show(tables.as_rich(_brief(jobs), "Jobs"), tables.as_rich(summary, SUMMARY))
     for result in results:
         if result.get("error"):
             print(f"job {result['job']}: {result['error']}")
+    for figure in figures:
+        print(f"figure: {figure}")
     failed = any(result["status"] != "FINISHED" for result in results)
     _finish_parent(sweep_dir, jobs, summary, "KILLED" if interrupted else "FAILED" if failed else "FINISHED")
     return 1 if failed else 0

@@ -229,3 +229,30 @@ def rendered(table) -> str:
     stream = io.StringIO()
     Console(file=stream, width=160).print(table)
     return stream.getvalue()
+
+
+def test_half_interval_is_students():
+    """n = 5, level 0.95: t is 2.776445; n = 2: 12.706205 (any table of Student's distribution)."""
+    assert tables.half_interval([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(2.776445 * np.sqrt(2.5 / 5), rel=1e-6)
+    assert tables.half_interval([0.0, 2.0]) == pytest.approx(12.706205 * np.sqrt(2 / 2), rel=1e-6)
+    assert np.isnan(tables.half_interval([1.0]))
+
+
+def test_a_varied_number_gives_a_curve(tmp_path):
+    from seqexp.analysis import curves
+
+    results = [
+        {
+            **{"status": "FINISHED", "task": "sentiment", "model": model, "seed": seed, "direction": "max"},
+            **{"overrides": {"task.gap": str(gap), "model": model}, "primary_metric": "test/accuracy"},
+            "metrics": {"test/accuracy": 0.9 - 0.01 * gap * (model == "rnn") + 0.01 * seed},
+        }
+        for model in ("rnn", "lstm")
+        for gap in (0, 10, 20)
+        for seed in (0, 1)
+    ]
+    jobs, _ = tables.sweep_tables(results)
+    (path,) = curves.draw(jobs, tmp_path)
+    assert path.name == "sentiment_task.gap.png"
+    assert path.stat().st_size > 10_000
+    assert curves.draw(tables.sweep_tables(results[:2])[0], tmp_path) == []  # nothing was varied but the seed

@@ -55,7 +55,7 @@ def learning_curve(
     title:    what was trained, put before the message.
     """
     metric = primary.rpartition("/")[2]
-    with _figure(path, rows=2, height=5.6) as (top, bottom):
+    with frame(path, rows=2, height=5.6) as (top, bottom):
         for name, colour, style in (("train/loss", ORANGE, "--"), ("val/loss", BLUE, "-")):
             steps, values = _series(history, name)
             label = {"train/loss": "training", "val/loss": "validation"}[name]
@@ -91,7 +91,7 @@ def gradient_norm(history: History, path: Path, clip_norm: float | None, *, titl
     values = np.where(values > 0, values, np.nan)  # a log scale has no zero
     known = np.isfinite(values)
     finite = values[known]
-    with _figure(path, height=3.6) as (axes,):
+    with frame(path, height=3.6) as (axes,):
         if finite.size > 10 * WINDOW:  # a band of noise: show its middle too
             axes.plot(steps, values, color=BLUE, alpha=0.3, linewidth=0.8, label="gradient norm before clipping")
             axes.plot(steps[known], _running_median(finite), color=BLUE, label=f"its median over {WINDOW} values")
@@ -134,7 +134,7 @@ def _confusion(matrix: ConfusionMatrix, path: Path) -> None:
     share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     numbered = size <= NUMBERED
     side = max(3.0, (0.5 if numbered else 0.25) * size)  # inches of the matrix itself
-    with _figure(path, width=side + (1.6 if numbered else 2.9), height=side + 1.5) as (axes,):
+    with frame(path, width=side + (1.6 if numbered else 2.9), height=side + 1.5) as (axes,):
         image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
         axes.grid(False)
         if numbered:
@@ -176,7 +176,7 @@ def _scatter(plot: ScatterPlot, path: Path) -> None:
     error = float(np.mean((truth - answer) ** 2)) if truth.size else np.nan
     constant = float(np.var(truth)) if truth.size else np.nan
     every = max(1, -(-truth.size // MOST_POINTS))
-    with _figure(path, width=4.8, height=4.6) as (axes,):
+    with frame(path, width=4.8, height=4.6) as (axes,):
         axes.plot(truth[::every], answer[::every], ".", color=BLUE, alpha=0.4, markersize=5, markeredgewidth=0)
         both = np.concatenate([truth, answer])
         both = both[np.isfinite(both)]
@@ -217,7 +217,7 @@ STYLE = {
 
 
 @contextmanager
-def _figure(path: Path, *, rows: int = 1, width: float = 7.2, height: float) -> Iterator[Sequence[Any]]:
+def frame(path: Path, *, rows: int = 1, width: float = 7.2, height: float) -> Iterator[Sequence[Any]]:
     """Axes under each other on a shared x axis, saved when the block ends. No pyplot: it keeps global state."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -26,8 +26,9 @@ def sweep_tables(results: Sequence[Result]) -> tuple["pd.DataFrame", "pd.DataFra
     ``overrides``: what the sweep varied, ``{"task.gap": 4}``. Of these, model, task and seed aside, each becomes a
     column, and runs that differ in one are never averaged together.
 
-    Both are sorted by task, then best first; what has no value comes last. Jobs that did not finish have no part in
-    the mean, and are counted: ``failed`` (killed ones too) and ``diverged``.
+    ``± 95 %`` is half the width of the mean's t interval. Both are sorted by task, then best first; what has no value
+    comes last. Jobs that did not finish have no part in the mean, and are counted: ``failed`` (killed ones too) and
+    ``diverged``.
     """
     import pandas as pd
 
@@ -49,7 +50,19 @@ def sweep_tables(results: Sequence[Result]) -> tuple["pd.DataFrame", "pd.DataFra
     columns += ["error"] if any(row["error"] for row in rows) else []
     ordered = sorted(rows, key=_order("value", directions))
     jobs = pd.DataFrame(ordered, columns=columns)
-    columns = [*GROUP, *varied, "metric", "mean", "std", "seeds", "failed", "diverged", "baseline", "baseline value"]
+    columns = [
+        *GROUP,
+        *varied,
+        "metric",
+        "mean",
+        "std",
+        "± 95 %",
+        "seeds",
+        "failed",
+        "diverged",
+        "baseline",
+        "baseline value",
+    ]
     means = sorted(summary, key=_order("mean", directions))
     return jobs, pd.DataFrame(means, columns=columns)
 
@@ -60,6 +73,18 @@ def best_baseline(result: Result) -> tuple[str, float] | None:
     if not scores:
         return None
     return (min if result.get("direction") == "min" else max)(scores.items(), key=lambda item: item[1])
+
+
+def half_interval(values: Sequence[float], level: float = 0.95) -> float:
+    """Half the width of the t interval of the mean, t s / sqrt(n); nan for fewer than two values (Student 1908).
+
+    On skewed scores a few seeds' interval covers the mean less often than it says.
+    """
+    if len(values) < 2:
+        return math.nan
+    from scipy.stats import t
+
+    return float(t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
 
 
 def run_table(result: Result) -> "Table":
@@ -142,6 +167,7 @@ def _group_row(
         "metric": next((row["metric"] for row in group if row["metric"]), None),
         "mean": float(np.mean(values)) if values else math.nan,
         "std": float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
+        "± 95 %": half_interval(values),
         "seeds": len({str(row["seed"]) for row in finished}),
         "failed": len(group) - len(finished) - diverged,
         "diverged": diverged,
