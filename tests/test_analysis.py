@@ -12,7 +12,7 @@ from rich.console import Console
 
 from seqexp.analysis import figures
 from seqexp.analysis.figures import draw, gradient_norm, learning_curve
-from seqexp.analysis.tables import as_rich, best_baseline, run_table, sweep_tables, to_markdown
+from seqexp.analysis.tables import as_rich, best_baseline, half_interval, run_table, sweep_tables, to_markdown
 from seqexp.tasks.artifacts import ConfusionMatrix, ScatterPlot, TextSamples
 
 EPOCHS: list[dict[str, float | None]] = [
@@ -185,7 +185,7 @@ def test_runs_of_different_settings_are_never_averaged_together():
 def test_sweep_without_a_job_and_jobs_without_a_result():
     jobs, means = sweep_tables([])
     assert len(jobs) == len(means) == 0
-    assert to_markdown(means).startswith("| task | model | metric | mean | std | seeds |")
+    assert to_markdown(means).startswith("| task | model | metric | mean | std | ± 95 % | seeds |")
     jobs, means = sweep_tables([{}, {"error": "worker died"}])
     assert list(jobs["status"]) == ["FAILED", "FAILED"]
     assert means["failed"].sum() == 2
@@ -198,7 +198,7 @@ def test_tables_as_text():
     assert {line.replace("\\|", "").count("|") for line in lines} == {len(jobs.columns) + 1}
     assert "UserError: a\\|b c" in lines[-1]
     assert "| 12,345 |" in lines[2]
-    assert "| 0.7000 | 0.1414 | 2 |" in to_markdown(means)
+    assert "| 0.7000 | 0.1414 | 1.2706 | 2 |" in to_markdown(means)
     assert rendered(as_rich(means, "[bold]Means")).startswith("[bold]Means")
 
 
@@ -233,9 +233,9 @@ def rendered(table) -> str:
 
 def test_half_interval_is_students():
     """n = 5, level 0.95: t is 2.776445; n = 2: 12.706205 (any table of Student's distribution)."""
-    assert tables.half_interval([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(2.776445 * np.sqrt(2.5 / 5), rel=1e-6)
-    assert tables.half_interval([0.0, 2.0]) == pytest.approx(12.706205 * np.sqrt(2 / 2), rel=1e-6)
-    assert np.isnan(tables.half_interval([1.0]))
+    assert half_interval([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(2.776445 * np.sqrt(2.5 / 5), rel=1e-6)
+    assert half_interval([0.0, 2.0]) == pytest.approx(12.706205 * np.sqrt(2 / 2), rel=1e-6)
+    assert np.isnan(half_interval([1.0]))
 
 
 def test_a_varied_number_gives_a_curve(tmp_path):
@@ -251,8 +251,8 @@ def test_a_varied_number_gives_a_curve(tmp_path):
         for gap in (0, 10, 20)
         for seed in (0, 1)
     ]
-    jobs, _ = tables.sweep_tables(results)
+    jobs, _ = sweep_tables(results)
     (path,) = curves.draw(jobs, tmp_path)
     assert path.name == "sentiment_task.gap.png"
     assert path.stat().st_size > 10_000
-    assert curves.draw(tables.sweep_tables(results[:2])[0], tmp_path) == []  # nothing was varied but the seed
+    assert curves.draw(sweep_tables(results[:2])[0], tmp_path) == []  # nothing was varied but the seed
