@@ -7,8 +7,8 @@ import numpy as np
 
 Columns = slice | np.ndarray
 
-CHUNK_BYTES = 1 << 20  # a backward chunk's derivatives stay in a core's own cache (2 MiB on current CPUs)
-CHUNK_COLUMNS = 512  # ... unless that leaves too few columns for an efficient weight-gradient product
+CHUNK_BYTES = 1 << 19  # a backward chunk's derivatives stay in a core's own cache (2 MiB on current CPUs)
+CHUNK_COLUMNS = 256  # ... unless that leaves too few columns for an efficient weight-gradient product
 OUTER_ROWS = 1024  # rows of a weight gradient computed at once, which bounds its temporary
 
 
@@ -84,7 +84,7 @@ def add_outer(dW: np.ndarray, dz: np.ndarray, a: np.ndarray, tape: Tape) -> None
     ``a`` is copied into rows, one a column of a step: a product of two untransposed matrices is the fastest there is.
     """
     n, K, B = a.shape
-    a_rows = tape.array("a_rows", (n, B, K), a.dtype)
+    a_rows = tape.array("chunk", (n, B, K), a.dtype)  # where dz was before it was laid side by side
     np.copyto(a_rows, a.transpose(0, 2, 1))
     a_rows = a_rows.reshape(n * B, K)
     for start in range(0, len(dz), OUTER_ROWS):

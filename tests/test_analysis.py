@@ -243,8 +243,13 @@ def test_a_varied_number_gives_a_curve(tmp_path):
 
     results = [
         {
-            **{"status": "FINISHED", "task": "sentiment", "model": model, "seed": seed, "direction": "max"},
-            **{"overrides": {"task.gap": str(gap), "model": model}, "primary_metric": "test/accuracy"},
+            "status": "FINISHED",
+            "task": "sentiment",
+            "model": model,
+            "seed": seed,
+            "direction": "max",
+            "overrides": {"task.gap": str(gap), "model": model},
+            "primary_metric": "test/accuracy",
             "metrics": {"test/accuracy": 0.9 - 0.01 * gap * (model == "rnn") + 0.01 * seed},
         }
         for model in ("rnn", "lstm")

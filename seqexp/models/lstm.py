@@ -97,7 +97,7 @@ class LSTM:
             if ends.dead is not None:
                 np.copyto(a[: ends.steps, 1 + H :], 0, where=ends.dead)  # whatever padding holds, it stays out
         a[0, 1 : 1 + H] = 0 if state0 is None else state0[:H]
-        c = tape.array("c", (H, B), W.dtype)
+        c, it = tape.array("c", (2, H, B), W.dtype)
         c[:] = 0 if state0 is None else state0[H:]
         state = np.empty((2 * H, B), W.dtype)
         if -1 in ends.at:
@@ -108,7 +108,7 @@ class LSTM:
         from_x = tape.array("from_x", (4 * H, B), W.dtype)
         frozen = [self._rows(gate) for gate in self.freeze_gates]
         for t in range(ends.steps):
-            z, oif, o, i, f, t_t, it, fc, h = steps[t]
+            z, oif, o, i, f, t_t, fc, h = steps[t]
             multiply(a_steps[t], z)
             if tokens:
                 take_columns(W[:, 1 + H :], x[t], from_x)
@@ -135,8 +135,8 @@ class LSTM:
     def _memory(self, tape: Tape, T: int, B: int, tokens: bool, dtype: Any, keep: bool) -> tuple[Any, Any, Any]:
         """The stacked columns [1; h; x] of all steps, and per-step views named as in the equations.
 
-        A step's slot of ``gates`` holds o, i, f, t and the products i t and f c_{t-1}, whose sum is c_t. Without a tape
-        all steps share one slot. The views are made anew only when the shape changes.
+        A step's slot of ``gates`` holds o, i, f, t and the product f c_{t-1}, so c_t is i t plus the last. Without a
+        tape all steps share one slot. The views are made anew only when the shape changes.
         """
         H = self.hidden_size
         K = 1 + H if tokens else 1 + H + self.input_size
@@ -144,11 +144,11 @@ class LSTM:
         key = (T, B, K, H, slots, np.dtype(dtype))
         if tape.key != key:
             a = tape.array("a", (T + 1, K, B), dtype)
-            gates = tape.array("gates", (slots, 6 * H, B), dtype)
+            gates = tape.array("gates", (slots, 5 * H, B), dtype)
             steps = []
             for t in range(T):
                 g = gates[t % slots]
-                steps.append((g[: 4 * H], g[: 3 * H], *g.reshape(6, H, B), a[t + 1, 1 : 1 + H]))
+                steps.append((g[: 4 * H], g[: 3 * H], *g.reshape(5, H, B), a[t + 1, 1 : 1 + H]))
             tape.key, tape.views = key, {"a": a, "a_steps": list(a), "steps": steps, "gates": gates}
         return tape.views["a"], tape.views["a_steps"], tape.views["steps"]
 
@@ -179,12 +179,12 @@ class LSTM:
         W_hT[:] = W[:, 1 : 1 + H].T
         multiply = product(W_hT, B)
         dh_t, dc_t = dstate0 = np.zeros((2, H, B), W.dtype)  # dL/dh_t and dL/dc_t from everything after step t
-        scratch = tape.array("c", (H, B), W.dtype)
+        scratch = tape.array("c", (2, H, B), W.dtype)[0]
         dx = tape.gradient_of_input(x.shape, W.dtype) if need_dx and not tokens else None
         if dx is not None:
             dx[ends.steps :] = 0
         n = min(chunk_steps(4 * H * B * W.itemsize, B), max(1, ends.steps))
-        local = tape.array("local", (n, 4, H, B), W.dtype)
+        local = tape.array("chunk", (n, 4, H, B), W.dtype)
         c_by_h = tape.array("c_by_h", (n, H, B), W.dtype)
         for start in reversed(range(0, ends.steps, n)):
             stop = min(start + n, ends.steps)
@@ -222,22 +222,24 @@ class LSTM:
     def _local_derivatives(self, gates: np.ndarray, h: np.ndarray, dz: np.ndarray, c_by_h: np.ndarray) -> None:
         """What dh_t and dc_t are multiplied by on their way to dz_t and dc_t, for n steps.
 
-        gates (n, 6H, B), rows o, i, f, t, it, fc; h (n, H, B).
+        gates (n, 5H, B), rows o, i, f, t, fc; h (n, H, B).
         dz (n, 4, H, B):  o (1-o) tanh(c) = h (1-o),  i (1-i) t = it (1-i),  f (1-f) c_{t-1} = fc (1-f),
                           i (1-t^2) = i - it t.
         c_by_h (n, H, B): dc/dh = o (1 - tanh(c)^2) = o - h tanh(c).
         """
         n, H, B = len(gates), self.hidden_size, gates.shape[-1]
-        g = gates.reshape(n, 6, H, B)
-        np.subtract(1, g[:, :3], out=dz[:, :3])
+        o, i, _, t, fc = gates.reshape(n, 5, H, B).swapaxes(0, 1)
+        it = np.multiply(i, t, out=dz[:, 3])
+        np.subtract(1, gates.reshape(n, 5, H, B)[:, :3], out=dz[:, :3])
         dz[:, 0] *= h
-        dz[:, 1:3] *= g[:, 4:]
-        np.multiply(g[:, 4], g[:, 3], out=dz[:, 3])
-        np.subtract(g[:, 1], dz[:, 3], out=dz[:, 3])
-        tanh_c = np.add(g[:, 4], g[:, 5], out=c_by_h[:n])
+        dz[:, 1] *= it
+        dz[:, 2] *= fc
+        tanh_c = np.add(it, fc, out=c_by_h[:n])
         np.tanh(tanh_c, out=tanh_c)
         tanh_c *= h
-        np.subtract(g[:, 0], tanh_c, out=tanh_c)
+        np.subtract(o, tanh_c, out=tanh_c)
+        it *= t
+        np.subtract(i, it, out=it)
 
     def _rows(self, gate: str) -> slice:
         start = ROWS.index(gate) * self.hidden_size

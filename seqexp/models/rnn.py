@@ -173,7 +173,7 @@ def layer_backward(
     if dx is not None:
         dx[ends.steps :] = 0
     n = min(chunk_steps(H * B * W.itemsize, B), max(1, ends.steps))
-    chunk = tape.array("dz", (n, H, B), W.dtype)
+    chunk = tape.array("chunk", (n, H, B), W.dtype)
     for start in reversed(range(0, ends.steps, n)):
         stop = min(start + n, ends.steps)
         dz = chunk[: stop - start]
