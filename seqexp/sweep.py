@@ -84,7 +84,7 @@ def finish(interrupted: bool = False) -> int:
         shutil.rmtree(sweep_dir, ignore_errors=True)
         return 2
     jobs, summary = tables.sweep_tables(results)
-    figures = curves.draw(jobs, sweep_dir)
+    figures = curves.draw(jobs, summary, sweep_dir)
     _show(tables.as_rich(_brief(jobs), "Jobs"), tables.as_rich(summary, SUMMARY))
     for result in results:
         if result.get("error"):

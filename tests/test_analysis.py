@@ -250,14 +250,14 @@ def test_a_varied_number_gives_a_curve(tmp_path):
             "direction": "max",
             "overrides": {"task.gap": str(gap), "model": model},
             "primary_metric": "test/accuracy",
+            "baseline": {"majority": 0.5, "naive_bayes": 0.6},
             "metrics": {"test/accuracy": 0.9 - 0.01 * gap * (model == "rnn") + 0.01 * seed},
         }
         for model in ("rnn", "lstm")
         for gap in (0, 10, 20)
         for seed in (0, 1)
     ]
-    jobs, _ = sweep_tables(results)
-    (path,) = curves.draw(jobs, tmp_path)
+    (path,) = curves.draw(*sweep_tables(results), tmp_path)
     assert path.name == "sentiment_task.gap.png"
     assert path.stat().st_size > 10_000
-    assert curves.draw(sweep_tables(results[:2])[0], tmp_path) == []  # nothing was varied but the seed
+    assert curves.draw(*sweep_tables(results[:2]), tmp_path) == []  # nothing was varied but the seed

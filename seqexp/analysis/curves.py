@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqexp.analysis.figures import BLUE, GREEN, GREY, LABELS, ORANGE, RED, frame
-from seqexp.analysis.tables import half_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,48 +14,43 @@ if TYPE_CHECKING:
 STYLES = ((ORANGE, "o"), (GREEN, "s"), (BLUE, "^"), (RED, "D"), (GREY, "v"))  # colour and marker of each model
 
 
-def draw(jobs: "pd.DataFrame", folder: Path) -> list[Path]:
+def draw(jobs: "pd.DataFrame", summary: "pd.DataFrame", folder: Path) -> list[Path]:
     """A PNG for each task in which exactly one number was varied besides model and seed; the files written.
 
-    ``jobs`` is the first table of ``tables.sweep_tables``. Every seed is a point, a line joins the means.
+    ``jobs`` and ``summary`` are the tables of ``tables.sweep_tables``. Every seed is a point, a line joins the means,
+    and a dashed one the best scores that need no memory.
     """
     columns = list(jobs.columns)
     varied = columns[columns.index("model") + 1 : columns.index("seed")]
     written = []
     for task, rows in jobs[jobs["status"] == "FINISHED"].groupby("task"):
-        numeric = [key for key in varied if rows[key].nunique() > 1 and all(map(_is_number, rows[key]))]
-        other = [key for key in varied if rows[key].nunique() > 1 and key not in numeric]
-        if len(numeric) == 1 and not other:
-            path = folder / f"{task}_{numeric[0]}.png"
-            _curve(rows, str(task), numeric[0], path)
+        several = [key for key in varied if rows[key].nunique() > 1]
+        if len(several) == 1 and all(map(_is_number, rows[several[0]])):
+            path = folder / f"{task}_{several[0]}.png"
+            _curve(rows, summary[summary["task"] == task], several[0], path)
             written.append(path)
     return written
 
 
-def _curve(rows: "pd.DataFrame", task: str, key: str, path: Path) -> None:
-    metric = rows["metric"].iloc[0]
+def _curve(rows: "pd.DataFrame", summary: "pd.DataFrame", key: str, path: Path) -> None:
+    task, metric, seeds = rows["task"].iloc[0], rows["metric"].iloc[0], rows["seed"].nunique()
     name = metric.rpartition("/")[2]
     with frame(path, height=4.0) as (axes,):
         for (model, of_model), (colour, marker) in zip(rows.groupby("model"), STYLES * 3, strict=False):
-            x = of_model[key].astype(float).to_numpy()
-            y = of_model["value"].astype(float).to_numpy()
+            x, y = of_model[key].astype(float).to_numpy(), of_model["value"].astype(float).to_numpy()
             places = np.unique(x)
             means = [y[x == place].mean() for place in places]
-            spread = [half_interval(list(y[x == place])) for place in places]
             axes.plot(x, y, marker, color=colour, markersize=4, alpha=0.45, linestyle="none")
             axes.plot(places, means, color=colour, marker=marker, label=str(model))
-            if not any(map(math.isnan, spread)):
-                axes.fill_between(
-                    places, np.subtract(means, spread), np.add(means, spread), color=colour, alpha=0.12, linewidth=0
-                )
-        seeds = rows["seed"].nunique()
+        known = summary.dropna(subset=["baseline value"]).drop_duplicates(key)
+        if len(known):
+            x, y = known[key].astype(float).to_numpy(), known["baseline value"].to_numpy()
+            order = np.argsort(x)
+            label = " or ".join(sorted(set(known["baseline"])))
+            axes.plot(x[order], y[order], color=GREY, linestyle="--", label=f"{label} (no memory)")
         axes.set(xlabel=key, ylabel=f"{metric.partition('/')[0]} {LABELS.get(name, name)}")
-        axes.set_title(
-            f"{task}: {name} against {key}\n{seeds} seed{'s' * (seeds > 1)}, mean and 95 % t interval", loc="left"
-        )
-        low, high = float(rows["value"].min()), float(rows["value"].max())
-        margin = 0.06 * (high - low) or 0.05
-        axes.set_ylim(low - margin, high + margin)
+        each = "every seed is a point, lines join means" if seeds > 1 else "one seed"
+        axes.set_title(f"{task}: {name} against {key}\n{each}", loc="left")
         axes.legend(frameon=False)
 
 
