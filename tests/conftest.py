@@ -34,3 +34,16 @@ def data_dir() -> Path:
     if not Path(named).is_dir():
         pytest.fail(f"SEQEXP_DATA_DIR={named} is no folder")
     return Path(named)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The worst disagreement with the complex step of each model, where its gradient tests ran."""
+    worst: dict[str, float] = {}
+    for report in terminalreporter.stats.get("passed", []):
+        properties = dict(report.user_properties)
+        if "gradient_error" in properties:
+            name = properties["model"]
+            worst[name] = max(worst.get(name, 0.0), properties["gradient_error"])
+    if worst:
+        errors = ", ".join(f"{name} {error:.1e}" for name, error in sorted(worst.items()))
+        terminalreporter.write_line(f"worst gradient error, relative to the largest derivative: {errors}")

@@ -74,6 +74,7 @@ def test_gradient(case, T, B, ragged, tokens, record_property):
     got = np.concatenate([grad.flat - 1, dstate0.ravel(), [] if tokens else dx.ravel()])
     want = complex_step(weighted_outputs, np.concatenate([p.flat, state0.ravel(), [] if tokens else x.ravel()]))
     error = worst_error(got, want)
+    record_property("model", case[0])
     record_property("gradient_error", error)
     assert error <= 1e-12
 
