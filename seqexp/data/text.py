@@ -4,6 +4,7 @@ The one place for all four, so that every text task cuts, counts and pads alike.
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ UNKNOWN = "<unk>"
 
 # A column can be padded by at most this share of its batch's steps, as long as there are texts enough of its length.
 _BLUR = 0.08
+_PIECE = re.compile(r" ?(?:\w+['’]?|[^\w\s])")
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 
 
@@ -25,6 +27,21 @@ def words(text: str) -> list[str]:
     spaces come out as whole phrases; put spaces between their words beforehand.
     """
     return _WORD.findall(text.lower())
+
+
+def normalised(text: str) -> str:
+    """In Unicode's composed form, lower-cased, with single plain spaces: no-break spaces are spaces too."""
+    return " ".join(unicodedata.normalize("NFC", text).lower().split())
+
+
+def pieces(text: str) -> list[str]:
+    """Words and punctuation marks that say whether a space goes before them: ``"es-tu là ?"`` gives `` es``, ``-``,
+    ``tu``, `` là``, `` ?``. Joined, they are the text again, with a space at its start.
+
+    An elision keeps its apostrophe and is a piece of its own: ``l'homme`` gives `` l'`` and ``homme``. The text must be
+    ``normalised``.
+    """
+    return _PIECE.findall(" " + text)
 
 
 @dataclass(frozen=True)
