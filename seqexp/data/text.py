@@ -127,7 +127,22 @@ def buckets(lengths: np.ndarray, batch_size: int, rng: np.random.Generator | Non
     if rng is not None:
         # Sorting by a blurred length mixes neighbours in length from epoch to epoch, and bounds what padding costs.
         key = (key + 0.5) * (1 + _BLUR * rng.random(len(key)))
-    order = np.argsort(key, kind="stable")
+    return _cut(np.argsort(key, kind="stable"), lengths, batch_size, rng)
+
+
+def pair_buckets(
+    sources: np.ndarray, targets: np.ndarray, batch_size: int, rng: np.random.Generator | None
+) -> list[np.ndarray]:
+    """As ``buckets``, for pairs whose two lengths (N,) vary apart: both are similar within a batch.
+
+    Rows lie by target length, within one by source length, up and down in turn; ``rng`` mixes those equal in both.
+    """
+    mixed = np.zeros(len(targets)) if rng is None else rng.random(len(targets))
+    up_and_down = np.where(targets % 2, sources, -sources)
+    return _cut(np.lexsort((mixed, up_and_down, targets)), targets, batch_size, rng)
+
+
+def _cut(order: np.ndarray, lengths: np.ndarray, batch_size: int, rng: np.random.Generator | None) -> list[np.ndarray]:
     batches = np.array_split(order, -(-len(order) // batch_size)) if len(order) else []
     batches = [rows[np.argsort(-lengths[rows], kind="stable")] for rows in batches]
     return batches if rng is None else [batches[index] for index in rng.permutation(len(batches))]

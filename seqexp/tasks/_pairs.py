@@ -37,8 +37,11 @@ def numbers(from_language: str, to_language: str, largest: int, examples: int, s
     """The numbers 0 to ``largest`` in words: up to ``examples`` for training, others for validation and test."""
     count = largest + 1
     held_out = {split: min(size, max(1, count // 10)) for split, size in LARGEST_SIZES.items()}
-    total = min(count, examples + sum(held_out.values()))
-    drawn = stream(split_seed, Purpose.SPLIT).choice(count, total, replace=False).tolist()
+    kept = sum(held_out.values())
+    unseen = stream(split_seed, Purpose.SPLIT).choice(count, kept, replace=False).tolist()
+    others = stream(split_seed, Purpose.SPLIT, 1).choice(count, min(count, examples + kept), replace=False).tolist()
+    never = set(unseen)
+    drawn = unseen + [number for number in others if number not in never][:examples]
     sources = map(text.normalised, numerals.spelled(drawn, from_language, "task.from_language"))
     targets = map(text.normalised, numerals.spelled(drawn, to_language, "task.to_language"))
     pairs = [Pair(source, (target,)) for source, target in zip(sources, targets, strict=True)]

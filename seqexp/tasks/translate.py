@@ -19,7 +19,6 @@ from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.scoring import SymbolScorer
 
 START, END = "<s>", "</s>"
-TARGET_WEIGHT = 3  # of a target's length beside its source's in bucketing: both sides' padding is then under a tenth
 SAMPLES = 40
 AT_ONCE = 250  # sources translated side by side
 
@@ -132,8 +131,7 @@ class Translate:
         if split not in self._plans or self._plans[split][0] != key:
             sources, targets = self._encoded[split]
             rng = stream(seed, Purpose.ORDER, epoch) if split == "train" else None
-            by = sources.lengths + TARGET_WEIGHT * targets.lengths
-            self._plans[split] = key, text.buckets(by, batch_size, rng)
+            self._plans[split] = key, text.pair_buckets(sources.lengths, targets.lengths, batch_size, rng)
         return self._plans[split][1]
 
     def scorer(self) -> SymbolScorer:
