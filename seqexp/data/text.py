@@ -16,7 +16,7 @@ UNKNOWN = "<unk>"
 
 # A column can be padded by at most this share of its batch's steps, as long as there are texts enough of its length.
 _BLUR = 0.08
-_PIECE = re.compile(r" ?(?:\w+['’]?|[^\w\s])")
+_PIECE = re.compile(r" ?(?:\w+'?|[^\w\s])")
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 
 
@@ -30,8 +30,11 @@ def words(text: str) -> list[str]:
 
 
 def normalised(text: str) -> str:
-    """In Unicode's composed form, lower-cased, with single plain spaces: no-break spaces are spaces too."""
-    return " ".join(unicodedata.normalize("NFC", text).lower().split())
+    """In Unicode's composed form, lower-cased, with straight apostrophes and single plain spaces.
+
+    No-break spaces are spaces too.
+    """
+    return " ".join(unicodedata.normalize("NFC", text).lower().replace("’", "'").split())
 
 
 def pieces(text: str) -> list[str]:

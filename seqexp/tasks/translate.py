@@ -111,7 +111,10 @@ class Translate:
         return -(-len(self._pairs.splits[split]) // batch_size)
 
     def batch(self, seed: int, split: Split, index: int, batch_size: int) -> SourceBatch:
-        """Pairs of similar length. source (Ts, B), x and target (T, B) int32: x is the target one step later."""
+        """Pairs of similar length. source (Ts, B), x and target (T, B) int32: x is the target one step later.
+
+        Steps whose true unit is unknown are not answered: the network would learn to say <unk>, which is never right.
+        """
         epoch, position = divmod(index, self.batches(split, batch_size))
         if split != "train":
             if epoch:
@@ -122,7 +125,7 @@ class Translate:
         source, source_lengths = sources.padded(rows)
         target, lengths = targets.padded(rows)
         x = np.concatenate([np.full((1, len(rows)), self._start, np.int32), target[:-1]])
-        answered = np.arange(len(target))[:, None] < lengths
+        answered = (np.arange(len(target))[:, None] < lengths) & (target != 0)
         return SourceBatch(x, target, lengths, answered, source=source, source_lengths=source_lengths)
 
     def _plan(self, split: Split, seed: int, epoch: int, batch_size: int) -> list[np.ndarray]:
