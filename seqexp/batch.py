@@ -53,3 +53,25 @@ class Batch:
         if self.target.ndim == 2:
             return self.target[self.answered]
         return self.target.transpose(1, 0, 2)[:, self.answered]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceBatch(Batch):
+    """B pairs: x, target, lengths and answered are those of the decoder, which says a target after a source is read.
+
+    source:         tokens (Ts, B), integer.
+    source_lengths: (B,), each source's own number of steps; None when all have Ts.
+    """
+
+    source: np.ndarray
+    source_lengths: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureBatch(Batch):
+    """B examples of tokens x (T, B) in which step 0 is also given numbers.
+
+    features: (F, B), such as a picture's.
+    """
+
+    features: np.ndarray

@@ -6,7 +6,7 @@ from typing import Any
 
 from seqexp import models, optim, tasks
 from seqexp.errors import UserError
-from seqexp.networks import Chain, Embedding
+from seqexp.networks import Chain, Dense, Embedding, EncoderDecoder, FedCore, Network
 from seqexp.registry import fields
 from seqexp.tasks import Shape, Task
 
@@ -20,29 +20,28 @@ def build_task(settings: Settings, data_dir: str | None) -> Task:
     return tasks.create(settings["name"], **own, **({"data_dir": data_dir} if takes_data else {}))
 
 
-def build_network(settings: Settings, shape: Shape) -> Chain:
-    """The chain that fits the task, its hidden size as given or as ``param_budget`` allows."""
+def build_network(settings: Settings, shape: Shape) -> Network:
+    """The network that fits the task, its hidden size as given or as ``param_budget`` allows."""
     hidden = settings.get("hidden_size")
     if hidden is None:
         hidden = hidden_size_for(settings, shape, settings["param_budget"])
-    return _chain(settings, shape, hidden)
+    return _network(settings, shape, hidden)
 
 
 def build_optimizer(settings: Settings) -> optim.Optimizer:
     return optim.create(settings["name"], **{key: value for key, value in settings.items() if key != "name"})
 
 
-def count(network: Chain) -> dict[str, int]:
-    """{"counted": what a budget counts, "embedding": the embedding table}: numbers that training sets."""
-    embedding = network.embedding.layout.size if network.embedding else 0
-    return {"counted": network.layout.size - embedding, "embedding": embedding}
+def count(network: Network) -> dict[str, int]:
+    """{"counted": what a budget counts, "embedding": the embedding tables}: numbers that training sets."""
+    return {"counted": network.layout.size - network.embedded, "embedding": network.embedded}
 
 
 def hidden_size_for(settings: Settings, shape: Shape, budget: int) -> int:
     """The largest hidden size whose network has at most ``budget`` parameters, the embedding table not counted."""
 
     def size(hidden: int) -> int:
-        return count(_chain(settings, shape, hidden))["counted"]
+        return count(_network(settings, shape, hidden))["counted"]
 
     if size(1) > budget:
         raise UserError(
@@ -57,15 +56,41 @@ def hidden_size_for(settings: Settings, shape: Shape, budget: int) -> int:
     return low
 
 
-def _chain(settings: Settings, shape: Shape, hidden: int) -> Chain:
-    embedding = None
-    if shape.tokens and settings["embedding_size"]:
-        embedding = Embedding(shape.inputs, settings["embedding_size"])
-    own = fields(models.lookup(settings["name"]), without=("input_size", "hidden_size"))
+def _network(settings: Settings, shape: Shape, hidden: int) -> Network:
+    decoder = settings.get("decoder")
+    if shape.source is None:
+        if decoder is not None:
+            raise UserError(f"model.decoder: expected null, since this task has no encoder; got {decoder!r}")
+        return _chain(settings, shape, hidden)
+    embedding, core = _embedded_core(settings, settings["name"], hidden, shape.source, True)
+    return EncoderDecoder(
+        FedCore(core, embedding, settings["dropout"]),
+        _chain(settings, shape, hidden, decoder),
+        bridge=decoder not in (None, settings["name"]),
+        reverse_source=shape.reverse_source,
+    )
+
+
+def _chain(settings: Settings, shape: Shape, hidden: int, model: str | None = None) -> Chain:
+    embedding, core = _embedded_core(settings, model or settings["name"], hidden, shape.inputs, shape.tokens)
+    dense = None
+    if shape.features is not None:
+        if embedding is None:
+            raise UserError("model.embedding_size: expected at least 1, since pictures enter beside letters; got 0")
+        dense = Dense(shape.features, embedding.size)
+    return Chain(core, shape.outputs, shape.answers, embedding, settings["dropout"], dense)
+
+
+def _embedded_core(
+    settings: Settings, model: str, hidden: int, inputs: int, tokens: bool
+) -> tuple[Embedding | None, models.Core]:
+    """A core with the settings that are its own (of a decoder of another name: those it shares), and its embedding."""
+    embedding = Embedding(inputs, settings["embedding_size"]) if tokens and settings["embedding_size"] else None
+    own = fields(models.lookup(model), without=("input_size", "hidden_size"))
     core = models.create(
-        settings["name"],
-        input_size=embedding.size if embedding else shape.inputs,
+        model,
+        input_size=embedding.size if embedding else inputs,
         hidden_size=hidden,
         **{key: settings[key] for key in own if key in settings},
     )
-    return Chain(core, shape.outputs, shape.answers, embedding, settings["dropout"])
+    return embedding, core

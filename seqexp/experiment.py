@@ -17,7 +17,7 @@ from seqexp.checkpoint import save_weights
 from seqexp.config import Experiment
 from seqexp.errors import Diverged, UserError
 from seqexp.mlflow_store import TrackingSettings
-from seqexp.networks import Chain
+from seqexp.networks import Network
 from seqexp.progress import Progress
 from seqexp.records import RunDirectory, finite, fresh_directory, now, stored_result
 from seqexp.tasks import Task
@@ -106,7 +106,7 @@ def run(experiment: Experiment, place: Place) -> dict[str, Any]:
 def _train(
     experiment: Experiment,
     task: Task,
-    network: Chain,
+    network: Network,
     directory: RunDirectory,
     tracker: Tracker,
     result: dict[str, Any],
@@ -158,7 +158,7 @@ def _train(
     return result
 
 
-def _about(experiment: Experiment, task: Task, network: Chain) -> dict[str, Any]:
+def _about(experiment: Experiment, task: Task, network: Network) -> dict[str, Any]:
     """result.json as far as it is known before the first step."""
     sizes = count(network)
     return {
@@ -208,7 +208,7 @@ def _show(directory: RunDirectory, task: Task, outcome: Outcome, settings: Mappi
             logger.info("%s\n%s", artifact.name, drawn.read_text(encoding="utf-8").rstrip())
 
 
-def _announce(result: Mapping[str, Any], network: Chain) -> None:
+def _announce(result: Mapping[str, Any], network: Network) -> None:
     _say_kernels()
     logger.info(
         "%s on %s, seed %d: %s parameters%s, %d hidden units, signature %s",

@@ -23,6 +23,7 @@ NETWORK: Fields = {  # what every model's group has besides the constructor's ow
     "param_budget": (Annotated[int, Ge(1)] | None, None),
     "embedding_size": (Annotated[int, Ge(0)], NO_DEFAULT),
     "dropout": (Annotated[float, Ge(0), Lt(1)], NO_DEFAULT),
+    "decoder": (str | None, None),
 }
 TOP: Fields = {
     "seed": (Annotated[int, Ge(0)], NO_DEFAULT),
@@ -92,6 +93,8 @@ def check_together(checked: Mapping[str, Any]) -> None:
             "model: expected one of hidden_size and param_budget; "
             f"got hidden_size={hidden} and param_budget={budget}; leave one out, or set it to null"
         )
+    if (decoder := model.get("decoder")) is not None and decoder not in models.names():
+        raise UserError(f"model.decoder: expected one of {', '.join(models.names())}, or null; got {decoder!r}")
 
 
 def _expected(message: str) -> str:

@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt
 from seqexp import losses
 from seqexp.batch import Purpose, stream
 from seqexp.errors import Diverged
-from seqexp.networks import Chain, ChainTape
+from seqexp.networks import Network
 from seqexp.optim import Optimizer, clip
 from seqexp.params import Params
 from seqexp.tasks import Metrics, Split, Task, passes
@@ -61,7 +61,7 @@ class Trainer:
 
     def __init__(
         self,
-        network: Chain,
+        network: Network,
         task: Task,
         optimizer: Optimizer,
         training: Training,
@@ -76,8 +76,8 @@ class Trainer:
         self.grad = self.p.like()
         self.state = optimizer.init(self.p.flat)
         self.step = 0
-        self._tape = ChainTape()
-        self._eval_tape = ChainTape()
+        self._tape = network.new_tape()
+        self._eval_tape = network.new_tape()
         self._steps_an_epoch = task.batches("train", training.batch_size)
         self.total_steps = self._steps_an_epoch * training.epochs
 
@@ -154,5 +154,5 @@ class Trainer:
         metrics = {"loss": loss_sum / max(1, count)} | metrics | more_metrics
         return {f"{split}/{name}": value for name, value in metrics.items()}, artifacts + more_artifacts
 
-    def _generator(self, prompt: np.ndarray, steps: int, feed: Any, temperature: float, seed: int) -> np.ndarray:
-        return self.network.generate(self.p, prompt, steps, feed, temperature, seed)
+    def _generator(self, *what: Any, **how: Any) -> np.ndarray:
+        return self.network.generate(self.p, *what, **how)

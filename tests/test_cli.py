@@ -101,7 +101,7 @@ def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path):
         if "steps_per_epoch" in cfg.task:
             cfg.task.steps_per_epoch = 2
         else:
-            cfg.task.examples = 64
+            cfg.task.examples = 2 * cfg.training.batch_size
     result = run(config.check(cfg), Place(root=tmp_path))
     assert result["status"] == "FINISHED", result.get("error")
     assert result["steps"] >= 2
@@ -123,6 +123,11 @@ def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path):
         (["training.batch_size=0"], "training.batch_size: expected a number greater than or equal to 1"),
         (["model=rnn", "model.forget_bias=1"], "model.forget_bias: no such key; legal here: name, hidden_size"),
         (["training.epochs=many"], "training.epochs: expected a valid integer"),
+        (["model.decoder=gru"], "model.decoder: expected one of lstm, rnn, stacked_rnn, or null; got 'gru'"),
+        (
+            ["task=hello", "model.decoder=rnn"],
+            "model.decoder: expected null, since this task has no encoder; got 'rnn'",
+        ),
         (["+model._target_=os.system"], "model: _target_ is not allowed here"),
         (["model.param_budget=3"], "model.param_budget: expected at least"),
         (["tracking=mlflow", "tracking.uri=ftp://nowhere"], "tracking.uri: expected sqlite"),

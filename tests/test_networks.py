@@ -7,6 +7,7 @@ from seqexp import losses, models, optim
 from seqexp.batch import Batch
 from seqexp.gradcheck import complex_step, worst_error
 from seqexp.networks import Chain, Embedding, sample
+from seqexp.networks.layers import dropout_mask
 
 V, Y, T, B = 5, 3, 4, 4
 
@@ -129,7 +130,7 @@ def test_padding_changes_nothing(name):
 def test_dropout_keeps_the_mean_and_is_off_in_evaluation():
     rng = np.random.default_rng(3)
     network = Chain(models.create("rnn", input_size=V, hidden_size=2000), Y, "last", dropout=0.3)
-    mask = network._mask(rng, (200, 2000), np.dtype(np.float32))
+    mask = dropout_mask(rng, 0.3, (200, 2000), np.dtype(np.float32))
     assert set(np.unique(mask)) == {np.float32(0), np.float32(1 / 0.7)}
     assert mask.mean() == pytest.approx(1, abs=0.01)
     p, batch = network.init(rng), Batch(rng.standard_normal((T, V, B)), np.zeros(B, int))

@@ -32,4 +32,11 @@ FILES: dict[str, dict[str, Source]] = {
             "2d11cfbc790f1cd96d78339f41ce53ced1efa83cd22d37d6788fa3fe3d17e2fd",
         ),
     },
+    # Tatoeba's English-French sentence pairs as packaged for Anki, 2017-09-29: fra.txt, English<TAB>French.
+    "tatoeba-fra-eng": {
+        "fra-eng.zip": Source(
+            "https://raw.githubusercontent.com/genimind/seq2seq/4f3f8eb0adde54fcc8b89394336b002e7961244c/fra-eng.zip",
+            "16c4f7d0df9e7c5e6c54cdb0447f3f4a18a55052ff5e2e0b27dd4a06c0e49d04",
+        ),
+    },
 }

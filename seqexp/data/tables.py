@@ -67,6 +67,32 @@ def read(path: Path, text_column: str, label_column: str) -> Table:
     return Table(tuple(texts), tuple(labels))
 
 
+def read_pairs(path: Path) -> list[tuple[str, str]]:
+    """The sentence pairs of a .tsv file without a header, as Anki's are: source, tab, target, and more that is ignored.
+
+    Blanks around both are gone, and empty lines left out; quotation marks are text. UserError, with the line, for a
+    file that cannot be read, is not UTF-8, has no pairs, or a line without two texts.
+    """
+    return split_pairs(_decode(path), str(path))
+
+
+def split_pairs(content: str, name: str) -> list[tuple[str, str]]:
+    """As ``read_pairs``, of a file's content; ``name`` is its name in errors."""
+    pairs = []
+    for number, line in enumerate(content.split("\n"), 1):
+        if not line.strip():
+            continue
+        fields = [field.strip() for field in line.split("\t")]
+        if len(fields) < 2 or not fields[0] or not fields[1]:
+            raise UserError(
+                f"{name}:{number}: malformed row, expected a source text, a tab and a target text; got {line[:40]!r}"
+            )
+        pairs.append((fields[0], fields[1]))
+    if not pairs:
+        raise UserError(f"{name}: expected pairs of source and target text; the file has none")
+    return pairs
+
+
 def _decode(path: Path) -> str:
     try:
         raw = path.read_bytes()

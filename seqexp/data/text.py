@@ -4,6 +4,7 @@ The one place for all four, so that every text task cuts, counts and pads alike.
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ UNKNOWN = "<unk>"
 
 # A column can be padded by at most this share of its batch's steps, as long as there are texts enough of its length.
 _BLUR = 0.08
+_PIECE = re.compile(r" ?(?:\w+'?|[^\w\s])")
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 
 
@@ -25,6 +27,24 @@ def words(text: str) -> list[str]:
     spaces come out as whole phrases; put spaces between their words beforehand.
     """
     return _WORD.findall(text.lower())
+
+
+def normalised(text: str) -> str:
+    """In Unicode's composed form, lower-cased, with straight apostrophes and single plain spaces.
+
+    No-break spaces are spaces too.
+    """
+    return " ".join(unicodedata.normalize("NFC", text).lower().replace("’", "'").split())
+
+
+def pieces(text: str) -> list[str]:
+    """Words and punctuation marks that say whether a space goes before them: ``"es-tu là ?"`` gives `` es``, ``-``,
+    ``tu``, `` là``, `` ?``. Joined, they are the text again, with a space at its start.
+
+    An elision keeps its apostrophe and is a piece of its own: ``l'homme`` gives `` l'`` and ``homme``. The text must be
+    ``normalised``.
+    """
+    return _PIECE.findall(" " + text)
 
 
 @dataclass(frozen=True)
@@ -110,7 +130,22 @@ def buckets(lengths: np.ndarray, batch_size: int, rng: np.random.Generator | Non
     if rng is not None:
         # Sorting by a blurred length mixes neighbours in length from epoch to epoch, and bounds what padding costs.
         key = (key + 0.5) * (1 + _BLUR * rng.random(len(key)))
-    order = np.argsort(key, kind="stable")
+    return _cut(np.argsort(key, kind="stable"), lengths, batch_size, rng)
+
+
+def pair_buckets(
+    sources: np.ndarray, targets: np.ndarray, batch_size: int, rng: np.random.Generator | None
+) -> list[np.ndarray]:
+    """As ``buckets``, for pairs whose two lengths (N,) vary apart: both are similar within a batch.
+
+    Rows lie by target length, within one by source length, up and down in turn; ``rng`` mixes those equal in both.
+    """
+    mixed = np.zeros(len(targets)) if rng is None else rng.random(len(targets))
+    up_and_down = np.where(targets % 2, sources, -sources)
+    return _cut(np.lexsort((mixed, up_and_down, targets)), targets, batch_size, rng)
+
+
+def _cut(order: np.ndarray, lengths: np.ndarray, batch_size: int, rng: np.random.Generator | None) -> list[np.ndarray]:
     batches = np.array_split(order, -(-len(order) // batch_size)) if len(order) else []
     batches = [rows[np.argsort(-lengths[rows], kind="stable")] for rows in batches]
     return batches if rng is None else [batches[index] for index in rng.permutation(len(batches))]

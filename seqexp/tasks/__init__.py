@@ -28,6 +28,9 @@ class Shape:
     outputs: Y, the rows of an answer: classes, keys, or values.
     answers: whether only each column's last step answers, or the steps that ``Batch.answered`` marks.
     loss:    softmax (one of Y classes), sigmoid (Y yes-or-no), or squared (Y real values).
+    source:  the vocabulary's size of the sources, where batches are ``SourceBatch``: it asks for an encoder-decoder.
+    reverse_source: whether the encoder reads sources from their end.
+    features: how many numbers step 0 is given besides its token, where batches are ``FeatureBatch``.
     """
 
     inputs: int
@@ -35,6 +38,9 @@ class Shape:
     outputs: int
     answers: Answers
     loss: Literal["softmax", "sigmoid", "squared"]
+    source: int | None = None
+    reverse_source: bool = False
+    features: int | None = None
 
 
 class Scorer(Protocol):
@@ -61,9 +67,20 @@ class Generator(Protocol):
     """A trained network as a task sees it: something that continues prompts."""
 
     def __call__(
-        self, prompt: np.ndarray, steps: int, feed: Literal["zeros", "previous"], temperature: float, seed: int
+        self,
+        prompt: np.ndarray | Batch,
+        steps: int,
+        feed: Literal["zeros", "previous"] = "previous",
+        temperature: float = 0.0,
+        seed: int = 0,
+        *,
+        end: int | None = None,
+        beam_width: int = 1,
     ) -> np.ndarray:
-        """Tokens (steps, B) that follow the prompt (T, B); temperature 0 takes the likeliest."""
+        """Tokens (steps, B) that follow the prompt (T, B), or the x of a batch; temperature 0 takes the likeliest.
+
+        A column that has said ``end`` goes on saying it. ``beam_width`` above 1 looks for the likeliest whole sequence.
+        """
         ...
 
 

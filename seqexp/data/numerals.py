@@ -1,0 +1,36 @@
+"""Numbers in words, in any language that num2words speaks."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from seqexp.errors import UserError
+
+
+def languages() -> list[str]:
+    """The codes that num2words knows, such as en, fr, pt_BR."""
+    from num2words import CONVERTER_CLASSES
+
+    return sorted(CONVERTER_CLASSES)
+
+
+def spelled(numbers: Iterable[int], language: str, key: str) -> list[str]:
+    """Each number in words. UserError, naming the config ``key``, for a language or a number that it cannot spell."""
+    if language not in languages():
+        raise UserError(f"{key}: expected a language of num2words ({', '.join(languages())}); got {language!r}")
+    texts = []
+    for number in numbers:
+        try:
+            texts.append(_word(number, language))
+        except Exception as error:  # each language fails in its own way
+            raise UserError(
+                f"{key}: num2words cannot spell {number} in {language!r} ({type(error).__name__}: {error}); "
+                "try smaller numbers or another language"
+            ) from error
+    return texts
+
+
+@lru_cache(maxsize=100_000)  # some languages take a tenth of a millisecond a number, and runs of a sweep ask again
+def _word(number: int, language: str) -> str:
+    from num2words import num2words
+
+    return str(num2words(number, lang=language))

@@ -1,0 +1,78 @@
+"""Whole networks: which steps of a core are fed, which are read, and how an answer comes out.
+
+The four shapes of sequence tasks are two networks and a mask. A chain is one core whose last state answers
+(many-to-one), or whose marked steps answer (one-to-many, aligned many-to-many). An encoder-decoder is a core that reads
+a source, and a chain that goes on from its final state (many-to-many of different lengths).
+"""
+
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from seqexp.batch import Batch
+from seqexp.models import Core
+from seqexp.networks.chain import Chain, ChainTape
+from seqexp.networks.decoding import sample
+from seqexp.networks.encoder_decoder import EncoderDecoder
+from seqexp.networks.fed import FedCore
+from seqexp.networks.layers import Dense, Embedding, Readout
+from seqexp.params import Layout, Params
+
+__all__ = [
+    "Network",
+    "Chain",
+    "ChainTape",
+    "EncoderDecoder",
+    "FedCore",
+    "Readout",
+    "Embedding",
+    "Dense",
+    "sample",
+]
+
+
+class Network(Protocol):
+    """What training asks of a network. y (Y, N) are its answers, N as ``Batch.answers`` counts them."""
+
+    layout: Layout
+    dropout: float
+
+    @property
+    def core(self) -> Core:
+        """The core that answers."""
+        ...
+
+    @property
+    def embedded(self) -> int:
+        """How many of the parameters are entries of embedding tables."""
+        ...
+
+    def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params: ...
+    def new_tape(self) -> Any:
+        """An empty tape for ``forward``: memory that is lent from step to step."""
+        ...
+
+    def forward(
+        self,
+        p: Params,
+        batch: Batch,
+        state0: np.ndarray | None = None,
+        dropout_rng: np.random.Generator | None = None,
+        tape: Any = None,
+        keep: bool = True,
+    ) -> tuple[np.ndarray, np.ndarray, Any]: ...
+    def backward(
+        self, p: Params, grad: Params, dy: np.ndarray, tape: Any, dstate: np.ndarray | None = None
+    ) -> np.ndarray: ...
+    def generate(
+        self,
+        p: Params,
+        prompt: np.ndarray | Batch,
+        steps: int,
+        feed: Literal["zeros", "previous"] = "previous",
+        temperature: float = 0.0,
+        seed: int = 0,
+        *,
+        end: int | None = None,
+        beam_width: int = 1,
+    ) -> np.ndarray: ...

@@ -1,0 +1,83 @@
+"""How tokens are chosen from a network's answers, one after another: the likeliest, drawn, or by beam search."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+# The answers (Y, N) and the state (S, N) after tokens (1, N), -1 for none, are fed to N columns in state (S, N).
+Advance = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def sample(y: np.ndarray, temperature: float, rng: np.random.Generator) -> np.ndarray:
+    """A class for each column of y (Y, N): the likeliest at temperature 0, else drawn from softmax(y / temperature)."""
+    if temperature == 0:
+        return y.argmax(axis=0)
+    # The largest of y / temperature plus Gumbel noise has exactly the softmax's distribution (Gumbel 1954).
+    return (y / temperature + rng.gumbel(size=y.shape)).argmax(axis=0)
+
+
+def one_by_one(
+    y: np.ndarray,
+    state: np.ndarray,
+    advance: Advance,
+    steps: int,
+    choose: Callable[[np.ndarray], np.ndarray],
+    feed_back: bool,
+    end: int | None,
+) -> np.ndarray:
+    """Tokens (steps, B), the first chosen from y (Y, B); ``end`` after a column's first end token."""
+    tokens = np.full((steps, y.shape[1]), 0 if end is None else end, np.int64)
+    done = np.zeros(y.shape[1], bool)
+    for step in range(steps):
+        if step:
+            fed = tokens[step - 1 : step] if feed_back else np.full((1, y.shape[1]), -1)
+            y, state = advance(fed, state)
+        tokens[step] = choose(y)
+        if end is not None:
+            tokens[step, done] = end
+            done |= tokens[step] == end
+            if done.all():
+                break
+    return tokens
+
+
+def beam(y: np.ndarray, state: np.ndarray, advance: Advance, steps: int, width: int, end: int | None) -> np.ndarray:
+    """Tokens (steps, B): of the sequences that a beam of ``width`` finds for each column, the one of the largest
+    probability; ``end`` after its first end token.
+
+    Hypothesis k of column b is column b·width + k of what ``advance`` sees. A finished one stays in the beam and keeps
+    its probability; since those of the others can only fall, a column is settled when its best one is finished.
+    Probabilities are not normalised by length, as in Sutskever, Vinyals and Le 2014, section 3.2.
+    """
+    Y, B = y.shape
+    y, state = np.repeat(y, width, axis=1), np.repeat(state, width, axis=1)
+    scores = np.full((B, width), -np.inf)  # at the start there is one hypothesis, the empty one
+    scores[:, 0] = 0
+    tokens = np.full((steps, B, width), 0 if end is None else end, np.int64)
+    done = np.zeros((B, width), bool)
+    for step in range(steps):
+        log_p = _log_softmax(y.astype(np.float64)).T.reshape(B, width, Y)
+        if end is not None:
+            log_p[done] = -np.inf
+            log_p[done, end] = 0
+        total = (scores[:, :, None] + log_p).reshape(B, width * Y)
+        best = np.argpartition(-total, width - 1, axis=1)[:, :width]
+        order = np.argsort(-np.take_along_axis(total, best, 1), axis=1, kind="stable")
+        best = np.take_along_axis(best, order, 1)
+        scores = np.take_along_axis(total, best, 1)
+        parent, token = np.divmod(best, Y)  # each (B, width)
+        tokens[:step] = np.take_along_axis(tokens[:step], parent[None], 2)
+        tokens[step] = token
+        if end is not None:
+            done = np.take_along_axis(done, parent, 1) | (token == end)
+            if done[:, 0].all():
+                break
+        if step + 1 < steps:
+            columns = (np.arange(B)[:, None] * width + parent).ravel()
+            y, state = advance(token.reshape(1, -1), state[:, columns])
+    return tokens[:, :, 0]
+
+
+def _log_softmax(y: np.ndarray) -> np.ndarray:
+    z = y - y.max(axis=0)  # the shift cancels; exp cannot overflow
+    return z - np.log(np.exp(z).sum(axis=0))

@@ -1,0 +1,142 @@
+"""Two cores: one reads a source, the other says what follows from it. Many-to-many of different lengths."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from seqexp.batch import Batch, SourceBatch
+from seqexp.models import Core
+from seqexp.networks.chain import Chain, ChainTape
+from seqexp.networks.fed import FedCore, FedTape
+from seqexp.networks.layers import Dense
+from seqexp.params import Layout, Params
+
+
+@dataclass
+class EncoderDecoderTape:
+    """What a forward pass leaves; lent again, it gives its memory."""
+
+    encoder: FedTape = field(default_factory=FedTape)
+    decoder: ChainTape = field(default_factory=ChainTape)
+    state: np.ndarray | None = None  # the encoder's last, (S, B)
+
+
+class EncoderDecoder:
+    """Source -> encoder; its final state -> decoder's first; target so far -> decoder -> the target's next token.
+
+        s_B = state of the encoder after each source's own last token
+        y_t = decoder's answer to x_0..x_t, begun in s_B, or in W s_B + b where there is a bridge
+
+    The bridge is learned, and there where the two cores are different models. ``reverse_source`` reads each source from
+    its end to its beginning, which brings the first words of both sides close together (Sutskever, Vinyals and Le 2014,
+    section 3.3). Parameters: ``encoder/embedding/E``, ``encoder/core/…``, ``bridge/W`` (S_dec, S_enc) and ``bridge/b``,
+    ``decoder/embedding/E``, ``decoder/core/…``, ``decoder/readout/W_hy`` and ``decoder/readout/b_y``.
+    Source: Cho et al. 2014; Sutskever, Vinyals and Le 2014. No attention.
+    """
+
+    def __init__(self, encoder: FedCore, decoder: Chain, *, bridge: bool, reverse_source: bool) -> None:
+        self.encoder, self.decoder, self.reverse_source = encoder, decoder, reverse_source
+        read, begun = encoder.core.state_size, decoder.core.state_size
+        if not bridge and read != begun:
+            raise ValueError(f"EncoderDecoder: states of {read} and {begun} rows need a bridge")
+        self.bridge = Dense(read, begun) if bridge else None
+        self.dropout = decoder.dropout
+        self.layout = Layout()
+        self.layout.part("encoder", encoder.layout)
+        if self.bridge is not None:
+            self.layout.part("bridge", self.bridge.layout)
+        self.layout.part("decoder", decoder.layout)
+
+    @property
+    def core(self) -> Core:
+        """The decoder's."""
+        return self.decoder.core
+
+    @property
+    def embedded(self) -> int:
+        return self.encoder.embedded + self.decoder.embedded
+
+    def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params:
+        p = Params(self.layout, np.zeros(self.layout.size, dtype))
+        self.encoder.init_core(p.part("encoder"), rng)
+        self.encoder.init_layers(p.part("encoder"), rng)
+        if self.bridge is not None:
+            self.bridge.init(p.part("bridge"), rng)
+        p.part("decoder").flat[:] = self.decoder.init(rng, dtype).flat
+        return p
+
+    def new_tape(self) -> EncoderDecoderTape:
+        return EncoderDecoderTape()
+
+    def forward(
+        self,
+        p: Params,
+        batch: Batch,
+        state0: np.ndarray | None = None,
+        dropout_rng: np.random.Generator | None = None,
+        tape: EncoderDecoderTape | None = None,
+        keep: bool = True,
+    ) -> tuple[np.ndarray, np.ndarray, EncoderDecoderTape]:
+        """y (Y, N) for the batch's N answers, the decoder's final state (S, B), and the tape.
+
+        Training is teacher-forced: the batch's x holds the true target so far. ``state0`` is the encoder's first state.
+        """
+        tape = EncoderDecoderTape() if tape is None else tape
+        begun = self._read(p, batch, state0, dropout_rng, tape, keep)
+        y, state, _ = self.decoder.forward(p.part("decoder"), batch, begun, dropout_rng, tape.decoder, keep)
+        return y, state, tape
+
+    def backward(
+        self, p: Params, grad: Params, dy: np.ndarray, tape: EncoderDecoderTape, dstate: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Adds to grad what dy (Y, N), and ``dstate`` (S, B), say; returns dstate0 (S, B) of the encoder."""
+        dbegun = self.decoder.backward(p.part("decoder"), grad.part("decoder"), dy, tape.decoder, dstate)
+        if self.bridge is not None:
+            assert tape.state is not None
+            dbegun = self.bridge.backward(p.part("bridge"), grad.part("bridge"), dbegun, tape.state)
+        return self.encoder.run_back(p.part("encoder"), grad.part("encoder"), None, dbegun, tape.encoder)
+
+    def generate(
+        self,
+        p: Params,
+        prompt: np.ndarray | Batch,
+        steps: int,
+        feed: Literal["zeros", "previous"] = "previous",
+        temperature: float = 0.0,
+        seed: int = 0,
+        *,
+        end: int | None = None,
+        beam_width: int = 1,
+    ) -> np.ndarray:
+        """Tokens (steps, B): what the decoder says to the sources of ``prompt``, a ``SourceBatch`` whose x (T, B) is
+        what each target begins with. See ``Chain.generate``."""
+        begun = self._read(p, prompt, None, None, EncoderDecoderTape(), keep=False)
+        how: dict[str, Any] = {"end": end, "beam_width": beam_width, "state0": begun}
+        target = prompt if isinstance(prompt, np.ndarray) else Batch(prompt.x, prompt.x)
+        return self.decoder.generate(p.part("decoder"), target, steps, feed, temperature, seed, **how)
+
+    def _read(
+        self,
+        p: Params,
+        batch: np.ndarray | Batch,
+        state0: np.ndarray | None,
+        dropout_rng: np.random.Generator | None,
+        tape: EncoderDecoderTape,
+        keep: bool,
+    ) -> np.ndarray:
+        """The decoder's first state (S, B): the encoder's last, over the bridge if there is one."""
+        if not isinstance(batch, SourceBatch):
+            raise ValueError(f"an encoder-decoder reads a SourceBatch, got a {type(batch).__name__}")
+        x = reverse(batch.source, batch.source_lengths) if self.reverse_source else batch.source
+        part = p.part("encoder")
+        _, tape.state = self.encoder.run(part, x, batch.source_lengths, state0, dropout_rng, tape.encoder, keep)
+        return tape.state if self.bridge is None else self.bridge.forward(p.part("bridge"), tape.state)
+
+
+def reverse(tokens: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+    """Each column of tokens (T, B) back to front within its own length; what lies past it stays."""
+    if lengths is None:
+        return tokens[::-1]
+    steps = np.arange(len(tokens))[:, None]  # (T, 1)
+    return np.take_along_axis(tokens, np.where(steps < lengths, lengths - 1 - steps, steps), axis=0)

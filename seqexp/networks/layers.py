@@ -1,0 +1,102 @@
+"""The layers around a core: what turns tokens and numbers into columns, and columns into answers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqexp.initializers import glorot
+from seqexp.params import Layout, Params
+from seqexp.tape import Tape
+
+
+class Readout:
+    """The answer layer: y = W_hy h + b_y, on columns h (H, N); W_hy (Y, H), b_y (Y, 1)."""
+
+    def __init__(self, hidden_size: int, outputs: int) -> None:
+        self.hidden_size, self.outputs = hidden_size, outputs
+        self.layout = Layout()
+        self.layout.add("W_hy", (outputs, hidden_size))
+        self.layout.add("b_y", (outputs, 1))
+
+    def init(self, p: Params, rng: np.random.Generator) -> None:
+        p["W_hy"][:] = glorot(rng, self.outputs, self.hidden_size)
+
+    def forward(self, p: Params, h: np.ndarray, memory: Tape) -> np.ndarray:
+        """y (Y, N), stored answer by answer: a large softmax then runs along contiguous memory."""
+        y = memory.array("y", (h.shape[1], self.outputs), h.dtype).T
+        np.dot(h.T, p["W_hy"].T, out=y.T)
+        y += p["b_y"]
+        return y
+
+    def backward(self, p: Params, grad: Params, dy: np.ndarray, h: np.ndarray) -> np.ndarray:
+        """dh (H, N)."""
+        grad["W_hy"] += dy @ h.T
+        grad["b_y"] += dy.sum(axis=1, keepdims=True)
+        dh: np.ndarray = p["W_hy"].T @ dy
+        return dh
+
+
+class Embedding:
+    """A learned vector a token: x_t = row ``token`` of E (V, D), and zeros for -1."""
+
+    def __init__(self, vocabulary: int, size: int) -> None:
+        self.vocabulary, self.size = vocabulary, size
+        self.layout = Layout()
+        self.layout.add("E", (vocabulary, size))
+
+    def init(self, p: Params, rng: np.random.Generator) -> None:
+        p["E"][:] = rng.normal(0, 1 / np.sqrt(self.size), (self.vocabulary, self.size))  # columns of about unit length
+
+    def forward(self, p: Params, tokens: np.ndarray, memory: Tape) -> np.ndarray:
+        """x (T, D, B) for tokens (T, B)."""
+        T, B = tokens.shape
+        rows = memory.array("rows", (T, B, self.size), p.flat.dtype)
+        np.take(p["E"], tokens, axis=0, out=rows, mode="clip")
+        nothing = tokens < 0
+        if nothing.any():
+            rows[nothing] = 0
+        x = memory.array("x", (T, self.size, B), p.flat.dtype)
+        np.copyto(x, rows.swapaxes(1, 2))
+        return x
+
+    def backward(self, grad: Params, dx: np.ndarray, tokens: np.ndarray) -> None:
+        """Adds dx (T, D, B) to the rows of the tokens, by sorted segments."""
+        flat = tokens.ravel()
+        order = np.argsort(flat, kind="stable")
+        order = order[np.searchsorted(flat[order], 0) :]
+        if len(order):
+            present, first = np.unique(flat[order], return_index=True)
+            rows = dx.swapaxes(1, 2).reshape(len(flat), -1)[order]
+            grad["E"][present] += np.add.reduceat(rows, first, axis=0)
+
+
+class Dense:
+    """A learned linear map of columns: y = W x + b, on x (X, B); W (Y, X), b (Y, 1)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        self.inputs, self.outputs = inputs, outputs
+        self.layout = Layout()
+        self.layout.add("W", (outputs, inputs))
+        self.layout.add("b", (outputs, 1))
+
+    def init(self, p: Params, rng: np.random.Generator) -> None:
+        p["W"][:] = glorot(rng, self.outputs, self.inputs)
+
+    def forward(self, p: Params, x: np.ndarray) -> np.ndarray:
+        """y (Y, B)."""
+        y: np.ndarray = p["W"] @ x + p["b"]
+        return y
+
+    def backward(self, p: Params, grad: Params, dy: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """dx (X, B)."""
+        grad["W"] += dy @ x.T
+        grad["b"] += dy.sum(axis=1, keepdims=True)
+        dx: np.ndarray = p["W"].T @ dy
+        return dx
+
+
+def dropout_mask(rng: np.random.Generator, rate: float, shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """Inverted dropout: 0 with the probability ``rate``, else 1 / (1 - rate)."""
+    kept = rng.random(shape, dtype=np.float32) >= rate
+    return kept * dtype.type(1 / (1 - rate))

@@ -1,0 +1,131 @@
+"""One-to-many: see a picture once, then say what it shows, letter by letter."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from annotated_types import Ge
+
+from seqexp.batch import FeatureBatch, Purpose, stream
+from seqexp.data import numerals, tables, text
+from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
+from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, TextSamples
+from seqexp.tasks.scoring import SymbolScorer
+
+END = "</s>"
+OTHER = "(other)"
+SAMPLES = 40
+AT_ONCE = 500  # pictures described side by side
+
+
+@register("caption")
+@dataclass(kw_only=True)
+class Caption:
+    """After a picture of a 7 come ``s e v e n </s>``.
+
+    The picture enters through a learned dense layer at step 0 only, which already answers with the first letter; later
+    steps see the letter before: the true one in training, the network's own when it describes (Vinyals et al. 2015,
+    without the convolutions).
+
+    ``digits``: scikit-learn's 1,797 handwritten digits, 8 x 8 values from 0 to 1, split 80/10/10 within each digit by
+    ``split_seed``; at most ``examples`` are for training. Their names are in any ``language`` of num2words.
+    """
+
+    source: Literal["digits"]
+    language: str
+    examples: Annotated[int, Ge(1)]
+    split_seed: Annotated[int, Ge(0)]
+
+    primary_metric = "exact_match"
+    direction = "max"
+
+    def __post_init__(self) -> None:
+        names = numerals.spelled(range(10), self.language, "task.language")
+        self._names = tuple(text.normalised(name) for name in names)
+        self._pictures, self._digits = _digits()  # (N, 64), (N,)
+        train, val, test = tables.stratified(self._digits, self.split_seed)
+        train = stream(self.split_seed, Purpose.SPLIT, len(self._names)).permutation(train)[: self.examples]
+        self._rows: dict[Split, np.ndarray] = {"train": train, "val": val, "test": test}
+        letters = sorted({letter for name in self._names for letter in name})
+        self._letters = Vocabulary((UNKNOWN, END, *letters))
+        self._end = 1
+        self._spelled = Ragged.of([self._letters.encode([*name, END]) for name in self._names])
+
+    @property
+    def shape(self) -> Shape:
+        size = len(self._letters)
+        features = self._pictures.shape[1]
+        return Shape(inputs=size, tokens=True, outputs=size, answers="steps", loss="softmax", features=features)
+
+    def batches(self, split: Split, batch_size: int) -> int:
+        return -(-len(self._rows[split]) // batch_size)
+
+    def batch(self, seed: int, split: Split, index: int, batch_size: int) -> FeatureBatch:
+        """Pictures in drawn order. features (64, B) float32; x (T, B) int32, -1 at step 0; target the next letters."""
+        epoch, position = divmod(index, self.batches(split, batch_size))
+        rows = self._rows[split]
+        if split == "train":
+            rows = stream(seed, Purpose.ORDER, epoch).permutation(rows)
+        elif epoch:
+            raise IndexError(f"caption: {split} has {self.batches(split, batch_size)} batches, got index {index}")
+        rows = rows[position * batch_size : (position + 1) * batch_size]
+        target, lengths = self._spelled.padded(self._digits[rows])
+        x = np.concatenate([np.full((1, len(rows)), -1, np.int32), target[:-1]])
+        answered = np.arange(len(target))[:, None] < lengths
+        return FeatureBatch(x, target, lengths, answered, features=np.ascontiguousarray(self._pictures[rows].T))
+
+    def scorer(self) -> SymbolScorer:
+        """Of teacher-forced answers; ``generate`` has the primary metric."""
+        return SymbolScorer()
+
+    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
+        """exact_match: the share of pictures whose greedy name is right to its end token."""
+        rows = self._rows[split]
+        said: list[str] = []
+        for start in range(0, len(rows), AT_ONCE):
+            part = rows[start : start + AT_ONCE]
+            nothing = np.full((1, len(part)), -1)
+            prompt = FeatureBatch(nothing, nothing, features=np.ascontiguousarray(self._pictures[part].T))
+            tokens = generator(prompt, int(self._spelled.lengths.max()), end=self._end)
+            said += [self._decode(column) for column in tokens.T.tolist()]
+        wanted = [self._names[digit] for digit in self._digits[rows]]
+        right = np.array([answer == name for answer, name in zip(said, wanted, strict=True)])
+        scores = {"exact_match": float(right.mean())}
+        if split != "test":
+            return scores, []
+        wrong_first = np.argsort(right, kind="stable")[:SAMPLES]
+        samples = tuple((f"digits[{rows[n]}]", said[n], wanted[n]) for n in wrong_first)
+        return scores, [TextSamples(("picture", "said", "wanted"), samples), self._confusion(rows, said)]
+
+    def _decode(self, ids: list[int]) -> str:
+        letters = self._letters.decode(ids)
+        # Up to the first end token; without one the name did not end, which the mark shows.
+        return "".join(letters[: letters.index(END)] if END in letters else [*letters, "…"])
+
+    def _confusion(self, rows: np.ndarray, said: list[str]) -> ConfusionMatrix:
+        """Names against what was said; what is no digit's name counts as other."""
+        number = {name: n for n, name in enumerate(self._names)}
+        counts = np.zeros((len(self._names) + 1,) * 2, np.int64)
+        np.add.at(counts, (self._digits[rows], [number.get(answer, len(self._names)) for answer in said]), 1)
+        return ConfusionMatrix((*self._names, OTHER), counts)
+
+    def baselines(self) -> Metrics:
+        """The name most frequent in training, whatever the picture."""
+        commonest = Counter(self._digits[self._rows["train"]].tolist()).most_common(1)[0][0]
+        return {"most_frequent": float(np.mean(self._digits[self._rows["test"]] == commonest))}
+
+    def fingerprint(self) -> str:
+        """A hash of the pictures, the digits and their names."""
+        parts = (self._pictures.tobytes(), self._digits.tobytes(), "\n".join(self._names).encode())
+        return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def _digits() -> tuple[np.ndarray, np.ndarray]:
+    """Pictures (N, 64) float32 in [0, 1], and what they show (N,)."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    return (data.data / 16).astype(np.float32), data.target.astype(np.int64)

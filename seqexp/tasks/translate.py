@@ -1,0 +1,216 @@
+"""Many-to-many of different lengths: read a text in one language, then say it in another."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from annotated_types import Ge, Le
+
+from seqexp.batch import Purpose, SourceBatch, stream
+from seqexp.data import text
+from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
+from seqexp.errors import UserError
+from seqexp.tasks import Generator, Metrics, Shape, Split, _pairs, register
+from seqexp.tasks._pairs import Pair, Pairs
+from seqexp.tasks.artifacts import Artifact, TextSamples
+from seqexp.tasks.scoring import SymbolScorer
+
+START, END = "<s>", "</s>"
+SAMPLES = 40
+AT_ONCE = 250  # sources translated side by side
+
+
+@register("translate")
+@dataclass(kw_only=True)
+class Translate:
+    """Translation, from one of three kinds of source.
+
+    ``numbers``: 0 to ``largest`` in words, from and to any language of num2words; test numbers are never seen.
+
+    ``tatoeba-fra-eng``: 142,787 everyday sentence pairs, English to French or back (Tatoeba by way of Anki).
+
+    A ``.tsv`` file of your own without a header: source text, tab, target text on each line.
+
+    Texts are lower-cased, with no-break spaces made plain, and cut into words and marks (``data.text.pieces``) or
+    characters; units seen less often than ``min_count`` in training are ``<unk>``. Sentences are split by distinct
+    source, 1,000 (at most a tenth) for validation and 2,000 for test; pairs with a side of more than ``max_length``
+    words are left out. At most ``examples`` pairs are for training.
+
+    The primary metric is exact_match for numbers, and for sentences the corpus BLEU of all of a source's references,
+    both of free-running answers: greedy in validation, by a beam of ``beam_width`` in the test.
+    """
+
+    source: str
+    split_seed: Annotated[int, Ge(0)]
+    from_language: str
+    to_language: str
+    largest: Annotated[int, Ge(9), Le(10**12)]
+    examples: Annotated[int, Ge(1)]
+    unit: Literal["word", "character"]
+    min_count: Annotated[int, Ge(1)]
+    max_length: Annotated[int, Ge(1)]
+    reverse_source: bool
+    beam_width: Annotated[int, Ge(1)]
+    data_dir: str | None = None
+
+    direction = "max"
+
+    def __post_init__(self) -> None:
+        self._pairs = self._read()
+        self.primary_metric = "exact_match" if self.source == "numbers" else "bleu"
+        train = self._pairs.splits["train"]
+        self._source_words = Vocabulary.build((self._units(pair.source) for pair in train), self.min_count)
+        said = Vocabulary.build((self._units(pair.references[0]) for pair in train), self.min_count)
+        self._target_words = Vocabulary((UNKNOWN, START, END, *said.tokens[1:]))
+        self._start, self._end = 1, 2
+        self._encoded = {split: self._encode(pairs) for split, pairs in self._pairs.splits.items()}
+        self._longest = int(1.5 * self._encoded["train"][1].lengths.max()) + 1  # a limit on what is generated
+        self._plans: dict[Split, tuple[tuple[int, int, int], list[np.ndarray]]] = {}
+
+    def _read(self) -> Pairs:
+        if self.source == "numbers":
+            return _pairs.numbers(self.from_language, self.to_language, self.largest, self.examples, self.split_seed)
+        if self.source == "tatoeba-fra-eng":
+            pairs, fingerprint = _pairs.tatoeba(self.data_dir, self.from_language, self.to_language)
+        else:
+            path = Path(self.source).expanduser()
+            if path.suffix.lower() != ".tsv":
+                raise UserError(
+                    f"task.source: expected numbers, tatoeba-fra-eng, or a file ending in .tsv; got {self.source!r}"
+                )
+            if not path.is_file():
+                raise UserError(f"task.source: expected an existing file; there is no {path.absolute()}")
+            pairs, fingerprint = _pairs.own(path)
+        return _pairs.sentences(pairs, fingerprint, self.source, self.max_length, self.examples, self.split_seed)
+
+    def _units(self, content: str) -> list[str]:
+        return text.pieces(content) if self.unit == "word" else list(content)
+
+    def _encode(self, pairs: list[Pair]) -> tuple[Ragged, Ragged]:
+        """Sources, and first references with an end token, as ids."""
+        sources = [self._source_words.encode(self._units(pair.source)) for pair in pairs]
+        targets = [self._target_words.encode([*self._units(pair.references[0]), END]) for pair in pairs]
+        return Ragged.of(sources), Ragged.of(targets)
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(
+            inputs=len(self._target_words),
+            tokens=True,
+            outputs=len(self._target_words),
+            answers="steps",
+            loss="softmax",
+            source=len(self._source_words),
+            reverse_source=self.reverse_source,
+        )
+
+    def batches(self, split: Split, batch_size: int) -> int:
+        return -(-len(self._pairs.splits[split]) // batch_size)
+
+    def batch(self, seed: int, split: Split, index: int, batch_size: int) -> SourceBatch:
+        """Pairs of similar length. source (Ts, B), x and target (T, B) int32: x is the target one step later.
+
+        Steps whose true unit is unknown are not answered: the network would learn to say <unk>, which is never right.
+        """
+        epoch, position = divmod(index, self.batches(split, batch_size))
+        if split != "train":
+            if epoch:
+                raise IndexError(f"translate: {split} has {self.batches(split, batch_size)} batches, got index {index}")
+            seed = 0
+        rows = self._plan(split, seed, epoch, batch_size)[position]
+        sources, targets = self._encoded[split]
+        source, source_lengths = sources.padded(rows)
+        target, lengths = targets.padded(rows)
+        x = np.concatenate([np.full((1, len(rows)), self._start, np.int32), target[:-1]])
+        answered = (np.arange(len(target))[:, None] < lengths) & (target != 0)
+        return SourceBatch(x, target, lengths, answered, source=source, source_lengths=source_lengths)
+
+    def _plan(self, split: Split, seed: int, epoch: int, batch_size: int) -> list[np.ndarray]:
+        """The rows of each batch of one pass; the last one asked for is kept."""
+        key = (seed, epoch, batch_size)
+        if split not in self._plans or self._plans[split][0] != key:
+            sources, targets = self._encoded[split]
+            rng = stream(seed, Purpose.ORDER, epoch) if split == "train" else None
+            self._plans[split] = key, text.pair_buckets(sources.lengths, targets.lengths, batch_size, rng)
+        return self._plans[split][1]
+
+    def scorer(self) -> SymbolScorer:
+        """Of teacher-forced answers; ``generate`` has the primary metric."""
+        return SymbolScorer()
+
+    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
+        pairs = self._pairs.splits[split]
+        said = self._translate(generator, split)
+        scores, signatures = self._scores(said, pairs)
+        if split != "test":
+            return scores, []
+        rows = [(pair.source, answer, " | ".join(pair.references)) for pair, answer in zip(pairs, said, strict=True)]
+        artifacts: list[Artifact] = [TextSamples(("source", "said", "reference"), tuple(rows[:SAMPLES]))]
+        if signatures:
+            artifacts.append(TextSamples(("metric", "score", "sacrebleu signature"), signatures, "sacrebleu"))
+        return scores, artifacts
+
+    def _translate(self, generator: Generator, split: Split) -> list[str]:
+        """What the network says to each source of a split, in the split's order."""
+        sources = self._encoded[split][0]
+        said = [""] * len(sources)
+        width = self.beam_width if split == "test" else 1
+        for rows in text.buckets(sources.lengths, max(1, AT_ONCE // width), None):
+            source, lengths = sources.padded(rows)
+            start = np.full((1, len(rows)), self._start)
+            prompt = SourceBatch(start, start, source=source, source_lengths=lengths)
+            tokens = generator(prompt, self._longest, end=self._end, beam_width=width)
+            for row, column in zip(rows, tokens.T.tolist(), strict=True):
+                said[row] = self._decode(column)
+        return said
+
+    def _decode(self, ids: list[int]) -> str:
+        units = self._target_words.decode(ids)
+        units = units[: units.index(END)] if END in units else [*units, " …"]  # the mark shows that it did not end
+        return "".join(f" {UNKNOWN}" if unit == UNKNOWN else unit for unit in units).strip()
+
+    def _scores(self, said: list[str], pairs: list[Pair]) -> tuple[Metrics, tuple[tuple[str, str, str], ...]]:
+        """The metrics, and those of sacrebleu with the signature that makes them comparable."""
+        exact = float(np.mean([answer in pair.references for answer, pair in zip(said, pairs, strict=True)]))
+        if self.source == "numbers":
+            return {"exact_match": exact}, ()
+        from sacrebleu.metrics import BLEU, CHRF
+
+        most = max(len(pair.references) for pair in pairs)
+        streams = [[pair.references[n] if n < len(pair.references) else None for pair in pairs] for n in range(most)]
+        scores, signatures = {"exact_match": exact}, []
+        for name, metric in (("bleu", BLEU(lowercase=True)), ("chrf", CHRF(lowercase=True))):
+            scores[name] = float(metric.corpus_score(said, streams).score)
+            signatures.append((name, f"{scores[name]:.2f}", str(metric.get_signature())))
+        return scores, tuple(signatures)
+
+    def baselines(self) -> Metrics:
+        """Each source unit replaced by the target unit it most often occurs with.
+
+        How often is Dice's coefficient of the two over the training pairs, 2 c(s, t) / (c(s) + c(t)), c counting pairs
+        that have them: a plain count would pick the commonest target unit for every source unit.
+        """
+        return {"word_for_word": self._word_for_word[self.primary_metric]}
+
+    @cached_property
+    def _word_for_word(self) -> Metrics:
+        of_source: Counter[str] = Counter()
+        of_target: Counter[str] = Counter()
+        together: Counter[tuple[str, str]] = Counter()
+        for pair in self._pairs.splits["train"]:
+            sources, targets = set(self._units(pair.source)), set(self._units(pair.references[0]))
+            of_source.update(sources)
+            of_target.update(targets)
+            together.update((s, t) for s in sources for t in targets)
+        best: dict[str, tuple[float, str]] = {}
+        for (s, t), count in together.items():
+            best[s] = max(best.get(s, (0.0, "")), (2 * count / (of_source[s] + of_target[t]), t))
+        test = self._pairs.splits["test"]
+        said = ["".join(best.get(s, (0.0, s))[1] for s in self._units(pair.source)).strip() for pair in test]
+        return self._scores(said, test)[0]
+
+    def fingerprint(self) -> str:
+        return self._pairs.fingerprint
