@@ -38,7 +38,9 @@ def job(cfg: DictConfig) -> None:
 
 
 def _single_run(cfg: DictConfig, named: Path) -> None:
-    from seqexp.experiment import Place, leave_nothing, run
+    from seqexp.experiment import run
+    from seqexp.place import Place
+    from seqexp.records import leave_nothing
 
     global outcome, error
     directory = None if named == Path(".") else named
@@ -54,7 +56,8 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
 
 
 def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[str, str]) -> None:
-    from seqexp.experiment import Place, run
+    from seqexp.experiment import run
+    from seqexp.place import Place
 
     record: dict[str, Any] = {"job": number, "overrides": overrides, "status": "KILLED"}
     try:
