@@ -1,14 +1,11 @@
 """A run that was cut off goes on, and ends bit for bit as if it had not been."""
 
 import json
-import signal
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from seqexp import config, experiment, models, tasks
-from seqexp.errors import UserError
 from seqexp.experiment import Recorder, run
 from seqexp.place import Place
 
