@@ -1,21 +1,28 @@
-"""Ctrl-C and SIGTERM: the first asks for an end in good order, the second stops at once."""
+"""Ctrl-C and SIGTERM: the first asks for an end in good order, a second Ctrl-C stops at once."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def stop(number: int, frame: FrameType | None = None) -> NoReturn:
-    """End what runs, as the signal means it: KeyboardInterrupt, or SystemExit(143)."""
+_terminated = False
+
+
+def stop(number: int, frame: FrameType | None = None) -> None:
+    """End what runs, as the signal means it: KeyboardInterrupt, or SystemExit(143).
+
+    SIGTERM is heard once: whoever sends it often sends it to a group and again to each process in it.
+    """
+    global _terminated
     if number == signal.SIGINT:
         raise KeyboardInterrupt
-    signal.signal(number, signal.SIG_DFL)  # a second one stops at once
-    raise SystemExit(128 + number)
+    if not _terminated:
+        _terminated = True
+        raise SystemExit(128 + number)
 
 
 class Request:
@@ -25,10 +32,11 @@ class Request:
         self.signal: int | None = None
 
     def note(self, number: int, frame: FrameType | None) -> None:
-        """The first signal is noted, for the next good moment; any other one stops at once."""
-        if self.signal is not None:
-            stop(number)
-        self.signal = number
+        """The first signal is noted, for the next good moment; a Ctrl-C after it stops at once."""
+        if self.signal is None:
+            self.signal = number
+        elif number == signal.SIGINT:
+            raise KeyboardInterrupt
 
     def obey(self) -> None:
         """Stop, if it was asked for."""

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
+from time import sleep
 from typing import Any, Literal
 
 from filelock import FileLock
@@ -19,7 +21,7 @@ from omegaconf import DictConfig, open_dict
 from seqexp import config as configs
 from seqexp import workers
 from seqexp.errors import UserError
-from seqexp.mlflow_store import TrackingSettings
+from seqexp.mlflow_store import TrackingSettings, connect
 from seqexp.records import locked
 from seqexp.tracking import dashboard_command, finish_parent, leaderboard_address, open_parent
 
@@ -48,6 +50,8 @@ class SweepCallback(Callback):
             workers.lead(Path(config.hydra.sweep.dir))
         except UserError as error:
             raise Refused(str(error)) from None
+        if config.tracking.name != "off":
+            Thread(target=_prepare_to_end, args=[Path(config.hydra.sweep.dir) / "parent.json"], daemon=True).start()
 
 
 def parent_run(sweep_dir: Path, tracking: Mapping[str, Any]) -> str | None:
@@ -104,13 +108,15 @@ def finish(stopped: bool = False) -> int:
 
 
 def _finish(sweep_dir: Path, stopped: bool) -> int:
+    if stopped:  # nobody waits for tables
+        _end_parent(sweep_dir, "KILLED", {}, {}, _command())
+        print("stopped; the same command goes on where this one ended", file=sys.stderr)
+        return 1
     from seqexp.analysis import tables
 
     files = sorted((sweep_dir / "jobs").glob("*.json"))
     results: list[Result] = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    if stopped:
-        print("stopped; the same command goes on where this one ended", file=sys.stderr)
-    elif all(result["status"] == "BAD_INPUT" for result in results):
+    if all(result["status"] == "BAD_INPUT" for result in results):
         for line in dict.fromkeys(result["error"] for result in results):
             print(f"error: {line}", file=sys.stderr)
         shutil.rmtree(sweep_dir, ignore_errors=True)
@@ -121,7 +127,12 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
         if result.get("error"):
             print(f"job {result['job']}: {result['error']}")
     failed = any(result["status"] != "FINISHED" for result in results)
-    _finish_parent(sweep_dir, jobs, summary, "KILLED" if stopped else "FAILED" if failed else "FINISHED")
+    texts = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
+    sections = {SUMMARY: summary, "Jobs": _brief(jobs)}
+    note = _command() + "".join(f"\n## {title}\n\n{tables.to_markdown(table)}" for title, table in sections.items())
+    settings = _end_parent(sweep_dir, "FAILED" if failed else "FINISHED", _metrics(summary), texts, note)
+    if settings is not None:
+        _show_addresses(settings)
     return 1 if failed else 0
 
 
@@ -144,20 +155,30 @@ def show_run(result: Result, cfg: DictConfig) -> None:
     _show_addresses(TrackingSettings(**cfg.tracking))
 
 
-def _finish_parent(sweep_dir: Path, jobs: Any, summary: Any, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
-    from seqexp.analysis import tables
-
+def _end_parent(
+    sweep_dir: Path,
+    status: Literal["FINISHED", "FAILED", "KILLED"],
+    metrics: Mapping[str, float],
+    texts: Mapping[str, str],
+    note: str,
+) -> TrackingSettings | None:
+    """End the sweep's parent run; gives where it is kept, if there is one."""
     file = sweep_dir / "parent.json"
     if not file.exists():
-        return
+        return None
     parent = json.loads(file.read_text(encoding="utf-8"))
     settings = TrackingSettings(**parent["tracking"])
-    texts = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
-    sections = {SUMMARY: summary, "Jobs": _brief(jobs)}
-    note = _command() + "".join(f"\n## {title}\n\n{tables.to_markdown(table)}" for title, table in sections.items())
-    finish_parent(settings, parent["run_id"], status, _metrics(summary), texts, note)
+    finish_parent(settings, parent["run_id"], status, metrics, texts, note)
     file.unlink()
-    _show_addresses(settings)
+    return settings
+
+
+def _prepare_to_end(parent: Path) -> None:
+    """Import MLflow while the leader waits for its workers: once it is told to stop there is no time for that."""
+    while not parent.exists():  # which a job creates that MLflow is to keep
+        sleep(0.2)
+    with suppress(Exception):
+        connect(TrackingSettings(**json.loads(parent.read_text(encoding="utf-8"))["tracking"]))
 
 
 def _metrics(summary: Any) -> dict[str, float]:

@@ -11,7 +11,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
-from typing import NoReturn
 
 from seqexp import stopping
 
@@ -63,7 +62,7 @@ def end_job(sweep_dir: Path) -> None:
         (sweep_dir / WORKERS / str(os.getpid())).unlink(missing_ok=True)
 
 
-def stop(number: int, frame: FrameType | None) -> NoReturn:
+def stop(number: int, frame: FrameType | None) -> None:
     """The answer to a signal: workers finish their step and save, then this process ends. Asked again while it waits,
     it ends at once."""
     for each in stopping.SIGNALS:
