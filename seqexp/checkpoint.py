@@ -145,7 +145,7 @@ class Schedule:
 
     def __init__(self, every: int | str | None) -> None:
         text = str(every)
-        if every is not None and not re.fullmatch(r"[1-9]\d{0,11}|(\d{1,9}(\.\d{1,9})?)s", text):
+        if every is not None and not re.fullmatch(r"[1-9][0-9]{0,11}|[0-9]{1,9}(\.[0-9]{1,9})?s", text):
             raise UserError(
                 "training.checkpoint_every: expected steps, such as 500, seconds, such as 30s, or null; "
                 f"got {text[:50]!r}"

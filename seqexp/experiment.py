@@ -1,19 +1,17 @@
 """One run from a checked config to a finished directory: build, train, test, record, draw."""
 
 import logging
-import subprocess
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqexp import stopping, threads
-from seqexp.build import build_network, build_optimizer, build_task, count
+from seqexp.build import build_network, build_optimizer, build_task
 from seqexp.checkpoint import Checkpoints, Schedule, Snapshot, save_weights
 from seqexp.config import Experiment
 from seqexp.errors import Diverged, UserError
@@ -21,7 +19,8 @@ from seqexp.mlflow_store import TrackingSettings
 from seqexp.networks import Chain
 from seqexp.place import Place, belongs, choose, earlier_result, refuse_another, refuse_differences
 from seqexp.progress import Progress
-from seqexp.records import RunDirectory, finite, leave_nothing, locked, now, numbers, stored_result
+from seqexp.records import RunDirectory, leave_nothing, locked, now, numbers, stored_result
+from seqexp.report import about, announce, draw, scores, tags
 from seqexp.tasks import Task
 from seqexp.tracking import Status, Tracker, open_tracker
 from seqexp.train import Outcome, Trainer, Training
@@ -39,12 +38,12 @@ class Recorder:
         tracker: Tracker,
         progress: Progress,
         schedule: Schedule,
-        about: Mapping[str, Any],
+        identity: Mapping[str, Any],
         request: stopping.Request,
     ) -> None:
         self._directory, self._tracker, self._progress = directory, tracker, progress
         self._checkpoints = Checkpoints(directory.path / "checkpoints")
-        self._schedule, self._about, self._request = schedule, about, request
+        self._schedule, self._identity, self._request = schedule, identity, request
         self.on_step = progress.on_step
 
     def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -58,7 +57,7 @@ class Recorder:
         if stopped or self._schedule.due(trainer.step):
             start = time.perf_counter()
             snapshot = trainer.snapshot()
-            snapshot.about = {**self._about, "metrics_bytes": self._directory.logged()}
+            snapshot.about = {**self._identity, "metrics_bytes": self._directory.logged()}
             self._checkpoints.save(snapshot)
             self._schedule.saved(trainer.step, time.perf_counter() - start)
         if stopped:
@@ -100,8 +99,8 @@ class _Run:
 
     def __init__(self, experiment: Experiment, task: Task, network: Chain, path: Path, place: Place) -> None:
         self.experiment, self.task, self.network, self.path, self.place = experiment, task, network, path, place
-        self.about = {"settings": experiment.deciding(), "data": task.fingerprint()}
-        self.result = _about(experiment, task, network)
+        self.identity = {"settings": experiment.deciding(), "data": task.fingerprint()}
+        self.result = about(experiment, task, network)
         self.trainer: Trainer | None = None
         self.how = ""
 
@@ -109,7 +108,7 @@ class _Run:
         settings = self.experiment.settings
         result, before = self.result, belongs(self.path)
         if before is not None:
-            refuse_differences(self.path, before.get("about"), self.about)
+            refuse_differences(self.path, before.get("about"), self.identity)
             refuse_another(self.path, before, self.experiment)
             result |= {key: before[key] for key in ("mlflow_run_id", "started") if before.get(key)}
             ended = (stored_result(self.path) or {}).get("status")
@@ -122,27 +121,24 @@ class _Run:
             name=f"{result['model']} {result['task']} seed {result['seed']}",
             params=self.experiment.flattened()
             | {"params": result["params"], "params.embedding": result["embedding_params"]},
-            tags=_tags(result),
+            tags=tags(result),
             parent_run_id=self.place.parent_run_id,
             run_id=result["mlflow_run_id"],
             started=result["started"],
         )
         result["mlflow_run_id"] = tracker.run_id
-        directory.started(result | {"about": self.about})
         for line in directory.known:  # what was not sent yet, or will be found there
             tracker.log(line["step"], numbers(line), line["time"])
         try:
             with _log_file(self.path / "run.log"):
-                directory.write("config.yaml", self.experiment.as_yaml())
                 self._train(directory, tracker)
         finally:
             directory.close()
         return result | {"directory": str(self.path), "how": self.how}
 
-    def _snapshot(self) -> Snapshot | None:
-        """Build the trainer and set it to the newest snapshot, which is returned. UserError where none is usable."""
+    def new_trainer(self) -> Trainer:
         settings = self.experiment.settings
-        trainer = self.trainer = Trainer(
+        return Trainer(
             self.network,
             self.task,
             build_optimizer(settings["optimizer"]),
@@ -150,12 +146,16 @@ class _Run:
             seed=settings["seed"],
             dtype=np.dtype(settings["dtype"]).type,
         )
+
+    def _snapshot(self) -> Snapshot | None:
+        """Build the trainer and set it to the newest snapshot, which is returned. UserError where none is usable."""
+        trainer = self.trainer = self.new_trainer()
         carried = self.network.core.state_size * trainer.training.batch_size * trainer.p.flat.itemsize
         checkpoints = Checkpoints(self.path / "checkpoints")
         snapshot = checkpoints.load(trainer.snapshot().bytes() + carried)
         if snapshot is None:
             return None
-        refuse_differences(self.path, snapshot.about, self.about)
+        refuse_differences(self.path, snapshot.about, self.identity)
         try:
             trainer.restore(snapshot)
         except ValueError as error:
@@ -169,12 +169,14 @@ class _Run:
         settings, result = self.experiment.settings, self.result
         status: Status = "FAILED"
         try:
+            directory.started(result | {"about": self.identity})
+            directory.write("config.yaml", self.experiment.as_yaml())
             outcome = self._fit(directory, tracker)
-            result |= _scores(self.task, outcome)
+            result |= scores(self.task, outcome)
             save_weights(
                 directory.path / "checkpoints" / "best.safetensors", outcome.best, {"step": str(outcome.best_step)}
             )
-            _show(directory, self.task, outcome, settings)
+            draw(directory, self.task, outcome, settings)
             status = "FINISHED"
         except Diverged as error:
             status = "DIVERGED"
@@ -202,8 +204,8 @@ class _Run:
             Progress(self.task.primary_metric, bar=not self.place.in_sweep) as progress,
             stopping.deferred() as request,
         ):
-            _announce(self.result, self.network)
-            return trainer.fit(Recorder(directory, tracker, progress, schedule, self.about, request))
+            announce(self.result, self.network)
+            return trainer.fit(Recorder(directory, tracker, progress, schedule, self.identity, request))
 
     def _end(self, status: Status, directory: RunDirectory, tracker: Tracker) -> None:
         """Write down how the run ended, here first and then in the tracker."""
@@ -246,94 +248,3 @@ def _described(error: Exception) -> str:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}; the last checkpoint is kept: make room, and go on with resume=<run directory>"
     return f"{type(error).__name__}: {error}"
-
-
-def _about(experiment: Experiment, task: Task, network: Chain) -> dict[str, Any]:
-    """result.json as far as it is known before the first step."""
-    sizes = count(network)
-    return {
-        "status": "FAILED",
-        "model": experiment.name("model"),
-        "task": experiment.name("task"),
-        "seed": experiment.settings["seed"],
-        "signature": experiment.signature,
-        "params": sizes["counted"] + sizes["embedding"],
-        "embedding_params": sizes["embedding"],
-        "hidden_size": network.core.hidden_size,
-        "seconds": 0.0,
-        "metrics": {},
-        "primary_metric": f"test/{task.primary_metric}",
-        "direction": task.direction,
-        "baseline": {},
-        "best_baseline": None,
-        "mlflow_run_id": None,
-        "data": task.fingerprint(),
-        "started": round(now(), 3),
-    }
-
-
-def _scores(task: Task, outcome: Outcome) -> dict[str, Any]:
-    baselines = task.baselines()
-    best = (max if task.direction == "max" else min)(baselines, key=lambda name: baselines[name])
-    return {
-        "metrics": {name: finite(value) for name, value in outcome.metrics.items()},
-        "baseline": baselines,
-        "best_baseline": best,
-        "best_step": outcome.best_step,
-    }
-
-
-def _show(directory: RunDirectory, task: Task, outcome: Outcome, settings: Mapping[str, Any]) -> None:
-    """The run's figures and samples."""
-    from seqexp.analysis import figures
-
-    baselines = task.baselines()
-    history, path = directory.history(), directory.path
-    figures.learning_curve(
-        history, path / "learning_curve.png", primary=task.primary_metric, direction=task.direction, baseline=baselines
-    )
-    figures.gradient_norm(history, path / "gradient_norm.png", clip_norm=settings["training"]["clip_norm"])
-    for artifact in outcome.artifacts:
-        figures.draw(artifact, path / artifact.name)
-
-
-def _announce(result: Mapping[str, Any], network: Chain) -> None:
-    _say_kernels()
-    logger.info(
-        "%s on %s, seed %d: %s parameters%s, %d hidden units, signature %s",
-        result["model"],
-        result["task"],
-        result["seed"],
-        f"{result['params'] - result['embedding_params']:,}",
-        f" + {result['embedding_params']:,} in the embedding" if result["embedding_params"] else "",
-        network.core.hidden_size,
-        result["signature"],
-    )
-
-
-@cache
-def _say_kernels() -> None:
-    """Once a process: which BLAS computes, and what may hold it back."""
-    logger.info("%s; numpy %s", threads.kernels(), np.__version__)
-    warning = threads.held_below()
-    if warning:
-        logger.warning("%s", warning)
-
-
-def _tags(result: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        **{key: str(result[key]) for key in ("model", "task", "signature", "primary_metric")},
-        "git_sha": _git_sha(),
-        "numpy": np.__version__,
-        "blas": threads.kernels(),
-    }
-
-
-def _git_sha() -> str:
-    """The commit of the code that runs, with "+" where the tree differs from it; empty outside a checkout."""
-    here = Path(__file__).resolve().parent
-    try:
-        git = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
-        return subprocess.run(git, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""

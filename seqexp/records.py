@@ -41,6 +41,7 @@ class RunDirectory:
         except OSError as error:
             raise cannot_write(path, error) from error
         if after not in self._whole:
+            self._metrics.close()
             raise UserError(
                 f"{path / METRICS}: expected the {after:,} bytes that the checkpoint knows, ending with a line; "
                 "restore the file, or delete the run's directory to start over"

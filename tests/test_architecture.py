@@ -17,7 +17,7 @@ LAYERS = (
     "networks tasks data",
     "train records build",
     "mlflow_store tracking analysis progress",
-    "schema config __main__ compare sync sweep job experiment place workers",
+    "schema config __main__ compare sync sweep job experiment place workers report",
 )
 FRONT = (*(f"seqexp.{name}" for name in ("config", "__main__", "compare", "sync", "sweep", "job")), "hydra_plugins")
 HOMES = {  # third-party vocabulary -> the only modules that may speak it

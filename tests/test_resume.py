@@ -1,11 +1,15 @@
 """A run that was cut off goes on, and ends bit for bit as if it had not been."""
 
 import json
+import resource
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from seqexp import config, experiment, models, tasks
+from seqexp.checkpoint import BEFORE, NEWEST
+from seqexp.errors import UserError
 from seqexp.experiment import Recorder, run
 from seqexp.place import Place
 
@@ -41,6 +45,14 @@ def left(path: Path):
     return (path / "checkpoints" / "best.safetensors").read_bytes(), without_times(lines), without_times(result)
 
 
+@pytest.fixture(autouse=True)
+def no_figures():
+    """They take most of a small run's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiment, "draw", lambda *args: None)
+        yield
+
+
 class Cut(BaseException):
     """Ends a run as a SIGKILL would: nothing of it may be written down."""
 
@@ -68,16 +80,16 @@ def cut(monkeypatch):
 
 
 def resumed_equals_whole(words, tmp_path, cut, monkeypatch, *cuts):
-    experiment = composed(*words)
-    whole = run(experiment, Place(root=tmp_path / "whole"))
+    checked = composed(*words)
+    whole = run(checked, Place(root=tmp_path / "whole"))
     assert whole["status"] == "FINISHED", whole.get("error")
     for at in cuts:
         with monkeypatch.context():
             cut(*at)
             with pytest.raises(Cut):
-                run(experiment, Place(root=tmp_path / "cut", in_sweep=True))
+                run(checked, Place(root=tmp_path / "cut", in_sweep=True))
         monkeypatch.undo()
-    again = run(experiment, Place(root=tmp_path / "cut", in_sweep=True))
+    again = run(checked, Place(root=tmp_path / "cut", in_sweep=True))
     assert again["how"] == "resumed"
     assert left(Path(again["directory"])) == left(Path(whole["directory"]))
     assert {file.name for file in Path(again["directory"], "checkpoints").iterdir()} == {"best.safetensors"}
@@ -98,3 +110,142 @@ def test_every_optimizer_goes_on_from_its_state(optimizer, tmp_path, cut, monkey
     words += ["optimizer.schedule=cosine", "training.patience=2"]
     # Twice in an epoch, before the first checkpoint, and in the evaluation after the last step.
     resumed_equals_whole(words, tmp_path, cut, monkeypatch, (3,), (25,), (33,), (40, 2))
+
+
+SMALL = ["task=adding", "model=rnn", "model.hidden_size=32", "training.epochs=3", "training.checkpoint_every=5"]
+
+
+@pytest.fixture
+def cut_run(tmp_path, cut, monkeypatch):
+    """The directory of a run that was cut off at step 25, its checkpoints at 20 and 25."""
+    with monkeypatch.context():
+        cut(25)
+        with pytest.raises(Cut):
+            run(composed(*SMALL), Place(root=tmp_path, in_sweep=True))
+    monkeypatch.undo()
+    (file,) = tmp_path.glob("adding/rnn/*/run.json")
+    return file.parent
+
+
+def go_on(path, *words):
+    return run(composed(*SMALL, f"resume={path}", *words), Place(root=path.parent / "elsewhere"))
+
+
+DAMAGE = {
+    "truncated": lambda data: data[: len(data) // 2],
+    "empty": lambda data: b"",
+    "a bit flipped in the weights": lambda data: data[:-9] + bytes([data[-9] ^ 4]) + data[-8:],
+    "a bit flipped in the counters": lambda data: data.replace(b"loss_sum", b"moss_sum"),
+    "foreign": lambda data: b"PK\x03\x04" + bytes(1000),
+    "a header of exabytes": lambda data: (1 << 60).to_bytes(8, "little") + data[8:],
+    "deep JSON": lambda data: (10**5).to_bytes(8, "little") + b"[" * 10**5,
+    "too large": lambda data: data + bytes(5_000_000),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_none_is_an_error(damage, cut_run, caplog, tmp_path):
+    newest, before = cut_run / "checkpoints" / NEWEST, cut_run / "checkpoints" / BEFORE
+    whole = before.read_bytes()
+    newest.write_bytes(DAMAGE[damage](newest.read_bytes()))
+    before.write_bytes(DAMAGE[damage](whole))
+    with pytest.raises(UserError, match="no checkpoint is usable") as refusal:
+        go_on(cut_run)
+    assert "\n" not in str(refusal.value)
+    before.write_bytes(whole)
+    result = go_on(cut_run)
+    assert any("checkpoint damaged" in record.getMessage() for record in caplog.records)
+    assert left(cut_run) == left(Path(run(composed(*SMALL), Place(root=tmp_path / "whole"))["directory"]))
+    assert result["how"] == "resumed"
+
+
+def test_another_config_or_data_set_is_refused_by_its_keys(cut_run, monkeypatch):
+    with pytest.raises(
+        UserError, match=r"these differ: model.hidden_size \(then 32, now 5\), optimizer.beta1"
+    ) as refusal:
+        go_on(cut_run, "model.hidden_size=5", "optimizer.beta1=0.8")
+    assert "\n" not in str(refusal.value)
+    monkeypatch.setattr("seqexp.tasks.adding.Adding.fingerprint", lambda self: "changed")
+    with pytest.raises(UserError, match="these differ: the data"):
+        go_on(cut_run)
+    with pytest.raises(UserError, match="resume: expected auto, never, or the directory of a run"):
+        go_on(cut_run / "checkpoints")
+
+
+def test_metrics_that_the_checkpoint_knows_must_be_there(cut_run):
+    metrics = cut_run / "metrics.jsonl"
+    metrics.write_bytes(metrics.read_bytes()[:10])
+    with pytest.raises(UserError, match=r"expected the .* bytes that the checkpoint knows"):
+        go_on(cut_run)
+
+
+@pytest.mark.parametrize("part", [0.5, 0.01])
+def test_a_full_disk_ends_the_run_and_loses_no_checkpoint(part, cut_run, tmp_path):
+    """A limit on the size of files: the next checkpoint does not fit, or not even the first note of the run."""
+    newest = cut_run / "checkpoints" / NEWEST
+    before = newest.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(len(before) * part), hard))
+    try:
+        result = go_on(cut_run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert result["status"] == "FAILED"
+    assert "File too large; the last checkpoint is kept" in result["error"]
+    assert newest.read_bytes() == before
+    assert not list(cut_run.rglob("*.tmp"))
+    assert go_on(cut_run)["how"] == ("retried" if part == 0.5 else "resumed")
+    assert left(cut_run) == left(Path(run(composed(*SMALL), Place(root=tmp_path / "whole"))["directory"]))
+
+
+def test_a_sweep_skips_what_finished_and_retries_what_failed_if_it_may(tmp_path, monkeypatch):
+    assert run(composed(*SMALL), Place(root=tmp_path, in_sweep=True))["how"] == ""
+    again = run(composed(*SMALL), Place(root=tmp_path, in_sweep=True))
+    assert (again["how"], again["status"]) == ("skipped", "FINISHED")
+    monkeypatch.setattr(experiment, "scores", lambda *args: 1 / 0)
+    words = [*SMALL, "seed=1"]
+    assert run(composed(*words), Place(root=tmp_path, in_sweep=True))["status"] == "FAILED"
+    monkeypatch.undo()
+    kept = run(composed(*words, "retry_failed=false"), Place(root=tmp_path, in_sweep=True))
+    assert (kept["how"], kept["status"]) == ("skipped", "FAILED")
+    retried = run(composed(*words), Place(root=tmp_path, in_sweep=True))
+    assert (retried["how"], retried["status"]) == ("retried", "FINISHED")
+
+
+def test_resume_auto_of_a_single_run(cut_run, tmp_path):
+    result = run(composed(*SMALL, "resume=auto"), Place(root=tmp_path))
+    assert (result["how"], result["directory"]) == ("resumed", str(cut_run))
+    assert run(composed(*SMALL, "resume=auto"), Place(root=tmp_path))["how"] == "skipped"
+    assert run(composed(*SMALL, "resume=never"), Place(root=tmp_path))["directory"] == f"{cut_run}.1"
+
+
+@pytest.mark.parametrize("every", ["5m", "0", "-3", "0.5", "s", "''", "1e3s"])
+def test_checkpoint_every_is_checked(every):
+    with pytest.raises(UserError, match=r"training.checkpoint_every: expected"):
+        composed(f"training.checkpoint_every={every}")
+
+
+def test_a_carried_state_is_part_of_the_checkpoint(tmp_path):
+    from seqexp.checkpoint import Checkpoints
+
+    trainer = experiment._Run(*_parts(tmp_path)).new_trainer()
+    trainer.train_step()
+    trainer.carried = np.arange(32 * 8, dtype=np.float32).reshape(32, 8)
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(trainer.snapshot())
+    other = experiment._Run(*_parts(tmp_path)).new_trainer()
+    snapshot = checkpoints.load(50_000)
+    assert snapshot is not None
+    other.restore(snapshot)
+    assert other.step == 1
+    assert other.carried is not None
+    assert np.array_equal(other.carried, trainer.carried)
+    assert np.array_equal(other.p.flat, trainer.p.flat)
+
+
+def _parts(path):
+    from seqexp.build import build_network, build_task
+
+    checked = composed(*SMALL)
+    task = build_task(checked.settings["task"], None)
+    return checked, task, build_network(checked.settings["model"], task.shape), path, Place(root=path)
