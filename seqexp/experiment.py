@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from seqexp.build import build_network, build_optimizer, build_task
 from seqexp.checkpoint import Checkpoints, Schedule, Snapshot, save_weights
 from seqexp.config import Experiment
 from seqexp.errors import Diverged, UserError
-from seqexp.mlflow_store import TrackingSettings
+from seqexp.mlflow_store import TrackingSettings, run_with_tag
 from seqexp.networks import Chain
 from seqexp.place import Place, belongs, choose, earlier_result, refuse_another, refuse_differences
 from seqexp.progress import Progress
@@ -90,7 +91,7 @@ def run(experiment: Experiment, place: Place) -> dict[str, Any]:
         try:
             return _Run(experiment, task, network, path, place).go()
         except UserError:
-            leave_nothing(path)
+            leave_nothing(path)  # if it was new
             raise
 
 
@@ -102,7 +103,7 @@ class _Run:
         self.identity = {"settings": experiment.deciding(), "data": task.fingerprint()}
         self.result = about(experiment, task, network)
         self.trainer: Trainer | None = None
-        self.how = ""
+        self.how = self.token = ""
 
     def go(self) -> dict[str, Any]:
         settings = self.experiment.settings
@@ -116,12 +117,18 @@ class _Run:
         with threads.limited(settings["threads"]):
             snapshot = self._snapshot()
         directory = RunDirectory(self.path, snapshot.about.get("metrics_bytes", 0) if snapshot else 0)
+        tracking = TrackingSettings(**settings["tracking"])
+        token = self.token = str((before or {}).get("token") or uuid4())
+        if before is not None and result["mlflow_run_id"] is None:
+            result["mlflow_run_id"] = run_with_tag(tracking, "token", token)
+        with suppress(OSError):  # noted before MLflow starts the run, so that no killed process can leave it unfound
+            directory.started(result | {"about": self.identity, "token": token})
         tracker = open_tracker(
-            TrackingSettings(**settings["tracking"]),
+            tracking,
             name=f"{result['model']} {result['task']} seed {result['seed']}",
             params=self.experiment.flattened()
             | {"params": result["params"], "params.embedding": result["embedding_params"]},
-            tags=tags(result),
+            tags=tags(result) | {"token": token},
             parent_run_id=self.place.parent_run_id,
             run_id=result["mlflow_run_id"],
             started=result["started"],
@@ -169,7 +176,7 @@ class _Run:
         settings, result = self.experiment.settings, self.result
         status: Status = "FAILED"
         try:
-            directory.started(result | {"about": self.identity})
+            directory.started(result | {"about": self.identity, "token": self.token})
             directory.write("config.yaml", self.experiment.as_yaml())
             outcome = self._fit(directory, tracker)
             result |= scores(self.task, outcome)

@@ -211,7 +211,7 @@ def leave_nothing(path: Path) -> None:
     """Remove the directory of a run that has logged nothing, and the parents that only it was in."""
     try:
         files = list(path.iterdir())
-        if all(file.name in (LOCK, METRICS) and file.stat().st_size == 0 for file in files):
+        if all(file.name == STARTED or (file.name in (LOCK, METRICS) and not file.stat().st_size) for file in files):
             for file in files:
                 file.unlink()
         for folder in (path, *path.parents[:3]):

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, get_args
 
 from seqexp import config
 from seqexp.errors import UserError
-from seqexp.mlflow_store import TrackingSettings
+from seqexp.mlflow_store import TrackingSettings, run_with_tag
 from seqexp.records import METRICS, RESULT, STARTED, history, locked, numbers, stored_result, write_text
 from seqexp.tracking import Status, open_tracker
 
@@ -80,7 +80,8 @@ def _result(path: Path) -> dict[str, Any]:
         if result is None:
             raise UserError(f"{path}: expected the directory of a run, with its {RESULT}")
         lines = history(path)
-        result.pop("about", None)
+        for key in ("about", "token"):
+            result.pop(key, None)
         result |= {"status": "KILLED", "error": "its process was killed"}
         result["seconds"] = round(sum(numbers(line).get("time/epoch_seconds") or 0.0 for line in lines), 3)
         result["ended"] = lines[-1]["time"] if lines else result.get("started")
@@ -113,6 +114,9 @@ def _send(path: Path, result: dict[str, Any]) -> bool:
     settings = TrackingSettings(**experiment.settings["tracking"])
     if settings.name == "off":
         return True
+    token = (stored_result(path, STARTED) or {}).get("token")
+    if result.get("mlflow_run_id") is None and isinstance(token, str):
+        result["mlflow_run_id"] = run_with_tag(settings, "token", token)
     tracker = open_tracker(
         settings,
         name=f"{result['model']} {result['task']} seed {result.get('seed')}",
@@ -124,7 +128,7 @@ def _send(path: Path, result: dict[str, Any]) -> bool:
     )
     for line in history(path):
         tracker.log(line["step"], numbers(line), line["time"])
-    if tracker.run_id != result.get("mlflow_run_id"):  # MLflow never had it, or has lost it
+    if tracker.run_id != (stored_result(path) or {}).get("mlflow_run_id"):  # MLflow never had it, or has lost it
         result["mlflow_run_id"] = tracker.run_id
         write_text(path / RESULT, json.dumps(result, indent=2) + "\n")
     tracker.finish(result["status"], {}, path, ended=result.get("ended"))
