@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 
@@ -18,12 +17,14 @@ def _main() -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from seqexp import config, job, sweep
+    from seqexp import config, job, stopping, sweep, workers
     from seqexp.errors import UserError
 
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in stopping.SIGNALS:
+        if stopping.heard(number):
+            signal.signal(number, workers.stop)
     config.register_resolvers()
-    interrupted = False
+    stopped = None
     sys.argv[1:] = config.loosened(sys.argv[1:])
     try:
         hydra.main(version_base="1.3", config_path=str(config.conf_directory()), config_name="config")(job.job)()
@@ -36,16 +37,15 @@ def _main() -> int:
         sweep.discard()
         return job.BAD_INPUT
     except KeyboardInterrupt:
-        interrupted = True
-    if sweep.SweepCallback.sweep_dir is not None:
-        code = sweep.finish(interrupted)
-        return job.INTERRUPTED if interrupted else code
-    return job.INTERRUPTED if interrupted else job.outcome
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one stops at once
-    raise SystemExit(128 + number)
+        stopped = job.INTERRUPTED
+    except SystemExit as end:  # SIGTERM; or Hydra, which has said why
+        if end.code != job.TERMINATED:
+            raise
+        stopped = job.TERMINATED
+    if workers.leading() is not None:
+        code = sweep.finish(stopped=stopped is not None)
+        return code if stopped is None else stopped
+    return job.outcome if stopped is None else stopped
 
 
 if __name__ == "__main__":

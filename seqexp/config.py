@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqexp.errors import UserError, unknown_key
 
+LONGEST_YAML = 1_000_000  # bytes of a stored config worth reading
 UNSIGNED_TRAINING = {"checkpoint_every"}  # changes nothing about the result
 
 
@@ -31,13 +32,11 @@ class Experiment:
 
     def flattened(self) -> dict[str, Any]:
         """{"model.hidden_size": 64, …}, as MLflow's params."""
-        flat = {}
-        for key, value in self.settings.items():
-            if isinstance(value, Mapping):
-                flat.update({f"{key}.{inner}": deeper for inner, deeper in value.items()})
-            else:
-                flat[key] = value
-        return flat
+        return _flattened(self.settings)
+
+    def deciding(self) -> dict[str, Any]:
+        """What of ``flattened`` decides the result, in JSON's types."""
+        return dict(json.loads(json.dumps(_flattened(deciding(self.settings)))))
 
     def as_yaml(self) -> str:
         return OmegaConf.to_yaml(OmegaConf.create(self.settings))
@@ -59,23 +58,67 @@ def register_resolvers() -> None:
 
 def check(cfg: DictConfig) -> Experiment:
     """The checked experiment of a composed config (without its hydra node). UserError names the key at fault."""
-    from seqexp import schema, threads  # here: they import what a --help never needs
-
     config = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(config, dict)
+    return checked({str(key): value for key, value in config.items()})
+
+
+def checked(config: dict[str, Any]) -> Experiment:
+    """As ``check``, of a config whose references are resolved."""
+    from seqexp import schema, threads  # here: they import what a --help never needs
+
     for path in _targets(config):
         raise UserError(f"{path}: _target_ is not allowed here, since it would run whatever it names; use a name")
-    settings = schema.check({str(key): value for key, value in config.items()})
+    settings = schema.check(config)
     settings["threads"] = threads.resolve(settings["threads"], settings["model"], settings["training"])
     return Experiment(settings, signature(settings))
 
 
-def signature(settings: Mapping[str, Any]) -> str:
-    """Twelve hex digits that name the result: model, task, optimizer, training, seed, dtype and threads."""
+def stored(path: Path) -> Experiment:
+    """The experiment of a run directory's config.yaml. UserError where the file is not one's.
+
+    Nothing in it is resolved or expanded: the file may be a stranger's.
+    """
+    import yaml
+
+    try:
+        if path.stat().st_size > LONGEST_YAML:
+            raise UserError(f"{path}: expected at most {LONGEST_YAML:,} bytes")
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise UserError(f"{path}: expected plain values; got an alias")
+        config = yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"{path}: expected a run's config ({one_line(error)[:200]})") from error
+    if not isinstance(config, dict):
+        raise UserError(f"{path}: expected a run's config; got {type(config).__name__}")
+    try:
+        return checked({str(key): value for key, value in config.items()})
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that decide the result: model, task, optimizer, training, seed, dtype and threads."""
     decides = {key: settings[key] for key in ("model", "task", "optimizer", "seed", "dtype", "threads")}
     decides["training"] = {k: v for k, v in settings["training"].items() if k not in UNSIGNED_TRAINING}
-    canonical = json.dumps(decides, sort_keys=True, separators=(",", ":"))
+    return decides
+
+
+def signature(settings: Mapping[str, Any]) -> str:
+    """Twelve hex digits that name the result."""
+    canonical = json.dumps(deciding(settings), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
+    flat = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat.update({f"{key}.{inner}": deeper for inner, deeper in value.items()})
+        else:
+            flat[key] = value
+    return flat
 
 
 def _targets(config: Any, path: str = "") -> list[str]:

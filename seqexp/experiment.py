@@ -1,279 +1,257 @@
 """One run from a checked config to a finished directory: build, train, test, record, draw."""
 
 import logging
-import subprocess
+import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
-from seqexp import threads
-from seqexp.build import build_network, build_optimizer, build_task, count
-from seqexp.checkpoint import save_weights
+from seqexp import stopping, threads
+from seqexp.build import build_network, build_optimizer, build_task
+from seqexp.checkpoint import Checkpoints, Schedule, Snapshot, save_weights
 from seqexp.config import Experiment
 from seqexp.errors import Diverged, UserError
-from seqexp.mlflow_store import TrackingSettings
+from seqexp.mlflow_store import TrackingSettings, run_with_tag
 from seqexp.networks import Network
+from seqexp.place import Place, belongs, choose, earlier_result, refuse_another, refuse_differences
 from seqexp.progress import Progress
-from seqexp.records import RunDirectory, finite, fresh_directory, now, stored_result
+from seqexp.records import RunDirectory, leave_nothing, locked, now, numbers, stored_result
+from seqexp.report import about, announce, draw, scores, tags
 from seqexp.tasks import Task
-from seqexp.tasks.artifacts import TextSamples
-from seqexp.tracking import Tracker, open_tracker
+from seqexp.tracking import Status, Tracker, open_tracker
 from seqexp.train import Outcome, Trainer, Training
 
 logger = logging.getLogger("seqexp")
-Status = Literal["FINISHED", "FAILED", "KILLED", "DIVERGED"]
-LEFT_BY_A_RUN = ("metrics.jsonl", "result.json", "traceback.txt", "run.log")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run goes: a directory the user named, or None for ``root/<task>/<model>/<signature>``.
-
-    A single run takes a fresh ``<signature>.<n>``, a sweep's run the plain one.
-    """
-
-    directory: Path | None = None
-    root: Path = Path("runs")
-    in_sweep: bool = False
-    parent_run_id: str | None = None
 
 
 class Recorder:
-    """Hands each logged step to metrics.jsonl, the tracker and the terminal, in this order of importance."""
+    """Hands each logged step to metrics.jsonl, the tracker and the terminal, in this order of importance; saves
+    snapshots when they are due, and stops the training when somebody asks for it."""
 
-    def __init__(self, directory: RunDirectory, tracker: Tracker, progress: Progress) -> None:
+    def __init__(
+        self,
+        directory: RunDirectory,
+        tracker: Tracker,
+        progress: Progress,
+        schedule: Schedule,
+        identity: Mapping[str, Any],
+        request: stopping.Request,
+    ) -> None:
         self._directory, self._tracker, self._progress = directory, tracker, progress
+        self._checkpoints = Checkpoints(directory.path / "checkpoints")
+        self._schedule, self._identity, self._request = schedule, identity, request
         self.on_step = progress.on_step
 
     def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
-        at = round(now(), 3)  # as the file keeps it: sent again from there, a metric must have the same time
-        self._directory.log(step, metrics, at)
-        self._tracker.log(step, metrics, at)
+        line = self._directory.log(step, metrics, round(now(), 3))
+        self._tracker.log(step, numbers(line), line["time"])
         self._tracker.flush()
         self._progress.on_metrics(step, metrics)
 
+    def on_boundary(self, trainer: Trainer) -> None:
+        stopped = self._request.signal is not None
+        if stopped or self._schedule.due(trainer.step):
+            start = time.perf_counter()
+            snapshot = trainer.snapshot()
+            snapshot.about = {**self._identity, "metrics_bytes": self._directory.logged()}
+            self._checkpoints.save(snapshot)
+            self._schedule.saved(trainer.step, time.perf_counter() - start)
+        if stopped:
+            self._request.obey()
+
 
 def run(experiment: Experiment, place: Place) -> dict[str, Any]:
-    """Train, test and record one run; gives result.json's content, with the run's directory under "directory".
+    """Train, test and record one run, or go on with one that was cut off; gives result.json's content, with the run's
+    directory under "directory" and what was done under "how": "" (all of it), skipped, resumed or retried.
 
     UserError before anything is written where the data or the directory cannot be used. A run that started leaves a
     result.json whatever happens to it: divergence and failures are in its ``status``; what stops the process
     (KeyboardInterrupt, SystemExit) is passed on after the run is marked KILLED.
     """
+    path = choose(experiment, place)
+    earlier = earlier_result(experiment, path)
+    if earlier is not None:
+        return earlier
     settings = experiment.settings
-    if place.in_sweep and place.directory is None:
-        path = place.root / experiment.name("task") / experiment.name("model") / experiment.signature
-        found = stored_result(path)
-        if found is not None and found.get("status") == "FINISHED":
-            logger.info("finished before: %s", path)
-            return found | {"directory": str(path), "skipped": True}
     task = build_task(settings["task"], settings["data_dir"])
     network = build_network(settings["model"], task.shape)
-    path = _take_directory(experiment, place)
-    tracking = TrackingSettings(**settings["tracking"])
-    result = _about(experiment, task, network)
-    try:
+    if path is None:
+        path = place.fresh(experiment)
+    with locked(path, wait=place.in_sweep) as held:
+        if not held:
+            raise UserError(f"run directory {path}: another process works on this run; wait for it, or stop it")
+        earlier = earlier_result(experiment, path)  # as another process has just left it
+        if earlier is not None:
+            return earlier
+        try:
+            return _Run(experiment, task, network, path, place).go()
+        except UserError:
+            leave_nothing(path)  # if it was new
+            raise
+
+
+class _Run:
+    """A run whose directory is held."""
+
+    def __init__(self, experiment: Experiment, task: Task, network: Network, path: Path, place: Place) -> None:
+        self.experiment, self.task, self.network, self.path, self.place = experiment, task, network, path, place
+        self.identity = {"settings": experiment.deciding(), "data": task.fingerprint()}
+        self.result = about(experiment, task, network)
+        self.trainer: Trainer | None = None
+        self.how = self.token = ""
+
+    def go(self) -> dict[str, Any]:
+        settings = self.experiment.settings
+        result, before = self.result, belongs(self.path)
+        if before is not None:
+            refuse_differences(self.path, before.get("about"), self.identity)
+            refuse_another(self.path, before, self.experiment)
+            result |= {key: before[key] for key in ("mlflow_run_id", "started") if before.get(key)}
+            ended = (stored_result(self.path) or {}).get("status")
+            self.how = "retried" if ended in ("FAILED", "DIVERGED") else "resumed"
+        with threads.limited(settings["threads"]):
+            snapshot = self._snapshot()
+        directory = RunDirectory(self.path, snapshot.about.get("metrics_bytes", 0) if snapshot else 0)
+        tracking = TrackingSettings(**settings["tracking"])
+        token = self.token = str((before or {}).get("token") or uuid4())
+        if before is not None and result["mlflow_run_id"] is None:
+            result["mlflow_run_id"] = run_with_tag(tracking, "token", token)
+        with suppress(OSError):  # noted before MLflow starts the run, so that no killed process can leave it unfound
+            directory.started(result | {"about": self.identity, "token": token})
         tracker = open_tracker(
             tracking,
             name=f"{result['model']} {result['task']} seed {result['seed']}",
-            params=experiment.flattened()
+            params=self.experiment.flattened()
             | {"params": result["params"], "params.embedding": result["embedding_params"]},
-            tags=_tags(experiment, task),
-            parent_run_id=place.parent_run_id,
+            tags=tags(result) | {"token": token},
+            parent_run_id=self.place.parent_run_id,
+            run_id=result["mlflow_run_id"],
+            started=result["started"],
         )
-    except BaseException:
-        leave_nothing(path)
-        raise
-    directory = RunDirectory(path)
-    log_file = logging.FileHandler(path / "run.log", encoding="utf-8")
-    log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(log_file)
-    try:
-        directory.write("config.yaml", experiment.as_yaml())
-        result |= {"mlflow_run_id": tracker.run_id}
-        return _train(experiment, task, network, directory, tracker, result, bar=not place.in_sweep)
-    finally:
-        logger.removeHandler(log_file)
-        log_file.close()
-        directory.close()
-
-
-def _train(
-    experiment: Experiment,
-    task: Task,
-    network: Network,
-    directory: RunDirectory,
-    tracker: Tracker,
-    result: dict[str, Any],
-    bar: bool,
-) -> dict[str, Any]:
-    settings = experiment.settings
-    status: Status = "FAILED"
-    outcome: Outcome | None = None
-    trainer = None
-    start = now()
-    try:
-        with threads.limited(settings["threads"]), Progress(task.primary_metric, bar) as progress:
-            trainer = Trainer(
-                network,
-                task,
-                build_optimizer(settings["optimizer"]),
-                Training(**experiment.group("training")),
-                seed=settings["seed"],
-                dtype=np.dtype(settings["dtype"]).type,
-            )
-            _announce(result, network)
-            outcome = trainer.fit(Recorder(directory, tracker, progress))
-        result |= _scores(task, outcome)
-        save_weights(
-            directory.path / "checkpoints" / "best.safetensors", outcome.best, {"step": str(outcome.best_step)}
-        )
-        _show(directory, task, outcome, settings)
-        status = "FINISHED"
-    except Diverged as error:
-        status = "DIVERGED"
-        result["error"] = str(error)
-        logger.error("diverged: %s", error)
-    except Exception as error:
-        result["error"] = f"{type(error).__name__}: {error}"
-        logger.error("failed: %s", result["error"])
-        logger.debug("%s", traceback.format_exc())
-        directory.write("traceback.txt", traceback.format_exc())
-    except BaseException as error:  # Ctrl-C, SIGTERM: the run is marked, and the signal goes on
-        status = "KILLED"
-        result["error"] = f"stopped by {type(error).__name__}"
-        raise
-    finally:
-        result |= {"status": status, "seconds": round(outcome.seconds if outcome else now() - start, 3)}
-        if trainer is not None:
-            result["steps"] = trainer.step
-        directory.result(result)
-        tracker.finish(status, {k: v for k, v in result["metrics"].items() if v is not None}, directory.path)
-        result["directory"] = str(directory.path)
-    return result
-
-
-def _about(experiment: Experiment, task: Task, network: Network) -> dict[str, Any]:
-    """result.json as far as it is known before the first step."""
-    sizes = count(network)
-    return {
-        "status": "FAILED",
-        "model": experiment.name("model"),
-        "task": experiment.name("task"),
-        "seed": experiment.settings["seed"],
-        "signature": experiment.signature,
-        "params": sizes["counted"] + sizes["embedding"],
-        "embedding_params": sizes["embedding"],
-        "hidden_size": network.core.hidden_size,
-        "seconds": 0.0,
-        "metrics": {},
-        "primary_metric": f"test/{task.primary_metric}",
-        "direction": task.direction,
-        "baseline": {},
-        "best_baseline": None,
-        "mlflow_run_id": None,
-        "data": task.fingerprint(),
-    }
-
-
-def _scores(task: Task, outcome: Outcome) -> dict[str, Any]:
-    baselines = task.baselines()
-    best = (max if task.direction == "max" else min)(baselines, key=lambda name: baselines[name])
-    return {
-        "metrics": {name: finite(value) for name, value in outcome.metrics.items()},
-        "baseline": baselines,
-        "best_baseline": best,
-        "best_step": outcome.best_step,
-    }
-
-
-def _show(directory: RunDirectory, task: Task, outcome: Outcome, settings: Mapping[str, Any]) -> None:
-    """The run's figures and samples."""
-    from seqexp.analysis import figures
-
-    baselines = task.baselines()
-    history, path = directory.history(), directory.path
-    figures.learning_curve(
-        history, path / "learning_curve.png", primary=task.primary_metric, direction=task.direction, baseline=baselines
-    )
-    figures.gradient_norm(history, path / "gradient_norm.png", clip_norm=settings["training"]["clip_norm"])
-    for artifact in outcome.artifacts:
-        drawn = figures.draw(artifact, path / artifact.name)
-        if isinstance(artifact, TextSamples):
-            logger.info("%s\n%s", artifact.name, drawn.read_text(encoding="utf-8").rstrip())
-
-
-def _announce(result: Mapping[str, Any], network: Network) -> None:
-    _say_kernels()
-    logger.info(
-        "%s on %s, seed %d: %s parameters%s, %d hidden units, signature %s",
-        result["model"],
-        result["task"],
-        result["seed"],
-        f"{result['params'] - result['embedding_params']:,}",
-        f" + {result['embedding_params']:,} in the embedding" if result["embedding_params"] else "",
-        network.core.hidden_size,
-        result["signature"],
-    )
-
-
-@cache
-def _say_kernels() -> None:
-    """Once a process: which BLAS computes, and what may hold it back."""
-    logger.info("%s; numpy %s", threads.kernels(), np.__version__)
-    warning = threads.held_below()
-    if warning:
-        logger.warning("%s", warning)
-
-
-def _take_directory(experiment: Experiment, place: Place) -> Path:
-    base = place.root / experiment.name("task") / experiment.name("model") / experiment.signature
-    if place.directory is None and not place.in_sweep:
-        return fresh_directory(base)
-    path = place.directory or base
-    found = stored_result(path)
-    if place.directory is not None and found is not None:
-        whose = "this run" if found.get("signature") == experiment.signature else "another run"
-        raise UserError(
-            f"hydra.run.dir: expected a directory without a run; {path} holds {whose} "
-            f"(signature {found.get('signature')}); name another one"
-        )
-    for name in LEFT_BY_A_RUN if found is not None else ():  # a sweep's run that did not finish starts over
-        (path / name).unlink(missing_ok=True)
-    return path
-
-
-def leave_nothing(path: Path) -> None:
-    """Remove the still empty directory, and the parents that only it was in."""
-    for folder in (path, *path.parents[:3]):
+        result["mlflow_run_id"] = tracker.run_id
+        for line in directory.known:  # what was not sent yet, or will be found there
+            tracker.log(line["step"], numbers(line), line["time"])
         try:
-            folder.rmdir()
-        except OSError:
+            with _log_file(self.path / "run.log"):
+                self._train(directory, tracker)
+        finally:
+            directory.close()
+        return result | {"directory": str(self.path), "how": self.how}
+
+    def new_trainer(self) -> Trainer:
+        settings = self.experiment.settings
+        return Trainer(
+            self.network,
+            self.task,
+            build_optimizer(settings["optimizer"]),
+            Training(**self.experiment.group("training")),
+            seed=settings["seed"],
+            dtype=np.dtype(settings["dtype"]).type,
+        )
+
+    def _snapshot(self) -> Snapshot | None:
+        """Build the trainer and set it to the newest snapshot, which is returned. UserError where none is usable."""
+        trainer = self.trainer = self.new_trainer()
+        carried = self.network.core.state_size * trainer.training.batch_size * trainer.p.flat.itemsize
+        checkpoints = Checkpoints(self.path / "checkpoints")
+        snapshot = checkpoints.load(trainer.snapshot().bytes() + carried)
+        if snapshot is None:
+            return None
+        refuse_differences(self.path, snapshot.about, self.identity)
+        try:
+            trainer.restore(snapshot)
+        except ValueError as error:
+            raise UserError(
+                f"{checkpoints.folder}: expected a checkpoint of this run; {error}; delete the folder to start over"
+            ) from error
+        logger.info("%s at step %d: %s", self.how or "goes on", trainer.step, self.path)
+        return snapshot
+
+    def _train(self, directory: RunDirectory, tracker: Tracker) -> None:
+        settings, result = self.experiment.settings, self.result
+        status: Status = "FAILED"
+        try:
+            directory.started(result | {"about": self.identity, "token": self.token})
+            directory.write("config.yaml", self.experiment.as_yaml())
+            outcome = self._fit(directory, tracker)
+            result |= scores(self.task, outcome)
+            save_weights(
+                directory.path / "checkpoints" / "best.safetensors", outcome.best, {"step": str(outcome.best_step)}
+            )
+            draw(directory, self.task, outcome, settings)
+            status = "FINISHED"
+        except Diverged as error:
+            status = "DIVERGED"
+            result["error"] = str(error)
+            logger.error("diverged: %s", error)
+        except Exception as error:
+            result["error"] = _described(error)
+            logger.error("failed: %s", result["error"])
+            logger.debug("%s", traceback.format_exc())
+            if not isinstance(error, OSError):
+                directory.write("traceback.txt", traceback.format_exc())
+        except BaseException as error:  # Ctrl-C, SIGTERM: the run is marked, and the signal goes on
+            status = "KILLED"
+            result["error"] = f"stopped by {type(error).__name__}"
+            raise
+        finally:
+            self._end(status, directory, tracker)
+
+    def _fit(self, directory: RunDirectory, tracker: Tracker) -> Outcome:
+        settings, trainer = self.experiment.settings, self.trainer
+        assert trainer is not None
+        schedule = Schedule(trainer.training.checkpoint_every)
+        with (
+            threads.limited(settings["threads"]),
+            Progress(self.task.primary_metric, bar=not self.place.in_sweep) as progress,
+            stopping.deferred() as request,
+        ):
+            announce(self.result, self.network)
+            return trainer.fit(Recorder(directory, tracker, progress, schedule, self.identity, request))
+
+    def _end(self, status: Status, directory: RunDirectory, tracker: Tracker) -> None:
+        """Write down how the run ended, here first and then in the tracker."""
+        assert self.trainer is not None
+        self.result |= {
+            "status": status,
+            "seconds": round(self.trainer.counters.seconds, 3),
+            "steps": self.trainer.step,
+            "ended": round(now(), 3),
+        }
+        try:
+            directory.result(self.result)
+        except OSError as error:  # run.json stays: the next start finds the run
+            logger.error("failed: %s", _described(error))
+            tracker.finish(status, {}, None, ended=self.result["ended"])
             return
+        if status == "FINISHED":
+            Checkpoints(directory.path / "checkpoints").discard()
+        tracker.finish(status, {}, directory.path, ended=self.result["ended"])
+        directory.wrapped_up()
 
 
-def _tags(experiment: Experiment, task: Task) -> dict[str, str]:
-    return {
-        "model": experiment.name("model"),
-        "task": experiment.name("task"),
-        "signature": experiment.signature,
-        "primary_metric": f"test/{task.primary_metric}",
-        "git_sha": _git_sha(),
-        "numpy": np.__version__,
-        "blas": threads.kernels(),
-    }
-
-
-def _git_sha() -> str:
-    """The commit of the code that runs, with "+" where the tree differs from it; empty outside a checkout."""
-    here = Path(__file__).resolve().parent
+@contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    """The run's log lines go to its own file too."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
     try:
-        git = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
-        return subprocess.run(git, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
+        yield
+    finally:
+        logger.removeHandler(handler)
+        with suppress(OSError):  # a full disk has been told of
+            handler.close()
+
+
+def _described(error: Exception) -> str:
+    """An error in one line; of a full disk or a vanished folder it says that nothing saved is lost."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}; the last checkpoint is kept: make room, and go on with resume=<run directory>"
+    return f"{type(error).__name__}: {error}"

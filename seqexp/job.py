@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from seqexp import config, sweep
+from seqexp import config, sweep, workers
 from seqexp.errors import UserError
 
 logger = logging.getLogger("seqexp")
@@ -38,12 +38,18 @@ def job(cfg: DictConfig) -> None:
 
 
 def _single_run(cfg: DictConfig, named: Path) -> None:
-    from seqexp.experiment import Place, leave_nothing, run
+    from seqexp.experiment import run
+    from seqexp.place import Place
+    from seqexp.records import leave_nothing
+    from seqexp.sync import mark_killed
 
     global outcome, error
     directory = None if named == Path(".") else named
+    place = Place(directory)
     try:
-        result = run(config.check(cfg), Place(directory))
+        experiment = config.check(cfg)
+        mark_killed(place.root)
+        result = run(experiment, place)
     except UserError as refusal:
         if directory is not None:
             leave_nothing(directory)
@@ -54,9 +60,13 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
 
 
 def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[str, str]) -> None:
-    from seqexp.experiment import Place, run
+    from seqexp.experiment import run
+    from seqexp.place import Place
 
     record: dict[str, Any] = {"job": number, "overrides": overrides, "status": "KILLED"}
+    if not workers.begin_job(sweep_dir):
+        workers.end_job(sweep_dir)
+        return
     try:
         experiment = config.check(cfg)
         record |= {"model": experiment.name("model"), "task": experiment.name("task")}
@@ -71,5 +81,9 @@ def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[st
         logger.error("failed: %s", record["error"])
         if os.environ.get("SEQEXP_TRACEBACK"):
             logger.error("%s", traceback.format_exc())
+    except SystemExit:
+        if workers.leading() is not None:
+            raise  # else the leader has stopped this worker, and waits for its record
     finally:
         sweep.record_job(sweep_dir, number, record)
+        workers.end_job(sweep_dir)

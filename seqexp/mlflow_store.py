@@ -96,6 +96,15 @@ def connect(settings: TrackingSettings) -> tuple[Any, str]:
         return usable(settings, lambda: _open(store, settings.experiment_name))
 
 
+def run_with_tag(settings: TrackingSettings, key: str, value: str) -> str | None:
+    """The id of a run that has the tag; None where there is none, or tracking is off. UserError as ``connect``."""
+    if settings.name == "off" or not re.fullmatch(r"[\w-]+", value):
+        return None
+    client, experiment = connect(settings)
+    found = usable(settings, lambda: client.search_runs([experiment], f"tags.`{key}` = '{value}'", max_results=1))
+    return str(found[0].info.run_id) if found else None
+
+
 def usable(settings: TrackingSettings, action: Callable[[], T]) -> T:
     """Do it; where that stays impossible, the user has to hear of it before hours of training."""
     try:

@@ -1,55 +1,192 @@
-"""What a run leaves in its directory: config.yaml, metrics.jsonl, result.json, run.log. The local truth about a run."""
+"""What a run leaves in its directory: config.yaml, metrics.jsonl, result.json, run.log. The local truth about a run.
 
+While a run is not wrapped up its directory has run.json too, which says what result.json cannot say yet; a lock tells
+whether a process works on it.
+"""
+
+import fcntl
 import json
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from seqexp.checkpoint import sync_folder, write_beside
 from seqexp.errors import UserError
 
 Line = dict[str, Any]  # {"step": 100, "time": 1730000000.1, "train/loss": 0.3, …}
+LOCK, METRICS, RESULT, STARTED = "run.lock", "metrics.jsonl", "result.json", "run.json"
+LONGEST_JSON = 10_000_000  # bytes of a result.json, run.json or line of metrics worth reading
+POLL = 0.2  # seconds
 
 
 class RunDirectory:
-    """One run's directory. Creating it is the first thing a run does; UserError where it cannot be written."""
+    """One run's directory, which exists, and in which no other process works.
 
-    def __init__(self, path: Path) -> None:
+    A run that was cut off may have logged lines after its checkpoint. As it comes by their steps again, each such line
+    stands as it is, with its time, so that what was sent to a tracker already is sent again unchanged.
+    """
+
+    def __init__(self, path: Path, after: int = 0) -> None:
+        """``after``: bytes of metrics.jsonl that the checkpoint knows; 0 where there is none."""
         self.path = path
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._metrics = open(path / "metrics.jsonl", "a", encoding="utf-8")  # noqa: SIM115 - closed by close()
+            self._metrics: IO[bytes] = open(path / METRICS, "a+b")  # noqa: SIM115 - closed by close()
+            lines, self._whole = _whole_lines(self._metrics)
+            self._metrics.truncate(self._whole[-1])  # without the line that was being written
         except OSError as error:
+            raise cannot_write(path, error) from error
+        if after not in self._whole:
+            self._metrics.close()
             raise UserError(
-                f"run directory {path}: cannot be written ({error.strerror}); run from a folder that can be, "
-                "or name one with hydra.run.dir=<folder>"
-            ) from error
+                f"{path / METRICS}: expected the {after:,} bytes that the checkpoint knows, ending with a line; "
+                "restore the file, or delete the run's directory to start over"
+            )
+        known = self._whole.index(after)
+        self.known, self._ahead = lines[:known], deque(zip(self._whole[known:], lines[known:], strict=False))
 
     def write(self, name: str, text: str) -> None:
         """Write a text file, complete or not at all."""
-        beside = self.path / f"{name}.tmp"
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, self.path / name)
+        write_text(self.path / name, text)
 
-    def log(self, step: int, metrics: Mapping[str, float], now: float) -> None:
-        """Append one line to metrics.jsonl; nan and inf, which JSON lacks, become null."""
+    def log(self, step: int, metrics: Mapping[str, float], now: float) -> Line:
+        """The line that metrics.jsonl now has for these metrics; nan and inf, which JSON lacks, become null."""
         line = {"step": step, "time": now, **{name: finite(value) for name, value in metrics.items()}}
-        self._metrics.write(json.dumps(line) + "\n")
+        if self._ahead:
+            start, logged = self._ahead.popleft()
+            if _timeless(logged) == _timeless(line):
+                return logged
+            self._ahead.clear()  # it was another machine's
+            self._metrics.truncate(start)
+        self._metrics.write(json.dumps(line).encode() + b"\n")
         self._metrics.flush()
+        return line
+
+    def logged(self) -> int:
+        """The bytes of metrics.jsonl that the run has come by, brought to the disk."""
+        os.fsync(self._metrics.fileno())
+        return self._ahead[0][0] if self._ahead else os.fstat(self._metrics.fileno()).st_size
 
     def history(self) -> list[Line]:
         """The lines of metrics.jsonl."""
-        with open(self.path / "metrics.jsonl", encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+        return history(self.path)
+
+    def started(self, about: Mapping[str, Any]) -> None:
+        """The run goes on from here until ``wrapped_up``; ``about`` is result.json as far as it is known."""
+        self.write(STARTED, json.dumps(about, indent=2) + "\n")
+        (self.path / RESULT).unlink(missing_ok=True)
 
     def result(self, result: Mapping[str, Any]) -> None:
         """Write result.json."""
-        self.write("result.json", json.dumps(result, indent=2) + "\n")
+        self.write(RESULT, json.dumps(result, indent=2) + "\n")
+
+    def wrapped_up(self) -> None:
+        """Nothing about the run is left to do."""
+        (self.path / STARTED).unlink(missing_ok=True)
 
     def close(self) -> None:
         self._metrics.close()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, complete or not at all."""
+    os.replace(write_beside(path, text.encode()), path)
+    sync_folder(path.parent)
+
+
+def numbers(line: Line) -> dict[str, float | None]:
+    """The metrics of a logged line: what in it is a number, or null, but its step and time."""
+    kept = {name: value for name, value in line.items() if name not in ("step", "time")}
+    return {name: value for name, value in kept.items() if value is None or type(value) in (int, float)}
+
+
+def history(path: Path) -> list[Line]:
+    """The whole lines of a run directory's metrics.jsonl. UserError where it cannot be read."""
+    try:
+        with open(path / METRICS, "rb") as file:
+            return _whole_lines(file)[0]
+    except OSError as error:
+        raise UserError(f"{path / METRICS}: cannot be read ({error.strerror}); is {path} a run's directory?") from error
+
+
+def _whole_lines(file: IO[bytes]) -> tuple[list[Line], list[int]]:
+    """The lines up to the first that is not whole, and where each ends (before them, 0)."""
+    lines: list[Line] = []
+    ends = [0]
+    file.seek(0)
+    while (text := file.readline(LONGEST_JSON)).endswith(b"\n"):
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(line, dict) or not _is_step(line.get("step")) or not _is_time(line.get("time")):
+            break
+        lines.append(line)
+        ends.append(ends[-1] + len(text))
+    return lines, ends
+
+
+def _is_step(value: object) -> bool:
+    return type(value) is int and 0 <= value < 1 << 62
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e11
+
+
+def _timeless(line: Line) -> Line:
+    return {name: value for name, value in line.items() if name != "time" and not name.startswith("time/")}
+
+
+@contextmanager
+def locked(path: Path, wait: bool = True) -> Iterator[bool]:
+    """Hold the run directory, which is created; False where another process does and ``wait`` is not wanted.
+
+    The lock ends with the process, however that ends. UserError where the directory cannot be written.
+    """
+    try:
+        file = _hold(path, wait)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        yield file is not None
+    finally:
+        if file is not None:
+            with suppress(OSError):
+                (path / LOCK).unlink()
+            file.close()
+
+
+def _hold(path: Path, wait: bool) -> IO[bytes] | None:
+    while True:
+        path.mkdir(parents=True, exist_ok=True)
+        try:
+            file = open(path / LOCK, "ab")  # noqa: SIM115 - the caller's to close
+        except FileNotFoundError:  # another process has just removed the empty directory
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(path / LOCK)):
+                return file
+        except FileNotFoundError:  # removed likewise
+            pass
+        except BlockingIOError:
+            if not wait:
+                file.close()
+                return None
+            time.sleep(POLL)
+        file.close()
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"run directory {path}: cannot be written ({error.strerror}); run from a folder that can be, "
+        "or name one with hydra.run.dir=<folder>"
+    )
 
 
 def finite(value: float) -> float | None:
@@ -57,15 +194,30 @@ def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def stored_result(path: Path) -> dict[str, Any] | None:
+def stored_result(path: Path, name: str = RESULT) -> dict[str, Any] | None:
     """The content of a run directory's result.json; None where there is none, {} where it cannot be read."""
     try:
-        result = json.loads((path / "result.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        if (path / name).stat().st_size > LONGEST_JSON:
+            return {}
+        result = json.loads((path / name).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return result if isinstance(result, dict) else {}
+
+
+def leave_nothing(path: Path) -> None:
+    """Remove the directory of a run that has logged nothing, and the parents that only it was in."""
+    try:
+        files = list(path.iterdir())
+        if all(file.name == STARTED or (file.name in (LOCK, METRICS) and not file.stat().st_size) for file in files):
+            for file in files:
+                file.unlink()
+        for folder in (path, *path.parents[:3]):
+            folder.rmdir()
+    except OSError:
+        return
 
 
 def fresh_directory(base: Path) -> Path:
@@ -82,10 +234,7 @@ def fresh_directory(base: Path) -> Path:
         except FileExistsError:
             n += 1
         except OSError as error:
-            raise UserError(
-                f"run directory {path}: cannot be created ({error.strerror}); run from a folder that can be written, "
-                "or name one with hydra.run.dir=<folder>"
-            ) from error
+            raise cannot_write(path, error) from error
 
 
 def now() -> float:

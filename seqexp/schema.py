@@ -9,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from seqexp import models, optim, tasks
+from seqexp.checkpoint import Schedule
 from seqexp.errors import UserError, unknown_key
 from seqexp.mlflow_store import TrackingSettings
 from seqexp.registry import fields
@@ -30,6 +31,8 @@ TOP: Fields = {
     "dtype": (Literal["float32", "float64"], NO_DEFAULT),
     "threads": (Annotated[int, Ge(1)] | Literal["auto"], NO_DEFAULT),
     "data_dir": (str | None, None),
+    "resume": (str | None, None),  # auto, never, or a run's directory; None: auto in a sweep, else never
+    "retry_failed": (bool, True),
 }
 GROUPS = ("model", "task", "optimizer", "training", "tracking")
 
@@ -86,6 +89,7 @@ def check_group(group: str, config: Any, legal: Fields) -> dict[str, Any]:
 
 def check_together(checked: Mapping[str, Any]) -> None:
     """What no field can say alone."""
+    Schedule(checked["training"].get("checkpoint_every"))
     model = checked["model"]
     hidden, budget = model.get("hidden_size"), model.get("param_budget")
     if (hidden is None) == (budget is None):

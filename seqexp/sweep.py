@@ -8,7 +8,10 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
+from time import sleep
 from typing import Any, Literal
 
 from filelock import FileLock
@@ -16,8 +19,10 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
 from seqexp import config as configs
+from seqexp import workers
 from seqexp.errors import UserError
-from seqexp.mlflow_store import TrackingSettings
+from seqexp.mlflow_store import TrackingSettings, connect
+from seqexp.records import locked
 from seqexp.tracking import dashboard_command, finish_parent, leaderboard_address, open_parent
 
 Result = dict[str, Any]
@@ -31,8 +36,6 @@ class Refused(BaseException):
 class SweepCallback(Callback):
     """Checks a single run's config before Hydra makes its directory, and ends a sweep with its tables."""
 
-    sweep_dir: Path | None = None  # of the sweep that this process leads
-
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         cfg = config.copy()
         with open_dict(cfg):
@@ -43,7 +46,12 @@ class SweepCallback(Callback):
             raise Refused(str(error)) from None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        SweepCallback.sweep_dir = Path(config.hydra.sweep.dir)
+        try:
+            workers.lead(Path(config.hydra.sweep.dir))
+        except UserError as error:
+            raise Refused(str(error)) from None
+        if config.tracking.name != "off":
+            Thread(target=_prepare_to_end, args=[Path(config.hydra.sweep.dir) / "parent.json"], daemon=True).start()
 
 
 def parent_run(sweep_dir: Path, tracking: Mapping[str, Any]) -> str | None:
@@ -53,10 +61,27 @@ def parent_run(sweep_dir: Path, tracking: Mapping[str, Any]) -> str | None:
         if file.exists():
             found: str | None = json.loads(file.read_text(encoding="utf-8"))["run_id"]
             return found
+        _mark_killed(sweep_dir)
         name = f"sweep {sweep_dir.name}"
         run_id = open_parent(TrackingSettings(**tracking), name=name, tags={"kind": "sweep"}, note=_command())
         file.write_text(json.dumps({"run_id": run_id, "tracking": dict(tracking)}), encoding="utf-8")
         return run_id
+
+
+def _mark_killed(sweep_dir: Path) -> None:
+    """Runs and sweeps that were killed before this one started are marked so."""
+    from seqexp.place import Place
+    from seqexp.sync import mark_killed
+
+    mark_killed(Place.root)
+    for file in (Place.root / "sweeps").glob("*/parent.json"):
+        if file.parent.name == sweep_dir.name:
+            continue
+        with locked(file.parent, wait=False) as held, suppress(OSError, ValueError, KeyError, TypeError):
+            if held:
+                parent = json.loads(file.read_text(encoding="utf-8"))
+                finish_parent(TrackingSettings(**parent["tracking"]), parent["run_id"], "KILLED", {}, {}, "")
+                file.unlink()
 
 
 def record_job(sweep_dir: Path, number: int, record: Mapping[str, Any]) -> None:
@@ -66,16 +91,29 @@ def record_job(sweep_dir: Path, number: int, record: Mapping[str, Any]) -> None:
     (folder / f"{number:05d}.json").write_text(json.dumps(record), encoding="utf-8")
 
 
-def finish(interrupted: bool = False) -> int:
+def finish(stopped: bool = False) -> int:
     """Print the sweep's tables, end its parent run, and give the exit code: 1 if any job failed, 2 if all were refused.
+
+    ``stopped``: by a signal, so that jobs may be missing.
 
     A sweep of which no job was accepted leaves no directory.
     """
-    from seqexp.analysis import curves, tables
-
-    sweep_dir = SweepCallback.sweep_dir
+    sweep_dir = workers.leading()
     if sweep_dir is None:
         return 1
+    try:
+        return _finish(sweep_dir, stopped)
+    finally:
+        workers.end()
+
+
+def _finish(sweep_dir: Path, stopped: bool) -> int:
+    if stopped:  # nobody waits for tables
+        _end_parent(sweep_dir, "KILLED", {}, {}, _command())
+        print("stopped; the same command goes on where this one ended", file=sys.stderr)
+        return 1
+    from seqexp.analysis import curves, tables
+
     files = sorted((sweep_dir / "jobs").glob("*.json"))
     results: list[Result] = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     if all(result["status"] == "BAD_INPUT" for result in results):
@@ -92,14 +130,20 @@ def finish(interrupted: bool = False) -> int:
     for figure in figures:
         print(f"figure: {figure}")
     failed = any(result["status"] != "FINISHED" for result in results)
-    _finish_parent(sweep_dir, jobs, summary, "KILLED" if interrupted else "FAILED" if failed else "FINISHED")
+    texts = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
+    sections = {SUMMARY: summary, "Jobs": _brief(jobs)}
+    note = _command() + "".join(f"\n## {title}\n\n{tables.to_markdown(table)}" for title, table in sections.items())
+    settings = _end_parent(sweep_dir, "FAILED" if failed else "FINISHED", _metrics(summary), texts, note)
+    if settings is not None:
+        _show_addresses(settings)
     return 1 if failed else 0
 
 
 def discard() -> None:
     """Remove the directory of a sweep that was refused before its first job."""
-    if SweepCallback.sweep_dir is not None and not (SweepCallback.sweep_dir / "jobs").exists():
-        shutil.rmtree(SweepCallback.sweep_dir, ignore_errors=True)
+    sweep_dir = workers.leading()
+    if sweep_dir is not None and not (sweep_dir / "jobs").exists():
+        shutil.rmtree(sweep_dir, ignore_errors=True)
 
 
 def show_run(result: Result, cfg: DictConfig) -> None:
@@ -114,19 +158,30 @@ def show_run(result: Result, cfg: DictConfig) -> None:
     _show_addresses(TrackingSettings(**cfg.tracking))
 
 
-def _finish_parent(sweep_dir: Path, jobs: Any, summary: Any, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
-    from seqexp.analysis import tables
-
+def _end_parent(
+    sweep_dir: Path,
+    status: Literal["FINISHED", "FAILED", "KILLED"],
+    metrics: Mapping[str, float],
+    texts: Mapping[str, str],
+    note: str,
+) -> TrackingSettings | None:
+    """End the sweep's parent run; gives where it is kept, if there is one."""
     file = sweep_dir / "parent.json"
     if not file.exists():
-        return
+        return None
     parent = json.loads(file.read_text(encoding="utf-8"))
     settings = TrackingSettings(**parent["tracking"])
-    texts = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
-    sections = {SUMMARY: summary, "Jobs": _brief(jobs)}
-    note = _command() + "".join(f"\n## {title}\n\n{tables.to_markdown(table)}" for title, table in sections.items())
-    finish_parent(settings, parent["run_id"], status, _metrics(summary), texts, note)
-    _show_addresses(settings)
+    finish_parent(settings, parent["run_id"], status, metrics, texts, note)
+    file.unlink()
+    return settings
+
+
+def _prepare_to_end(parent: Path) -> None:
+    """Import MLflow while the leader waits for its workers: once it is told to stop there is no time for that."""
+    while not parent.exists():  # which a job creates that MLflow is to keep
+        sleep(0.2)
+    with suppress(Exception):
+        connect(TrackingSettings(**json.loads(parent.read_text(encoding="utf-8"))["tracking"]))
 
 
 def _metrics(summary: Any) -> dict[str, float]:

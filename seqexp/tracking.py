@@ -47,6 +47,7 @@ class Tracker(Protocol):
     """One run's record. No method raises for trouble with MLflow: it is retried, then reported once as a warning."""
 
     run_id: str | None
+    troubled: bool  # whether something could not be sent
 
     def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None:
         """Keep the metrics for the next flush; ``time`` in seconds since the epoch. Logging it again is harmless.
@@ -73,6 +74,7 @@ class Untracked:
     """The tracker that keeps nothing."""
 
     run_id: str | None = None
+    troubled = False
 
     def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None: ...
     def flush(self, *, now: bool = False) -> None: ...
@@ -91,7 +93,7 @@ class MlflowTracker:
         self._kept: list[tuple[str, float, int, int]] = []  # name, value, milliseconds, step
         self._last_step = 0
         self._next = 0.0
-        self._down = self._warned = False
+        self._down = self.troubled = False
 
     def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None:
         # A chart has no place for nan and inf, and MLflow's pages drop the whole chart of a metric that ends in nan.
@@ -125,8 +127,8 @@ class MlflowTracker:
             self._down = False
         except Exception as error:
             self._down = True  # the next action need not be as patient
-            if not self._warned:
-                self._warned = True
+            if not self.troubled:
+                self.troubled = True
                 logger.warning(
                     "tracking: could not %s (%s); the run goes on, and its directory has everything: "
                     "`python -m seqexp.sync <run directory>` sends it later",
@@ -145,7 +147,7 @@ class MlflowTracker:
         for file in sorted(directory.iterdir()):
             if file.is_file() and file.suffix in UPLOADED:
                 self._client.log_artifact(self.run_id, str(file))
-        for file in sorted(directory.glob("checkpoints/*")):
+        for file in sorted(directory.glob("checkpoints/best*")):
             if file.is_file() and file.suffix != ".tmp":
                 self._client.log_artifact(self.run_id, str(file), "checkpoints")
 

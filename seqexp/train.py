@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt
 
 from seqexp import losses
 from seqexp.batch import Purpose, stream
+from seqexp.checkpoint import Snapshot
 from seqexp.errors import Diverged
 from seqexp.networks import Network
 from seqexp.optim import Optimizer, clip
@@ -23,11 +24,12 @@ from seqexp.tasks.artifacts import Artifact
 class Training:
     """How long, and in what portions.
 
-    epochs:      passes over the training data, at most.
-    batch_size:  examples a step.
-    clip_norm:   the gradient's Euclidean norm is scaled down to this; null for never.
-    patience:    stop after this many epochs in which val/<primary metric> did not improve; null for never.
-    max_seconds: stop at the end of the epoch in which this much training time has passed; null for never.
+    epochs:           passes over the training data, at most.
+    batch_size:       examples a step.
+    clip_norm:        the gradient's Euclidean norm is scaled down to this; null for never.
+    patience:         stop after this many epochs in which val/<primary metric> did not improve; null for never.
+    max_seconds:      stop at the end of the epoch in which this much training time has passed; null for never.
+    checkpoint_every: save this often what a resumed run needs: steps (500) or seconds (30s); null for never.
     """
 
     epochs: Annotated[int, Ge(1)]
@@ -35,6 +37,7 @@ class Training:
     clip_norm: Annotated[float, Gt(0)] | None
     patience: Annotated[int, Ge(1)] | None
     max_seconds: Annotated[float, Gt(0)] | None
+    checkpoint_every: int | str | None = None
 
 
 class Observer(Protocol):
@@ -42,6 +45,25 @@ class Observer(Protocol):
 
     def on_step(self, step: int, total: int, loss: float) -> None: ...
     def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None: ...
+    def on_boundary(self, trainer: "Trainer") -> None:
+        """Between two steps or two batches of an evaluation: the time to save a snapshot, or to stop by raising."""
+        ...
+
+
+@dataclass
+class Counters:
+    """The numbers, beside the step and the arrays, that training goes on from."""
+
+    epoch: int = 0  # epochs that are complete, with their validation
+    loss_sum: float = 0.0  # over the steps of the epoch so far
+    norm_sum: float = 0.0
+    best_step: int = 0
+    best_metric: float = -math.inf  # larger is better
+    best_loss: float = -math.inf  # the negative loss, which decides between equal metrics
+    epochs_since: int = 0  # without a better one
+    over: bool = False  # only the test is left
+    seconds: float = 0.0  # of training and validation, summed over resumes
+    epoch_seconds: float = 0.0
 
 
 @dataclass
@@ -74,12 +96,17 @@ class Trainer:
         self.loss = losses.create(task.shape.loss)
         self.p = network.init(stream(seed, Purpose.INIT), dtype)
         self.grad = self.p.like()
+        self.best = self.p.like(self.p.flat.copy())
         self.state = optimizer.init(self.p.flat)
         self.step = 0
+        self.carried: np.ndarray | None = None  # (S, B), the state that the next batch starts from
+        self.counters = Counters()
         self._tape = network.new_tape()
         self._eval_tape = network.new_tape()
         self._steps_an_epoch = task.batches("train", training.batch_size)
         self.total_steps = self._steps_an_epoch * training.epochs
+        self._observer: Observer | None = None
+        self._clock = time.perf_counter()
 
     def train_step(self) -> tuple[float, float]:
         """One step: loss before it, and the gradient's norm before clipping. Diverged where either is not finite."""
@@ -102,57 +129,111 @@ class Trainer:
         return float(loss), norm
 
     def fit(self, observer: Observer) -> Outcome:
-        """Train to the end, watch val/<primary metric>, restore the best weights and test them."""
-        task, training = self.task, self.training
-        primary = f"val/{task.primary_metric}"
-        sign = 1 if task.direction == "max" else -1
-        best, best_step, best_score, epochs_since = self.p.flat.copy(), 0, (-math.inf, -math.inf), 0
-        start = time.perf_counter()
-        for _ in range(training.epochs):
-            epoch_start = time.perf_counter()
-            epoch = self._epoch(observer)
-            epoch |= self.evaluate("val")[0]
-            epoch["time/epoch_seconds"] = time.perf_counter() - epoch_start
-            observer.on_metrics(self.step, epoch)
-            score = (sign * epoch[primary], -epoch["val/loss"])  # the loss decides between equal metrics
-            if score > best_score or best_step == 0:
-                best[:], best_step, best_score, epochs_since = self.p.flat, self.step, score, 0
-            else:
-                epochs_since += 1
-            if training.patience is not None and epochs_since >= training.patience:
-                break
-            if training.max_seconds is not None and time.perf_counter() - start >= training.max_seconds:
-                break
-        seconds = time.perf_counter() - start
-        steps, self.p.flat[:] = self.step, best
-        metrics, artifacts = self.evaluate("test")
+        """Train to the end, watch val/<primary metric>, and test the best weights. Goes on from a restored snapshot."""
+        self._observer, self._clock = observer, time.perf_counter()
+        while not self.counters.over:
+            self._train_epoch(observer)
+            self._end_epoch(observer)
+            observer.on_boundary(self)
+        metrics, artifacts = self.evaluate("test", self.best)
         observer.on_metrics(self.step, metrics)
-        return Outcome(self.p, best_step, steps, seconds, metrics, artifacts)
+        return Outcome(self.best, self.counters.best_step, self.step, self.counters.seconds, metrics, artifacts)
 
-    def _epoch(self, observer: Observer) -> Metrics:
-        loss_sum = norm_sum = 0.0
-        for _ in range(self._steps_an_epoch):
+    def _train_epoch(self, observer: Observer) -> None:
+        """The steps that the epoch still lacks."""
+        counters = self.counters
+        while self.step < (counters.epoch + 1) * self._steps_an_epoch:
             loss, norm = self.train_step()
-            loss_sum, norm_sum = loss_sum + loss, norm_sum + norm
+            counters.loss_sum += loss
+            counters.norm_sum += norm
             observer.on_step(self.step, self.total_steps, loss)
-        return {
-            "train/loss": loss_sum / self._steps_an_epoch,
-            "train/grad_norm": norm_sum / self._steps_an_epoch,
-        }
+            observer.on_boundary(self)
 
-    def evaluate(self, split: Split) -> tuple[Metrics, list[Artifact]]:
-        """The loss and the task's metrics on a whole split, and what there is to look at."""
+    def _end_epoch(self, observer: Observer) -> None:
+        """Validate, keep the weights if they are the best, and see whether training is over."""
+        counters, training = self.counters, self.training
+        metrics = {
+            "train/loss": counters.loss_sum / self._steps_an_epoch,
+            "train/grad_norm": counters.norm_sum / self._steps_an_epoch,
+        }
+        metrics |= self.evaluate("val")[0]
+        self._lap()
+        observer.on_metrics(self.step, metrics | {"time/epoch_seconds": counters.epoch_seconds})
+        sign = 1 if self.task.direction == "max" else -1
+        metric, loss = sign * metrics[f"val/{self.task.primary_metric}"], -metrics["val/loss"]
+        if (metric, loss) > (counters.best_metric, counters.best_loss) or counters.best_step == 0:
+            self.best.flat[:] = self.p.flat
+            counters.best_step, counters.best_metric, counters.best_loss = self.step, metric, loss
+            counters.epochs_since = 0
+        else:
+            counters.epochs_since += 1
+        counters.epoch += 1
+        counters.loss_sum = counters.norm_sum = counters.epoch_seconds = 0.0
+        counters.over = (
+            counters.epoch >= training.epochs
+            or (training.patience is not None and counters.epochs_since >= training.patience)
+            or (training.max_seconds is not None and counters.seconds >= training.max_seconds)
+        )
+
+    def _lap(self) -> None:
+        """Add the time since the last call to the counters."""
+        now = time.perf_counter()
+        self.counters.seconds += now - self._clock
+        self.counters.epoch_seconds += now - self._clock
+        self._clock = now
+
+    def snapshot(self) -> Snapshot:
+        """All that the next step depends on. The arrays are the trainer's own: to be written before the next step."""
+        if not self.counters.over:
+            self._lap()
+        arrays = {"weights": self.p.flat, "best": self.best.flat}
+        arrays |= {f"optimizer.{name}": moment for name, moment in self.state.items()}
+        if self.carried is not None:
+            arrays["carried"] = self.carried
+        return Snapshot(arrays, {"step": self.step, **asdict(self.counters)})
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot of a trainer built alike. ValueError where it does not fit."""
+        numbers, arrays = dict(snapshot.numbers), snapshot.arrays
+        step = numbers.pop("step", None)
+        kinds = {f.name: type(f.default) for f in fields(Counters)}
+        if type(step) is not int or {name: type(value) for name, value in numbers.items()} != kinds:
+            raise ValueError("its counters are not this project's")
+        counters = Counters(**numbers)
+        first = counters.epoch * self._steps_an_epoch
+        if not (0 <= counters.epoch <= self.training.epochs and first <= step <= first + self._steps_an_epoch):
+            raise ValueError(f"step {step} is not in epoch {counters.epoch + 1} of {self.training.epochs}")
+        own = self.snapshot().arrays
+        carried = arrays.get("carried")
+        if set(arrays) - {"carried"} != set(own) - {"carried"}:
+            raise ValueError("its arrays are not this optimizer's")
+        for name, array in arrays.items():
+            shape = own[name].shape if name != "carried" else (self.network.core.state_size, array.shape[-1])
+            if array.dtype != self.p.flat.dtype or array.shape != shape:
+                raise ValueError(f"{name} is {array.dtype} {array.shape}, not {self.p.flat.dtype} {shape}")
+        for name in own.keys() - {"carried"}:
+            own[name][:] = arrays[name]
+        self.step, self.counters = step, counters
+        self.carried = None if carried is None else carried.copy()
+
+    def evaluate(self, split: Split, p: Params | None = None) -> tuple[Metrics, list[Artifact]]:
+        """The loss and the task's metrics on a whole split with ``p`` (default: the weights as they are), and what
+        there is to look at."""
+        p = self.p if p is None else p
         scorer = self.task.scorer()
         loss_sum, count = 0.0, 0
         for batch in passes(self.task, split, max(self.training.batch_size, 64)):
-            y, _, _ = self.network.forward(self.p, batch, tape=self._eval_tape, keep=False)
+            y, _, _ = self.network.forward(p, batch, tape=self._eval_tape, keep=False)
             scorer.add(batch, y)
             loss, _ = self.loss.forward(y, batch.answers())
             loss_sum, count = loss_sum + float(loss) * y.shape[1], count + y.shape[1]
+            if self._observer is not None:
+                self._observer.on_boundary(self)
         metrics, artifacts = scorer.metrics(), scorer.artifacts()
-        more_metrics, more_artifacts = self.task.generate(self._generator, split)
+
+        def generator(*what: Any, **how: Any) -> np.ndarray:
+            return self.network.generate(p, *what, **how)
+
+        more_metrics, more_artifacts = self.task.generate(generator, split)
         metrics = {"loss": loss_sum / max(1, count)} | metrics | more_metrics
         return {f"{split}/{name}": value for name, value in metrics.items()}, artifacts + more_artifacts
-
-    def _generator(self, *what: Any, **how: Any) -> np.ndarray:
-        return self.network.generate(self.p, *what, **how)

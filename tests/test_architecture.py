@@ -12,12 +12,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the bottom up, a module or a package with all in it; a lower layer knows nothing of a higher one.
 LAYERS = (
-    "params batch numerics errors registry initializers tape threads",
+    "params batch numerics errors registry initializers tape threads stopping",
     "models losses optim gradcheck checkpoint",
     "networks tasks data",
     "train records build",
     "mlflow_store tracking analysis progress",
-    "schema config __main__ compare sync sweep job experiment",
+    "schema config __main__ compare sync sweep job experiment place workers report",
 )
 FRONT = (*(f"seqexp.{name}" for name in ("config", "__main__", "compare", "sync", "sweep", "job")), "hydra_plugins")
 HOMES = {  # third-party vocabulary -> the only modules that may speak it

@@ -92,7 +92,8 @@ def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path):
     from omegaconf import open_dict
 
     from seqexp import config
-    from seqexp.experiment import Place, run
+    from seqexp.experiment import run
+    from seqexp.place import Place
 
     config.register_resolvers()
     with initialize_config_dir(str(config.conf_directory()), version_base="1.3"):

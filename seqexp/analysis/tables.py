@@ -22,9 +22,10 @@ NOTHING = "-"  # how a table shows that there is no value
 def sweep_tables(results: Sequence[Result]) -> tuple["pd.DataFrame", "pd.DataFrame"]:
     """All jobs, one a row; and each task and model's mean and standard deviation (n - 1) over its finished seeds.
 
-    Besides result.json's keys a result may have ``job`` (its number; else its place), ``directory``, ``error``, and
-    ``overrides``: what the sweep varied, ``{"task.gap": 4}``. Of these, model, task and seed aside, each becomes a
-    column, and runs that differ in one are never averaged together.
+    Besides result.json's keys a result may have ``job`` (its number; else its place), ``directory``, ``error``,
+    ``how`` (skipped, resumed, retried; a column where any has it), and ``overrides``: what the sweep varied,
+    ``{"task.gap": 4}``. Of these, model, task and seed aside, each becomes a column, and runs that differ in one are
+    never averaged together.
 
     ``± 95 %`` is half the width of the mean's t interval. Both are sorted by task, then best first; what has no value
     comes last. Jobs that did not finish have no part in the mean, and are counted: ``failed`` (killed ones too) and
@@ -47,6 +48,8 @@ def sweep_tables(results: Sequence[Result]) -> tuple["pd.DataFrame", "pd.DataFra
             directions[setting[0]] = result["direction"]
     summary = [_group_row(group, varied, baselines.get(key[1:])) for key, group in groups.items()]
     columns = ["job", *GROUP, *varied, "seed", "status", "metric", "value", "seconds", "params", "directory"]
+    if any(row["how"] for row in rows):
+        columns.insert(columns.index("status") + 1, "how")
     columns += ["error"] if any(row["error"] for row in rows) else []
     ordered = sorted(rows, key=_order("value", directions))
     jobs = pd.DataFrame(ordered, columns=columns)
@@ -152,6 +155,7 @@ def _job_row(number: int, result: Result, varied: Sequence[str]) -> dict[str, An
         "status": result.get("status", "FAILED"),
         "metric": result.get("primary_metric"),
         "value": _score(result),
+        "how": result.get("how") or None,
         **{key: result.get(key) for key in ("seconds", "params", "directory", "error")},
     }
 

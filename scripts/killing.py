@@ -1,0 +1,251 @@
+"""Kill runs with SIGKILL at random moments, let them go on, and compare what they leave with an uninterrupted run.
+
+``scripts/kill_test`` kills at least 200 times and prints a table; the tests kill a handful of times. Runs are forked,
+with everything imported, and tell in shared memory where they are; nothing of this is in the package.
+"""
+
+import argparse
+import json
+import math
+import mmap
+import os
+import random
+import shutil
+import signal
+import struct
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+STEP, SAVING, FLUSHING, LAST = range(4)  # what a run tells: its last step, and whether it is in a save or a flush
+
+
+class Told:
+    """Four numbers that a killed process leaves."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 32)
+
+    def __getitem__(self, place: int) -> int:
+        return int(struct.unpack_from("q", self._memory, 8 * place)[0])
+
+    def __setitem__(self, place: int, value: int) -> None:
+        struct.pack_into("q", self._memory, 8 * place, value)
+
+
+def composed(words: Sequence[str]) -> Any:
+    from hydra import compose, initialize_config_dir
+
+    from seqexp import config
+
+    config.register_resolvers()
+    with initialize_config_dir(str(config.conf_directory()), version_base="1.3"):
+        return config.check(compose("config", list(words)))
+
+
+def without_times(value: Any) -> Any:
+    """Without what may differ between two runs of the same experiment."""
+    if isinstance(value, list):
+        return [without_times(item) for item in value]
+    if isinstance(value, dict):
+        times = ("time", "seconds", "started", "ended", "directory", "how", "mlflow_run_id")
+        return {k: without_times(v) for k, v in value.items() if k not in times and not k.startswith("time/")}
+    return value
+
+
+def left(path: Path) -> Any:
+    """What a run leaves that has to be equal: the best weights' bytes, metrics and result without times."""
+    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    result = json.loads((path / "result.json").read_text())
+    return (path / "checkpoints" / "best.safetensors").read_bytes(), without_times(lines), without_times(result)
+
+
+def doubled_or_missing(path: Path, uri: str) -> int:
+    """How many points of MLflow and metrics.jsonl are not in both exactly once, and how many runs are not FINISHED."""
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    result = json.loads((path / "result.json").read_text())
+    experiment = client.get_experiment_by_name("seqexp").experiment_id
+    runs = client.search_runs([experiment], f"tags.signature = '{result['signature']}'")
+    if [run.info.run_id for run in runs if run.info.status == "FINISHED"] != [result["mlflow_run_id"]]:
+        return 1_000
+    here: Counter[Any] = Counter()
+    for line in map(json.loads, (path / "metrics.jsonl").read_text().splitlines()):
+        for name, value in line.items():
+            if name not in ("step", "time") and value is not None:
+                here[name, line["step"], value, round(line["time"] * 1000)] += 1
+    there = Counter(
+        (name, point.step, point.value, point.timestamp)
+        for name in runs[0].data.metrics
+        for point in client.get_metric_history(result["mlflow_run_id"], name)
+    )
+    return sum(((here - there) + (there - here)).values()) + len(runs) - 1
+
+
+def child(work: Callable[[], object]) -> int:
+    """Fork a process that does the work; its id."""
+    process = os.fork()
+    if process:
+        return process
+    code = 1
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        work()
+        code = 0
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    os._exit(code)
+
+
+def attempt(experiment: Any, root: Path, told: Told, plan: tuple[str, int, float] | None) -> None:
+    """Go on with the run; with a plan ("save", n, seconds) kill this process so long after its nth save began."""
+    from seqexp import experiment as running
+    from seqexp.checkpoint import Checkpoints
+    from seqexp.place import Place
+    from seqexp.sync import mark_killed
+    from seqexp.tracking import MlflowTracker
+
+    begun: Counter[str] = Counter()
+
+    def hooked(own: Any, kind: str, place: int) -> Any:
+        def call(*words: Any) -> Any:
+            begun[kind] += 1
+            told[place] = 1
+            if plan is not None and plan[:2] == (kind, begun[kind]):
+                threading.Thread(target=kill_after, args=[plan[2]], daemon=True).start()
+            try:
+                return own(*words)
+            finally:
+                told[place] = 0
+
+        return call
+
+    def boundary(self: Any, trainer: Any, own: Any = running.Recorder.on_boundary) -> None:
+        told[STEP], told[LAST] = trainer.step, trainer.total_steps
+        own(self, trainer)
+
+    Checkpoints.save = hooked(Checkpoints.save, "save", SAVING)  # type: ignore[method-assign]
+    MlflowTracker._send = hooked(MlflowTracker._send, "flush", FLUSHING)  # type: ignore[method-assign]
+    running.Recorder.on_boundary = boundary  # type: ignore[method-assign]
+    vars(running)["draw"] = lambda *words: None  # most of a small run's time
+    mark_killed(root)
+    result = running.run(experiment, Place(root=root, in_sweep=True))
+    assert result["status"] == "FINISHED", result.get("error")
+
+
+def kill_after(seconds: float) -> None:
+    time.sleep(seconds)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill(experiment: Any, root: Path, told: Told, rng: random.Random, kind: str) -> str | None:
+    """Start or go on with the run and kill it; where it was then: "save", "flush", "step", "else". None: it ended."""
+    for place in range(4):
+        told[place] = 0
+    plan = None if kind == "time" else (kind, rng.randint(1, 3), rng.uniform(0, 0.002 if kind == "save" else 0.02))
+    process = child(lambda: attempt(experiment, root, told, plan))
+    if plan is None:
+        deadline = time.monotonic() + 60
+        while not told[STEP] and time.monotonic() < deadline:
+            ended, status = os.waitpid(process, os.WNOHANG)
+            if ended:
+                ended_well(status)
+                return None
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.4))
+        os.kill(process, signal.SIGKILL)
+    _, status = os.waitpid(process, 0)
+    if not os.WIFSIGNALED(status):
+        ended_well(status)
+        return None
+    if told[SAVING]:
+        return "save"
+    if told[FLUSHING]:
+        return "flush"
+    return "step" if 0 < told[STEP] < told[LAST] else "else"
+
+
+def ended_well(status: int) -> None:
+    """A run that was not killed has to have succeeded."""
+    assert os.WIFEXITED(status), status
+    assert os.WEXITSTATUS(status) == 0, "a run that went on did not finish; its error is above"
+
+
+def kill_runs(words: Sequence[str], folder: Path, kinds: Sequence[str], seed: int) -> tuple[Counter[str], int, int]:
+    """Run once whole, then with kills of these kinds, then to the end.
+
+    Gives where the kills hit, how many of the three things that have to be equal differ, and how many points MLflow has
+    twice or not at all.
+    """
+    rng = random.Random(seed)
+    uri = f"sqlite:///{folder}/mlflow.db"
+    experiment = composed([*words, f"tracking.uri={uri}"])
+    told, where = Told(), Counter[str]()
+    whole, killed = folder / "whole", folder / "killed"
+    _, status = os.waitpid(child(lambda: attempt(experiment, whole, told, None)), 0)
+    ended_well(status)
+    before = next(whole.glob("*/*/*/result.json")).parent
+    # Compared apart: in MLflow a signature has one run.
+    import mlflow
+
+    mlflow.MlflowClient(tracking_uri=uri).delete_run(json.loads((before / "result.json").read_text())["mlflow_run_id"])
+    for kind in kinds:
+        hit = kill(experiment, killed, told, rng, kind)
+        if hit is not None:
+            where[hit] += 1
+    _, status = os.waitpid(child(lambda: attempt(experiment, killed, told, None)), 0)
+    ended_well(status)
+    after = next(killed.glob("*/*/*/result.json")).parent
+    differing = sum(one != other for one, other in zip(left(before), left(after), strict=True))
+    return where, differing, doubled_or_missing(after, uri)
+
+
+def sizes(task: str) -> list[str]:
+    """Words that make the task's run last about a second."""
+    words = ["training.epochs=20", "training.checkpoint_every=15", "training.batch_size=8", "model.hidden_size=24"]
+    return words + (["+task.examples=128"] if task == "sentiment" else ["task.steps_per_epoch=20"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/kill_test", description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=200, help="at least so many")
+    parser.add_argument("--runs", type=int, help="this many runs, however many kills")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    from seqexp import models, tasks
+
+    total: Counter[str] = Counter()
+    exceptions = number = 0
+    pairs = [(model, task) for task in tasks.names() for model in models.names()]
+    print(f"{'task':<14}{'model':<14}{'steps':>7}{'saves':>7}{'flushes':>9}{'else':>6}{'differ':>8}{'points':>8}")
+    while (
+        number < given.runs
+        if given.runs
+        else sum(total.values()) < given.kills or total["save"] < 30 or total["flush"] < 30
+    ):
+        model, task = pairs[number % len(pairs)]
+        folder = Path(tempfile.mkdtemp(prefix="kill_test_"))
+        kinds = ["time", "save", "flush", "time", "time"]
+        words = [f"model={model}", f"task={task}", f"seed={number}", *[w.removeprefix("+") for w in sizes(task)]]
+        where, differing, points = kill_runs(words, folder, kinds, given.seed + number)
+        shutil.rmtree(folder)
+        total += where
+        exceptions += bool(differing or points)
+        hits = f"{where['step']:>7}{where['save']:>7}{where['flush']:>9}{where['else']:>6}"
+        print(f"{task:<14}{model:<14}{hits}{differing:>8}{points:>8}", flush=True)
+        number += 1
+    share = (sum(total.values()) - total["else"]) / max(1, sum(total.values()))
+    print(f"{sum(total.values())} kills: {dict(total)}, {share:.0%} between the first and the last step or in a save")
+    print(f"{exceptions} exceptions in {number} runs")
+    sys.exit(1 if exceptions or math.isnan(share) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""What a run says about itself: result.json's content, MLflow's tags, the first log lines, figures and samples."""
+
+import logging
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqexp import threads
+from seqexp.build import count
+from seqexp.config import Experiment
+from seqexp.networks import Network
+from seqexp.records import RunDirectory, finite, now
+from seqexp.tasks import Task
+from seqexp.tasks.artifacts import TextSamples
+from seqexp.train import Outcome
+
+logger = logging.getLogger("seqexp")
+
+
+def about(experiment: Experiment, task: Task, network: Network) -> dict[str, Any]:
+    """result.json as far as it is known before the first step."""
+    sizes = count(network)
+    return {
+        "status": "FAILED",
+        "model": experiment.name("model"),
+        "task": experiment.name("task"),
+        "seed": experiment.settings["seed"],
+        "signature": experiment.signature,
+        "params": sizes["counted"] + sizes["embedding"],
+        "embedding_params": sizes["embedding"],
+        "hidden_size": network.core.hidden_size,
+        "seconds": 0.0,
+        "metrics": {},
+        "primary_metric": f"test/{task.primary_metric}",
+        "direction": task.direction,
+        "baseline": {},
+        "best_baseline": None,
+        "mlflow_run_id": None,
+        "data": task.fingerprint(),
+        "started": round(now(), 3),
+    }
+
+
+def scores(task: Task, outcome: Outcome) -> dict[str, Any]:
+    baselines = task.baselines()
+    best = (max if task.direction == "max" else min)(baselines, key=lambda name: baselines[name])
+    return {
+        "metrics": {name: finite(value) for name, value in outcome.metrics.items()},
+        "baseline": baselines,
+        "best_baseline": best,
+        "best_step": outcome.best_step,
+    }
+
+
+def draw(directory: RunDirectory, task: Task, outcome: Outcome, settings: Mapping[str, Any]) -> None:
+    """The run's figures and samples."""
+    from seqexp.analysis import figures
+
+    baselines = task.baselines()
+    history, path = directory.history(), directory.path
+    figures.learning_curve(
+        history, path / "learning_curve.png", primary=task.primary_metric, direction=task.direction, baseline=baselines
+    )
+    figures.gradient_norm(history, path / "gradient_norm.png", clip_norm=settings["training"]["clip_norm"])
+    for artifact in outcome.artifacts:
+        drawn = figures.draw(artifact, path / artifact.name)
+        if isinstance(artifact, TextSamples):
+            logger.info("%s\n%s", artifact.name, drawn.read_text(encoding="utf-8").rstrip())
+
+
+def announce(result: Mapping[str, Any], network: Network) -> None:
+    _say_kernels()
+    logger.info(
+        "%s on %s, seed %d: %s parameters%s, %d hidden units, signature %s",
+        result["model"],
+        result["task"],
+        result["seed"],
+        f"{result['params'] - result['embedding_params']:,}",
+        f" + {result['embedding_params']:,} in the embedding" if result["embedding_params"] else "",
+        network.core.hidden_size,
+        result["signature"],
+    )
+
+
+@cache
+def _say_kernels() -> None:
+    """Once a process: which BLAS computes, and what may hold it back."""
+    logger.info("%s; numpy %s", threads.kernels(), np.__version__)
+    warning = threads.held_below()
+    if warning:
+        logger.warning("%s", warning)
+
+
+def tags(result: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        **{key: str(result[key]) for key in ("model", "task", "signature", "primary_metric")},
+        "git_sha": _git_sha(),
+        "numpy": np.__version__,
+        "blas": threads.kernels(),
+    }
+
+
+def _git_sha() -> str:
+    """The commit of the code that runs, with "+" where the tree differs from it; empty outside a checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        git = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(git, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
