@@ -45,7 +45,7 @@ def read(path: Path, text_column: str, label_column: str) -> Table:
         raise UserError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}; got {suffix or 'no suffix'}")
     if text_column == label_column:
         raise UserError(f"task.label_column: expected another column than task.text_column; both are {text_column!r}")
-    content = _decode(path)
+    content = decode(path)
     columns = {"text": text_column, "label": label_column}
     if suffix == ".jsonl":
         rows = _objects(path, content)
@@ -67,7 +67,8 @@ def read(path: Path, text_column: str, label_column: str) -> Table:
     return Table(tuple(texts), tuple(labels))
 
 
-def _decode(path: Path) -> str:
+def decode(path: Path) -> str:
+    """The file's text. UserError, with the line, where it cannot be read or is not UTF-8."""
     try:
         raw = path.read_bytes()
     except OSError as error:
