@@ -51,7 +51,7 @@ def read_json(path: Path) -> list[list[np.ndarray]]:
 
 def _pieces(path: Path, part: str, content: Any) -> list[np.ndarray]:
     if not isinstance(content, list) or not content:
-        raise UserError(f"{path}: {part}: expected a list of pieces; got {str(content)[:40]!r}")
+        raise UserError(f"{path}: {part}: expected a list of pieces; got {repr(content)[:40]}")
     return [_piece(f"{path}: {part} {number}", piece) for number, piece in enumerate(content, 1)]
 
 
