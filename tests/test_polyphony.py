@@ -67,6 +67,19 @@ def test_training_pieces_are_cut_and_no_frame_is_predicted_twice(make):
     assert task.batch(0, "val", 0, 4).lengths.tolist() == [1]
 
 
+def test_training_pieces_are_transposed_as_far_as_the_keyboard_goes(make):
+    content = {"train": [[[21], [24]], *PIECES], "valid": [[[50], [51]]], "test": [[[60], [61]]]}
+    plain, moved = make(content), make(content, transpose=5)
+    firsts = set()
+    for epoch in range(30):
+        a, b = (task.batch(0, "train", epoch, 100) for task in (plain, moved))
+        assert np.array_equal(a.x.sum(), b.x.sum())
+        rows = moved._passes.rows(0, "train", epoch, 100)[1]
+        firsts |= {int(np.flatnonzero(b.x[0, :, column])[0]) for column, row in enumerate(rows) if row == 0}
+    assert firsts == set(range(6))  # never below the lowest key
+    assert np.array_equal(plain.batch(0, "test", 0, 8).x, moved.batch(0, "test", 0, 8).x)
+
+
 def test_generated_batches_are_pure_and_fresh(make):
     task, other = make(), make()
     task.batch(3, "train", 70, 32)

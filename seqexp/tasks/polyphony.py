@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from seqexp.batch import Batch, Purpose, stream
 from seqexp.data import catalogue, fetch, rolls
@@ -29,9 +29,19 @@ Pieces = list[np.ndarray]  # packed frames (T, 11) each
 class _Rolls:
     """N pieces, or parts of pieces; lengths (N,) counts the frames to predict: all but the first."""
 
-    def __init__(self, pieces: Pieces) -> None:
+    def __init__(self, pieces: Pieces, shifts: np.ndarray | None = None) -> None:
+        """shifts (N,): semitones that each piece is moved up."""
         self.pieces = pieces
+        self.shifts = np.zeros(len(pieces), np.int64) if shifts is None else shifts
         self.lengths = np.array([len(frames) - 1 for frames in pieces])
+
+    def frames(self, row: int) -> np.ndarray:
+        """(T, 88) uint8; a piece is moved no further than its notes stay on the keyboard."""
+        frames = rolls.unpack(self.pieces[row])
+        used = np.flatnonzero(frames.any(axis=0))
+        if not len(used) or not self.shifts[row]:
+            return frames
+        return np.roll(frames, int(np.clip(self.shifts[row], -used[0], rolls.KEYS - 1 - used[-1])), axis=1)
 
 
 @register("polyphony")
@@ -49,12 +59,15 @@ class Polyphony:
     Or a ``.json`` file of pieces, each a list of frames, each a list of MIDI notes from 21 to 108; either a list, which
     is split 80/10/10 by ``split_seed`` after leaving out repeated pieces, or an object with train, valid and test.
 
-    length: training pieces are cut into parts of at most so many predicted frames, each from a state of zeros, so that
-            backpropagation is truncated; validation and test pieces are heard whole.
+    length:    training pieces are cut into parts of at most so many predicted frames, each from a state of zeros, so
+               that backpropagation is truncated; validation and test pieces are heard whole.
+    transpose: each epoch moves each training piece by a drawn number of semitones, up to so many up or down; 0 for as
+               they are, which is what most published figures were trained on.
     """
 
     source: str
     length: Annotated[int, Ge(1)]
+    transpose: Annotated[int, Ge(0), Le(11)]
     examples: Annotated[int, Ge(1)]
     split_seed: Annotated[int, Ge(0)]
     data_dir: str | None = None
@@ -85,8 +98,12 @@ class Polyphony:
         return [whole[start : start + self.length + 1] for start in range(0, len(whole) - 1, self.length)]
 
     def _draw(self, split: Split, seed: int, epoch: int) -> _Rolls:
-        fresh = split == "train" and self.source == "generated"
-        return _Rolls(self._generated(split, seed, epoch)) if fresh else self._whole[split]
+        if split != "train":
+            return self._whole[split]
+        pieces = self._generated(split, seed, epoch) if self.source == "generated" else self._whole[split].pieces
+        # An index of its own: generated pieces come from (DATA, epoch).
+        drawn = stream(seed, Purpose.DATA, epoch, 1).integers(-self.transpose, self.transpose + 1, len(pieces))
+        return _Rolls(pieces, drawn)
 
     def batches(self, split: Split, batch_size: int) -> int:
         return self._passes.batches(split, batch_size)
@@ -97,7 +114,7 @@ class Polyphony:
         lengths = examples.lengths[rows]
         frames = np.zeros((int(lengths.max()) + 1, rolls.KEYS, len(rows)), np.float32)
         for column, row in enumerate(rows):
-            frames[: lengths[column] + 1, :, column] = rolls.unpack(examples.pieces[row])
+            frames[: lengths[column] + 1, :, column] = examples.frames(row)
         answered = np.arange(len(frames) - 1)[:, None] < lengths
         return Batch(frames[:-1], frames[1:], lengths, answered)
 
