@@ -7,6 +7,7 @@ from pathlib import Path
 from seqexp.data import catalogue, fetch, tables
 from seqexp.errors import UserError
 
+DRAWN = frozenset(" -=+*|~^")  # what rules and the borders of tables are made of
 NAMED = ("python", "tinyshakespeare", "ptb")
 
 
@@ -39,6 +40,7 @@ def help_topics() -> str:
     """The text of Python's help topics, in alphabetical order of their names; it changes with Python's version.
 
     Topics repeat each other: only the first of equal paragraphs is kept, so that the test part was not read before.
+    Lines that only draw (under headings, around tables) are left out: they are no English, and too easy.
     """
     try:
         from pydoc_data.topics import topics
@@ -46,5 +48,7 @@ def help_topics() -> str:
         raise UserError(
             "task.source: this Python comes without its help topics (pydoc_data); name a text file instead"
         ) from error
-    paragraphs = (part for name in sorted(topics) for part in topics[name].strip("\n").split("\n\n"))
-    return "\n\n".join(dict.fromkeys(part.rstrip() for part in paragraphs if part.strip())) + "\n"
+    lines = (line.rstrip() for name in sorted(topics) for line in ("", *topics[name].split("\n")))
+    text = "\n".join(line for line in lines if not line or not DRAWN.issuperset(line))
+    paragraphs = (part.strip("\n") for part in text.split("\n\n"))
+    return "\n\n".join(dict.fromkeys(part for part in paragraphs if part)) + "\n"
