@@ -99,7 +99,9 @@ class Trainer:
         self.best = self.p.like(self.p.flat.copy())
         self.state = optimizer.init(self.p.flat)
         self.step = 0
-        self.carried: np.ndarray | None = None  # (S, B), the state that the next batch starts from
+        self.carries = bool(getattr(task, "carry_state", False))
+        # (S, B), the state that the next training step starts from; None for zeros, as at the start of each epoch.
+        self.carried: np.ndarray | None = None
         self.counters = Counters()
         self._tape = network.new_tape()
         self._eval_tape = network.new_tape()
@@ -112,7 +114,9 @@ class Trainer:
         """One step: loss before it, and the gradient's norm before clipping. Diverged where either is not finite."""
         batch = self.task.batch(self.seed, "train", self.step, self.training.batch_size)
         dropout_rng = stream(self.seed, Purpose.DROPOUT, self.step) if self.network.dropout else None
-        y, _, tape = self.network.forward(self.p, batch, None, dropout_rng, self._tape)
+        if self.step % self._steps_an_epoch == 0:
+            self.carried = None
+        y, state, tape = self.network.forward(self.p, batch, self.carried, dropout_rng, self._tape)
         loss, loss_tape = self.loss.forward(y, batch.answers())
         self.grad.flat[:] = 0
         self.network.backward(self.p, self.grad, self.loss.backward(loss_tape), tape)
@@ -125,6 +129,7 @@ class Trainer:
             )
         rate = self.optimizer.rate(self.step / self.total_steps)
         self.step += 1
+        self.carried = state.copy() if self.carries else None  # a value, no variable: backpropagation ends here
         self.optimizer.update(self.p.flat, self.grad.flat, self.state, rate, self.step)
         return float(loss), norm
 
@@ -218,12 +223,13 @@ class Trainer:
 
     def evaluate(self, split: Split, p: Params | None = None) -> tuple[Metrics, list[Artifact]]:
         """The loss and the task's metrics on a whole split with ``p`` (default: the weights as they are), and what
-        there is to look at."""
+        there is to look at. A task that carries its state carries it through the split here too."""
         p = self.p if p is None else p
-        scorer = self.task.scorer()
+        scorer, state = self.task.scorer(), None
         loss_sum, count = 0.0, 0
         for batch in passes(self.task, split, max(self.training.batch_size, 64)):
-            y, _, _ = self.network.forward(p, batch, tape=self._eval_tape, keep=False)
+            y, after, _ = self.network.forward(p, batch, state, tape=self._eval_tape, keep=False)
+            state = after.copy() if self.carries else None
             scorer.add(batch, y)
             loss, _ = self.loss.forward(y, batch.answers())
             loss_sum, count = loss_sum + float(loss) * y.shape[1], count + y.shape[1]

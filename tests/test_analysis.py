@@ -13,7 +13,7 @@ from rich.console import Console
 from seqexp.analysis import figures
 from seqexp.analysis.figures import draw, gradient_norm, learning_curve
 from seqexp.analysis.tables import as_rich, best_baseline, half_interval, run_table, sweep_tables, to_markdown
-from seqexp.tasks.artifacts import ConfusionMatrix, ScatterPlot, TextSamples
+from seqexp.tasks.artifacts import ConfusionMatrix, Midi, PianoRoll, ScatterPlot, TextSamples
 
 EPOCHS: list[dict[str, float | None]] = [
     {"step": 10 * e, "time": 1e9 + e, "train/loss": 1 / e, "val/loss": 1.2 / e, "val/accuracy": 1 - 0.5 / e}
@@ -127,6 +127,30 @@ def test_text_samples_are_a_text_table(tmp_path):
     path = draw(TextSamples(("prompt", "answer"), (("h", "ello"), ("a\nb", "é")), name="s"), tmp_path / "s.png")
     assert path.name == "s.txt"
     assert path.read_text("utf-8") == "prompt  answer\n------  ------\nh       ello\na\\nb    é\n"
+
+
+def test_a_piano_roll_shows_what_was_played_and_what_was_expected(drawn, tmp_path):
+    played = np.zeros((6, 88), bool)
+    played[:, 40], played[3:, 44] = True, True
+    answer = np.where(played, 0.9, 0.01)
+    answer[5, 44], answer[0, 60] = 0.2, 0.8
+    path = draw(PianoRoll(played, answer, name="roll"), tmp_path / "roll")
+    assert path.suffix == ".png"
+    assert drawn["title"] == "89% of the notes were expected; 1 others were too"
+    draw(PianoRoll(np.zeros((1, 88), bool), np.zeros((1, 88))), tmp_path / "silent")
+
+
+def test_midi_files_say_the_notes(tmp_path):
+    roll = np.zeros((300, 88), bool)
+    roll[0:2, 39] = True  # middle C, two quarters
+    roll[200:, 0] = True
+    data = draw(Midi(roll, name="m"), tmp_path / "m").read_bytes()
+    assert (tmp_path / "m.mid").exists()
+    assert data[:14] == b"MThd\0\0\0\6\0\0\0\1\0\2"
+    assert data[14:18] == b"MTrk"
+    assert int.from_bytes(data[18:22], "big") == len(data) - 22
+    notes = b"\0\x90\x3c\x50" + b"\x04\x80\x3c\x50" + b"\x83\x0c\x90\x15\x50" + b"\x81\x48\x80\x15\x50"
+    assert data[29:] == notes + b"\0\xff\x2f\0"
 
 
 # -- tables ----------------------------------------------------------------------------------------------------------

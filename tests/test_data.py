@@ -1,5 +1,6 @@
 """Files and their hashes, tables, and text as ids."""
 
+import gzip
 import hashlib
 import socket
 import threading
@@ -117,6 +118,18 @@ def test_hashes_a_file_once_but_notices_a_change(publish, tmp_path, monkeypatch)
     path.write_bytes(b"something else")
     with pytest.raises(UserError, match=rf"toy\.txt: expected SHA-256 {SHA256}, got {sha256(path)}"):
         fetch.locate(tmp_path, "toy", "toy.txt")
+
+
+def test_a_plain_file_is_kept_compressed(server, publish, tmp_path, monkeypatch):
+    publish(server + "/good")
+    source = catalogue.Source(server + "/good", SHA256, gzipped=True)
+    monkeypatch.setitem(catalogue.FILES, "toy", {"toy.txt.gz": source})
+    path = fetch.locate(tmp_path, "toy", "toy.txt.gz")
+    assert gzip.decompress(path.read_bytes()) == CONTENT
+    for other in (gzip.compress(b"other"), b"no gzip", gzip.compress(CONTENT)[:-9]):
+        path.write_bytes(other)
+        with pytest.raises(UserError, match=f"expected SHA-256 {SHA256} inside the gzip, got"):
+            fetch.locate(tmp_path, "toy", "toy.txt.gz")
 
 
 def test_where_data_lies(monkeypatch, tmp_path):

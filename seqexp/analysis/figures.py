@@ -12,7 +12,9 @@ from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 
-from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, ScatterPlot, TextSamples
+from seqexp.analysis.midi import midi_file
+from seqexp.analysis.samples import text_table
+from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, Midi, PianoRoll, ScatterPlot, TextSamples
 
 History = Sequence[Mapping[str, float | None]]
 Direction = Literal["max", "min"]
@@ -113,7 +115,7 @@ def gradient_norm(history: History, path: Path, clip_norm: float | None, *, titl
 
 
 def draw(artifact: Artifact, path: Path) -> Path:
-    """Write the artifact beside ``path`` with the suffix of its kind (.png, or .txt for text), and give that path."""
+    """Write the artifact beside ``path`` with the suffix of its kind (.png, .txt, .mid), and give that path."""
     match artifact:
         case ConfusionMatrix():
             path = path.with_suffix(".png")
@@ -123,7 +125,13 @@ def draw(artifact: Artifact, path: Path) -> Path:
             _scatter(artifact, path)
         case TextSamples():
             path = path.with_suffix(".txt")
-            path.write_text(_text_table(artifact), encoding="utf-8")
+            path.write_text(text_table(artifact), encoding="utf-8")
+        case PianoRoll():
+            path = path.with_suffix(".png")
+            _piano_roll(artifact, path)
+        case Midi():
+            path = path.with_suffix(".mid")
+            path.write_bytes(midi_file(artifact.roll))
     return path
 
 
@@ -188,14 +196,21 @@ def _scatter(plot: ScatterPlot, path: Path) -> None:
         _title(axes, "", f"mean squared error {_number(error)}; always the mean: {_number(constant)}")
 
 
-def _text_table(samples: TextSamples) -> str:
-    """Columns padded to equal width; line breaks and tabs are shown as \\n and \\t."""
-    rows = [samples.headers, *samples.rows]
-    shown = [[cell.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t") for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(lines) + "\n"
+def _piano_roll(roll: PianoRoll, path: Path) -> None:
+    """What was played above what was expected, the keys that either used."""
+    used = np.flatnonzero(roll.truth.any(axis=0) | (roll.answer > 0.5).any(axis=0))
+    low, high = (max(0, int(used[0]) - 1), int(used[-1]) + 2) if used.size else (0, roll.truth.shape[1])
+    with frame(path, rows=2, height=6) as pair:
+        for axes, keys, label in zip(pair, (roll.truth, roll.answer), ("played", "predicted"), strict=True):
+            extent = (1.5, len(keys) + 1.5, low + 20.5, high + 20.5)  # the first frame is given, never predicted
+            shown = keys.T[low:high].astype(float)
+            axes.imshow(shown, cmap="Greys", vmin=0, vmax=1, aspect="auto", origin="lower", extent=extent)
+            axes.grid(False)
+            axes.set_ylabel(f"{label}: MIDI note")
+        pair[1].set_xlabel("frame")
+        hits, found = (roll.truth & (roll.answer > 0.5)).sum(), (roll.answer > 0.5).sum()
+        share = hits / max(1, roll.truth.sum())
+        _title(pair[0], "", f"{share:.0%} of the notes were expected; {found - hits:,} others were too")
 
 
 # -- what the figures share ------------------------------------------------------------------------------------------

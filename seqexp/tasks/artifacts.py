@@ -32,4 +32,21 @@ class ScatterPlot:
     name: str = "predictions"
 
 
-Artifact = ConfusionMatrix | TextSamples | ScatterPlot
+@dataclass(frozen=True)
+class PianoRoll:
+    """truth (T, 88) bool beside answer (T, 88), each key's chance; key 0 is A0, MIDI note 21."""
+
+    truth: np.ndarray
+    answer: np.ndarray
+    name: str = "piano_roll"
+
+
+@dataclass(frozen=True)
+class Midi:
+    """Notes to listen to: roll (T, 88) bool, a frame a quarter note; a key that stays on is held."""
+
+    roll: np.ndarray
+    name: str = "notes"
+
+
+Artifact = ConfusionMatrix | TextSamples | ScatterPlot | PianoRoll | Midi

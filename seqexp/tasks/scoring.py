@@ -1,11 +1,14 @@
 """The scorers that tasks share: they add up one split's answers."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 
 from seqexp.batch import Batch
-from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, ScatterPlot
+from seqexp.numerics import sigmoid, softplus
+from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, Midi, PianoRoll, ScatterPlot
 
 SCATTER_POINTS = 2000  # enough to see a cloud, few enough to draw at once
 
@@ -81,3 +84,108 @@ class SymbolScorer:
 
     def artifacts(self) -> list[Artifact]:
         return []
+
+
+Unit = Literal["bits_per_char", "perplexity"]
+
+
+def in_unit(metric: Unit, nats: float) -> float:
+    """The mean nats a token as a metric."""
+    return nats / math.log(2) if metric == "bits_per_char" else math.exp(min(nats, 700.0))
+
+
+class LikelihoodScorer:
+    """The mean negative log-likelihood of the true class: in bits as bits_per_char, its exponential as perplexity."""
+
+    def __init__(self, metric: Unit) -> None:
+        self._metric = metric
+        self._nats, self._count = 0.0, 0
+
+    def add(self, batch: Batch, y: np.ndarray) -> None:
+        """y (Y, N): logits of the batch's N scored answers."""
+        truth = batch.answers()
+        largest = y.max(axis=0)  # (N,); cancels, and exp cannot overflow
+        total = np.exp(y - largest).sum(axis=0, dtype=np.float64)
+        of_truth = y[truth, np.arange(len(truth))] - largest
+        self._nats += float((np.log(total) - of_truth).sum())
+        self._count += len(truth)
+
+    def metrics(self) -> dict[str, float]:
+        return {self._metric: in_unit(self._metric, self._nats / max(1, self._count))}
+
+    def artifacts(self) -> list[Artifact]:
+        return []
+
+
+class TagScorer:
+    """accuracy of the tags, their confusion matrix, and entity_f1 where the tags are spans (O, B-x, I-x)."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = np.array(labels)
+        self._classes = ClassScorer(labels)
+        self._truth: list[list[str]] = []
+        self._answers: list[list[str]] = []
+
+    def add(self, batch: Batch, y: np.ndarray) -> None:
+        """y (Y, N): logits of the batch's N scored answers; each column's answers are one sentence."""
+        self._classes.add(batch, y)
+        if is_spans(self._labels):
+            assert batch.answered is not None
+            answers = np.zeros(batch.answered.shape, np.int64)
+            answers[batch.answered] = y.argmax(axis=0)
+            for column in range(batch.size):
+                asked = batch.answered[:, column]
+                self._truth.append(self._labels[batch.target[asked, column]].tolist())
+                self._answers.append(self._labels[answers[asked, column]].tolist())
+
+    def metrics(self) -> dict[str, float]:
+        metrics = {"accuracy": self._classes.metrics()["accuracy"]}
+        return metrics | {"entity_f1": entity_f1(self._truth, self._answers)} if self._truth else metrics
+
+    def artifacts(self) -> list[Artifact]:
+        return self._classes.artifacts()
+
+
+def is_spans(tags: Iterable[str]) -> bool:
+    """Whether the tags mark spans: nothing but O, B-x and I-x, and one B-x at least."""
+    marks = {"O" if tag == "O" else tag[:2] for tag in tags}
+    return "B-" in marks and marks <= {"O", "B-", "I-"}
+
+
+def entity_f1(truth: list[list[str]], answers: list[list[str]]) -> float:
+    """F1 over spans that agree in both ends and in kind, as CoNLL scores them: by the package seqeval.
+
+    0 where neither has a span.
+    """
+    from seqeval.metrics import f1_score
+
+    return float(f1_score(truth, answers, zero_division=0))
+
+
+class RollScorer:
+    """nll_per_frame: negative log-likelihood of all keys in nats, mean over frames; and the first piece's roll."""
+
+    def __init__(self) -> None:
+        self._nats, self._count = 0.0, 0
+        self._shown: list[Artifact] = []
+
+    def add(self, batch: Batch, y: np.ndarray) -> None:
+        """y (88, N): logits of the batch's N scored frames."""
+        truth = batch.answers()  # (88, N)
+        self._nats += float((softplus(y) - truth * y).sum(dtype=np.float64))
+        self._count += y.shape[1]
+        if not self._shown:
+            assert batch.answered is not None
+            own = np.nonzero(batch.answered)[1] == 0  # the answers of column 0
+            played, chance = truth[:, own].T > 0, sigmoid(y[:, own].T)
+            self._shown = [
+                PianoRoll(played, chance),
+                Midi(played, name="true_notes"),
+                Midi(chance > 0.5, name="predicted_notes"),
+            ]
+
+    def metrics(self) -> dict[str, float]:
+        return {"nll_per_frame": self._nats / max(1, self._count)}
+
+    def artifacts(self) -> list[Artifact]:
+        return self._shown

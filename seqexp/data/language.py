@@ -1,0 +1,54 @@
+"""Running text for language models: what every Python carries, published texts, and the user's own file."""
+
+import gzip
+import hashlib
+from pathlib import Path
+
+from seqexp.data import catalogue, fetch, tables
+from seqexp.errors import UserError
+
+DRAWN = frozenset(" -=+*|~^")  # what rules and the borders of tables are made of
+NAMED = ("python", "tinyshakespeare", "ptb")
+
+
+def read(source: str, data_dir: str | None) -> tuple[list[str], str]:
+    """The texts of a source and a hash of them: training, validation and test, or one text that is yet to be split.
+
+    "python", "tinyshakespeare", "ptb", or the path of a text file in UTF-8. UserError where it cannot be read.
+    """
+    if source == "python":
+        text = help_topics()
+        return [text], hashlib.sha256(text.encode()).hexdigest()
+    if source == "tinyshakespeare":
+        path = fetch.locate(data_dir, source, "input.txt")
+        return [path.read_text(encoding="utf-8")], catalogue.fingerprint(source)
+    if source == "ptb":
+        files = [fetch.locate(data_dir, source, f"ptb.{part}.txt.gz") for part in ("train", "valid", "test")]
+        return [gzip.decompress(file.read_bytes()).decode() for file in files], catalogue.fingerprint(source)
+    path = Path(source).expanduser()
+    if not path.is_file():
+        raise UserError(
+            f"task.source: expected {', '.join(NAMED)}, or the path of a text file; there is no file {source!r}"
+        )
+    text = tables.decode(path).replace("\r\n", "\n")
+    if not text.strip():
+        raise UserError(f"{path}: expected a text; the file is empty")
+    return [text], fetch.sha256(path)
+
+
+def help_topics() -> str:
+    """The text of Python's help topics, in alphabetical order of their names; it changes with Python's version.
+
+    Topics repeat each other: only the first of equal paragraphs is kept, so that the test part was not read before.
+    Lines that only draw (under headings, around tables) are left out: they are no English, and too easy.
+    """
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        raise UserError(
+            "task.source: this Python comes without its help topics (pydoc_data); name a text file instead"
+        ) from error
+    lines = (line.rstrip() for name in sorted(topics) for line in ("", *topics[name].split("\n")))
+    text = "\n".join(line for line in lines if not line or not DRAWN.issuperset(line))
+    paragraphs = (part.strip("\n") for part in text.split("\n\n"))
+    return "\n\n".join(dict.fromkeys(part for part in paragraphs if part)) + "\n"

@@ -1,0 +1,25 @@
+"""Aligned many-to-many: predict the next character of a text."""
+
+from dataclasses import dataclass
+
+from seqexp.tasks import register
+from seqexp.tasks._language import Language
+
+
+@register("char_lm")
+@dataclass(kw_only=True)
+class CharLM(Language):
+    """The next character. Sources with a name: python, tinyshakespeare, ptb (as the file is, spaces and all).
+
+    bits_per_char: mean negative log-likelihood in bits; ``<unk>`` is predicted and scored like any character.
+    """
+
+    primary_metric = "bits_per_char"
+    line_end = "\n"
+    sampled_tokens = 300
+
+    def tokens(self, text: str) -> list[str]:
+        return list(text)
+
+    def spelled(self, tokens: list[str]) -> str:
+        return "".join(tokens)

@@ -1,0 +1,93 @@
+"""Aligned many-to-many, memory alone: repeat a few symbols after a delay."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge
+
+from seqexp.batch import Batch, Purpose, stream
+from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.tasks.artifacts import Artifact
+from seqexp.tasks.scoring import SymbolScorer
+
+
+@register("copy")
+@dataclass(kw_only=True)
+class Copy:
+    """The copying problem: symbols, then nothing for ``delay`` steps, a go marker, and the symbols again.
+
+        in   s_1 … s_L  blank × delay  go  blank × (L - 1)
+        out                            s_1 … s_L            the only steps that are asked
+
+    The first symbol is wanted at the marker itself, so L + delay + L steps. Without memory nothing beats guessing:
+    1 / ``alphabet`` of the symbols right, a loss of log(alphabet) a symbol. In the form of Arjovsky, Shah and Bengio
+    (2016, section 4.1), which also scores the blanks, that is L log(alphabet) / (T + 2 L) a step with their T for the
+    delay: 10 log 8 / (T + 20). Source: Hochreiter and Schmidhuber 1997; this form Arjovsky et al. 2016.
+
+    symbols:         L, how many to repeat.
+    alphabet:        of how many kinds.
+    steps_per_epoch: training batches between two validations; each is drawn anew.
+    examples:        in each of the validation and the test set, fixed by ``split_seed``.
+    """
+
+    delay: Annotated[int, Ge(0)]
+    symbols: Annotated[int, Ge(1)]
+    alphabet: Annotated[int, Ge(2)]
+    steps_per_epoch: Annotated[int, Ge(1)]
+    examples: Annotated[int, Ge(1)]
+    split_seed: Annotated[int, Ge(0)]
+
+    primary_metric = "symbol_accuracy"
+    direction = "max"
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(inputs=self.alphabet + 2, tokens=True, outputs=self.alphabet, answers="steps", loss="softmax")
+
+    def batches(self, split: Split, batch_size: int) -> int:
+        return self.steps_per_epoch if split == "train" else -(-self.examples // batch_size)
+
+    def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
+        """x (T, B), target (T, B): classes, 0 where nothing is asked."""
+        if split == "train":
+            return self._asked(
+                stream(seed, Purpose.DATA, index).integers(self.alphabet, size=(self.symbols, batch_size))
+            )
+        return self._asked(self._held_out[split][:, index * batch_size : (index + 1) * batch_size])
+
+    @cached_property
+    def _held_out(self) -> dict[str, np.ndarray]:
+        """The validation and the test set's symbols (L, N), whatever the batch size."""
+        return {
+            split: stream(self.split_seed, Purpose.SPLIT, number).integers(
+                self.alphabet, size=(self.symbols, self.examples)
+            )
+            for number, split in enumerate(("val", "test"))
+        }
+
+    def _asked(self, symbols: np.ndarray) -> Batch:
+        """The batch that asks for symbols (L, B)."""
+        blank, go = self.alphabet, self.alphabet + 1
+        L, B = symbols.shape
+        x = np.full((2 * L + self.delay, B), blank)
+        x[:L] = symbols
+        x[L + self.delay] = go
+        target = np.zeros_like(x)
+        target[-L:] = symbols
+        answered = np.zeros(x.shape, bool)
+        answered[-L:] = True
+        return Batch(x, target, answered=answered)
+
+    def scorer(self) -> SymbolScorer:
+        return SymbolScorer()
+
+    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
+        return {}, []
+
+    def baselines(self) -> Metrics:
+        return {"guess": 1 / self.alphabet}
+
+    def fingerprint(self) -> str:
+        return "generated"

@@ -1,0 +1,199 @@
+"""Aligned many-to-many: which keys sound in the next frame of a piano roll."""
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, Le
+
+from seqexp.batch import Batch, Purpose, stream
+from seqexp.data import catalogue, fetch, rolls
+from seqexp.errors import UserError
+from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.tasks._passes import Passes
+from seqexp.tasks._progressions import piece
+from seqexp.tasks.artifacts import Artifact
+from seqexp.tasks.scoring import RollScorer
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+GENERATED_SIZES = {"val": 100, "test": 200}
+NAMED = ("generated", "jsb-chorales", "nottingham")
+
+_log = logging.getLogger(__name__)
+Pieces = list[np.ndarray]  # packed frames (T, 11) each
+
+
+class _Rolls:
+    """N pieces, or parts of pieces; lengths (N,) counts the frames to predict: all but the first."""
+
+    def __init__(self, pieces: Pieces, shifts: np.ndarray | None = None) -> None:
+        """shifts (N,): semitones that each piece is moved up."""
+        self.pieces = pieces
+        self.shifts = np.zeros(len(pieces), np.int64) if shifts is None else shifts
+        self.lengths = np.array([len(frames) - 1 for frames in pieces])
+
+    def frames(self, row: int) -> np.ndarray:
+        """(T, 88) uint8; a piece is moved no further than its notes stay on the keyboard."""
+        frames = rolls.unpack(self.pieces[row])
+        used = np.flatnonzero(frames.any(axis=0))
+        if not len(used) or not self.shifts[row]:
+            return frames
+        return np.roll(frames, int(np.clip(self.shifts[row], -used[0], rolls.KEYS - 1 - used[-1])), axis=1)
+
+
+@register("polyphony")
+@dataclass(kw_only=True)
+class Polyphony:
+    """From the frames so far, the chance of each of 88 keys to sound in the next one.
+
+    nll_per_frame: negative log-likelihood in nats, summed over the keys, mean over the frames 2 to T of all pieces
+    (Boulanger-Lewandowski, Bengio and Vincent 2012; keys independent given the past).
+
+    ``generated``: chord progressions that come round (see ``tasks._progressions``), ``examples`` new ones an epoch.
+    ``jsb-chorales``, ``nottingham``: with their published split. Of Nottingham's training pieces the two that
+    validation and test repeat note for note are left out of *training*, and so is the repeat of a third, so the scored
+    sets stay comparable and were not heard before.
+    Or a ``.json`` file of pieces, each a list of frames, each a list of MIDI notes from 21 to 108; either a list, which
+    is split 80/10/10 by ``split_seed`` after leaving out repeated pieces, or an object with train, valid and test.
+
+    length:    training pieces are cut into parts of at most so many predicted frames, each from a state of zeros, so
+               that backpropagation is truncated; validation and test pieces are heard whole.
+    transpose: each epoch moves each training piece by a drawn number of semitones, up to so many up or down; 0 for as
+               they are, which is what most published figures were trained on.
+    """
+
+    source: str
+    length: Annotated[int, Ge(1)]
+    transpose: Annotated[int, Ge(0), Le(11)]
+    examples: Annotated[int, Ge(1)]
+    split_seed: Annotated[int, Ge(0)]
+    data_dir: str | None = None
+
+    primary_metric = "nll_per_frame"
+    direction = "min"
+    shape = Shape(inputs=rolls.KEYS, tokens=False, outputs=rolls.KEYS, answers="steps", loss="sigmoid")
+
+    def __post_init__(self) -> None:
+        self._parts: dict[Split, Pieces]
+        if self.source == "generated":
+            self._parts = {split: self._generated(split, self.split_seed, 0) for split in SPLITS}
+            self._fingerprint = "generated"
+        else:
+            self._parts, self._fingerprint = _read(self.source, self.data_dir, self.split_seed)
+        self._whole = {split: _Rolls(self._parts[split]) for split in SPLITS}
+        if self.source != "generated":
+            self._whole["train"] = _Rolls([part for whole in self._parts["train"] for part in self._cut(whole)])
+        self._passes = Passes(self._draw, lambda split: len(self._whole[split].pieces))
+
+    def _generated(self, split: Split, seed: int, epoch: int) -> Pieces:
+        which = SPLITS.index(split)
+        rng = stream(seed, Purpose.SPLIT, which) if which else stream(seed, Purpose.DATA, epoch)
+        return [piece(rng) for _ in range(GENERATED_SIZES.get(split, self.examples))]
+
+    def _cut(self, whole: np.ndarray) -> Pieces:
+        """Parts that overlap by the frame that one predicts last and the next hears first."""
+        return [whole[start : start + self.length + 1] for start in range(0, len(whole) - 1, self.length)]
+
+    def _draw(self, split: Split, seed: int, epoch: int) -> _Rolls:
+        if split != "train":
+            return self._whole[split]
+        pieces = self._generated(split, seed, epoch) if self.source == "generated" else self._whole[split].pieces
+        # An index of its own: generated pieces come from (DATA, epoch).
+        drawn = stream(seed, Purpose.DATA, epoch, 1).integers(-self.transpose, self.transpose + 1, len(pieces))
+        return _Rolls(pieces, drawn)
+
+    def batches(self, split: Split, batch_size: int) -> int:
+        return self._passes.batches(split, batch_size)
+
+    def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
+        """x (T, 88, B) and target (T, 88, B), frames 1 to T and 2 to T + 1 as float32 zeros and ones."""
+        examples, rows = self._passes.rows(seed, split, index, batch_size)
+        lengths = examples.lengths[rows]
+        frames = np.zeros((int(lengths.max()) + 1, rolls.KEYS, len(rows)), np.float32)
+        for column, row in enumerate(rows):
+            frames[: lengths[column] + 1, :, column] = examples.frames(row)
+        answered = np.arange(len(frames) - 1)[:, None] < lengths
+        return Batch(frames[:-1], frames[1:], lengths, answered)
+
+    def scorer(self) -> RollScorer:
+        return RollScorer()
+
+    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
+        return {}, []
+
+    def baselines(self) -> Metrics:
+        """On the test pieces, fitted to the training pieces: each key's frequency, and that after its own last state.
+
+        Frequencies are (count + 1) / (n + 2), so that a key that never sounded costs something, not everything.
+        """
+        return dict(self._baselines)
+
+    @cached_property
+    def _baselines(self) -> Metrics:
+        counts, wanted = (
+            np.sum([_transitions(packed) for packed in self._parts[split]], axis=0) for split in ("train", "test")
+        )  # (2, 2, 88) each: [last state, state, key]
+        frames = wanted.sum(axis=(0, 1))[0]
+
+        def cost(counted: np.ndarray, asked: np.ndarray) -> float:
+            chance = (counted + 1) / (counted.sum(axis=-2, keepdims=True) + 2)
+            return float(-(asked * np.log(chance)).sum() / frames)
+
+        return {
+            "each key's frequency": cost(counts.sum(axis=0), wanted.sum(axis=0)),
+            "each key's own last state": cost(counts, wanted),
+        }
+
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+
+def _transitions(packed: np.ndarray) -> np.ndarray:
+    """(2, 2, 88): how often a key in state a in one frame is in state b in the next."""
+    before, after = (frames.astype(bool) for frames in (rolls.unpack(packed[:-1]), rolls.unpack(packed[1:])))
+    return np.array(
+        [[((before == a) & (after == b)).sum(axis=0) for b in (False, True)] for a in (False, True)], np.float64
+    )
+
+
+def _read(source: str, data_dir: str | None, split_seed: int) -> tuple[dict[Split, Pieces], str]:
+    """Training, validation and test pieces, and a hash of the file."""
+    if source == "jsb-chorales":
+        parts = rolls.read_json(fetch.locate(data_dir, source, "jsb-chorales-quarter.json"))
+        fingerprint = catalogue.fingerprint(source)
+    elif source == "nottingham":
+        parts = rolls.read_matlab(fetch.locate(data_dir, source, "Nottingham.mat"))
+        fingerprint = catalogue.fingerprint(source)
+    else:
+        path = Path(source).expanduser()
+        if path.suffix.lower() != ".json":
+            raise UserError(f"task.source: expected {', '.join(NAMED)}, or a file ending in .json; got {source!r}")
+        if not path.is_file():
+            raise UserError(f"task.source: expected an existing file; there is no {path}")
+        parts, fingerprint = rolls.read_json(path), fetch.sha256(path)
+    if len(parts) == 1:
+        parts = _split(source, parts[0], split_seed)
+    scored = {packed.tobytes() for part in parts[1:] for packed in part}
+    once = {packed.tobytes(): packed for packed in parts[0]}
+    kept = [packed for content, packed in once.items() if content not in scored]
+    if left_out := len(parts[0]) - len(kept):
+        _log.info("%s: %d training pieces that are repeated are left out", source, left_out)
+    if not kept:
+        raise UserError(f"task.source: {source}: expected training pieces that validation and test do not repeat")
+    return dict(zip(SPLITS, (kept, *parts[1:]), strict=True)), fingerprint
+
+
+def _split(source: str, pieces: Pieces, split_seed: int) -> list[Pieces]:
+    different = list({packed.tobytes(): packed for packed in pieces}.values())
+    if len(different) < 3:
+        raise UserError(
+            f"task.source: {source}: expected at least 3 different pieces, for training, validation and test; "
+            f"got {len(different)}"
+        )
+    order = stream(split_seed, Purpose.SPLIT).permutation(len(different))
+    tenth = max(1, round(len(different) / 10))
+    rows = np.split(order, [len(different) - 2 * tenth, len(different) - tenth])
+    return [[different[row] for row in np.sort(part)] for part in rows]

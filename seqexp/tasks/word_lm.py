@@ -1,0 +1,34 @@
+"""Aligned many-to-many: predict the next word of a text."""
+
+from dataclasses import dataclass
+
+from seqexp.data import text as texts
+from seqexp.tasks import register
+from seqexp.tasks._language import Language
+
+EOS = "<eos>"
+
+
+@register("word_lm")
+@dataclass(kw_only=True)
+class WordLM(Language):
+    """The next word, or ``<eos>`` at the end of a line. Sources with a name: python, tinyshakespeare, ptb.
+
+    ptb is split on spaces as it comes; other texts are lower-cased and cut into words and punctuation marks, and blank
+    lines count for nothing. perplexity: exp of the mean negative log-likelihood a token, ``<eos>`` and ``<unk>``
+    counted; so it can only be compared between equal vocabularies, that is between equal ``min_count``.
+    """
+
+    primary_metric = "perplexity"
+    line_end = EOS
+    sampled_tokens = 60
+
+    def tokens(self, text: str) -> list[str]:
+        if self.source == "python":  # its lines are wrapped: a paragraph is what ends
+            text = "\n".join(part.replace("\n", " ") for part in text.split("\n\n"))
+        cut = str.split if self.source == "ptb" else texts.words
+        lines = (cut(line) for line in text.split("\n"))
+        return [token for line in lines if line for token in (*line, EOS)]
+
+    def spelled(self, tokens: list[str]) -> str:
+        return " ".join("\n" if token == EOS else token for token in tokens)
