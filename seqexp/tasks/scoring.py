@@ -1,6 +1,8 @@
 """The scorers that tasks share: they add up one split's answers."""
 
+import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -37,6 +39,39 @@ class ClassScorer:
 
     def artifacts(self) -> list[Artifact]:
         return [ConfusionMatrix(self._labels, self.counts.copy())]
+
+
+class RankedClassScorer(ClassScorer):
+    """Accuracy, macro F1 and auroc: the area under the ROC curve, by scikit-learn.
+
+    Of two classes: how often an example of the second has a higher logit difference than one of the first. Of more:
+    the mean over classes of each against the rest, by softmax probability. A split that lacks a class has no auroc.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        super().__init__(labels)
+        self._truths: list[np.ndarray] = []
+        self._logits: list[np.ndarray] = []
+
+    def add(self, batch: Batch, y: np.ndarray) -> None:
+        """y (Y, N): logits of the batch's N scored answers."""
+        super().add(batch, y)
+        self._truths.append(batch.answers().copy())
+        self._logits.append(y.astype(np.float64))
+
+    def metrics(self) -> dict[str, float]:
+        metrics = super().metrics()
+        if self.counts.sum(axis=1).all():
+            from sklearn.metrics import roc_auc_score
+
+            truth, y = np.concatenate(self._truths), np.concatenate(self._logits, axis=1)  # (N,), (Y, N)
+            if len(y) == 2:
+                score = y[1] - y[0]
+            else:
+                exp = np.exp(y - y.max(axis=0))
+                score = (exp / exp.sum(axis=0)).T
+            metrics["auroc"] = float(roc_auc_score(truth, score, multi_class="ovr"))
+        return metrics
 
 
 class ValueScorer:
@@ -78,6 +113,37 @@ class SymbolScorer:
 
     def metrics(self) -> dict[str, float]:
         return {"symbol_accuracy": self._right / max(1, self._count)}
+
+    def artifacts(self) -> list[Artifact]:
+        return []
+
+
+Unit = Literal["bits_per_char", "perplexity"]
+
+
+def in_unit(metric: Unit, nats: float) -> float:
+    """The mean nats a token as a metric."""
+    return nats / math.log(2) if metric == "bits_per_char" else math.exp(min(nats, 700.0))
+
+
+class LikelihoodScorer:
+    """The mean negative log-likelihood of the true class: in bits as bits_per_char, its exponential as perplexity."""
+
+    def __init__(self, metric: Unit) -> None:
+        self._metric = metric
+        self._nats, self._count = 0.0, 0
+
+    def add(self, batch: Batch, y: np.ndarray) -> None:
+        """y (Y, N): logits of the batch's N scored answers."""
+        truth = batch.answers()
+        largest = y.max(axis=0)  # (N,); cancels, and exp cannot overflow
+        total = np.exp(y - largest).sum(axis=0, dtype=np.float64)
+        of_truth = y[truth, np.arange(len(truth))] - largest
+        self._nats += float((np.log(total) - of_truth).sum())
+        self._count += len(truth)
+
+    def metrics(self) -> dict[str, float]:
+        return {self._metric: in_unit(self._metric, self._nats / max(1, self._count))}
 
     def artifacts(self) -> list[Artifact]:
         return []
