@@ -12,7 +12,11 @@ from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 
-from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, ScatterPlot, TextSamples
+from seqexp.analysis import pictures
+from seqexp.analysis.midi import midi_file
+from seqexp.analysis.samples import text_table
+from seqexp.analysis.scales import log_if_wide, log_scale
+from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, Images, Midi, PianoRoll, ScatterPlot, TextSamples
 
 History = Sequence[Mapping[str, float | None]]
 Direction = Literal["max", "min"]
@@ -60,12 +64,12 @@ def learning_curve(
             steps, values = _series(history, name)
             label = {"train/loss": "training", "val/loss": "validation"}[name]
             top.plot(steps, values, style, color=colour, label=label, **_marks(steps))
-        _log_if_wide(top)
+        log_if_wide(top)
         top.set_ylabel("loss (mean per answer)")
 
         steps, values = _series(history, f"val/{metric}")
         bottom.plot(steps, values, color=BLUE, label="validation", **_marks(steps))
-        _log_if_wide(bottom)
+        log_if_wide(bottom)
         message = f"no validation {metric} was logged"
         if np.isfinite(values).any():
             best = int(np.nanargmax(values) if direction == "max" else np.nanargmin(values))
@@ -98,7 +102,7 @@ def gradient_norm(history: History, path: Path, clip_norm: float | None, *, titl
         else:
             axes.plot(steps, values, color=BLUE, label="gradient norm before clipping", **_marks(steps))
         if finite.size:
-            _log_scale(axes, finite)
+            log_scale(axes, finite)
             message = f"gradient norm: median {_number(float(np.median(finite)))}, largest {_number(finite.max())}"
         else:
             message = "no gradient norm was logged"
@@ -113,7 +117,7 @@ def gradient_norm(history: History, path: Path, clip_norm: float | None, *, titl
 
 
 def draw(artifact: Artifact, path: Path) -> Path:
-    """Write the artifact beside ``path`` with the suffix of its kind (.png, or .txt for text), and give that path."""
+    """Write the artifact beside ``path`` with the suffix of its kind (.png, .txt, .mid), and give that path."""
     match artifact:
         case ConfusionMatrix():
             path = path.with_suffix(".png")
@@ -121,9 +125,21 @@ def draw(artifact: Artifact, path: Path) -> Path:
         case ScatterPlot():
             path = path.with_suffix(".png")
             _scatter(artifact, path)
+        case Images():
+            path = path.with_suffix(".png")
+            width, height = pictures.size(artifact)
+            with _figure(path, width=width, height=height) as (axes,):
+                pictures.lay_out(artifact, axes)
+                _title(axes, "", artifact.title)
         case TextSamples():
             path = path.with_suffix(".txt")
-            path.write_text(_text_table(artifact), encoding="utf-8")
+            path.write_text(text_table(artifact), encoding="utf-8")
+        case PianoRoll():
+            path = path.with_suffix(".png")
+            _piano_roll(artifact, path)
+        case Midi():
+            path = path.with_suffix(".mid")
+            path.write_bytes(midi_file(artifact.roll))
     return path
 
 
@@ -188,14 +204,21 @@ def _scatter(plot: ScatterPlot, path: Path) -> None:
         _title(axes, "", f"mean squared error {_number(error)}; always the mean: {_number(constant)}")
 
 
-def _text_table(samples: TextSamples) -> str:
-    """Columns padded to equal width; line breaks and tabs are shown as \\n and \\t."""
-    rows = [samples.headers, *samples.rows]
-    shown = [[cell.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t") for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(lines) + "\n"
+def _piano_roll(roll: PianoRoll, path: Path) -> None:
+    """What was played above what was expected, the keys that either used."""
+    used = np.flatnonzero(roll.truth.any(axis=0) | (roll.answer > 0.5).any(axis=0))
+    low, high = (max(0, int(used[0]) - 1), int(used[-1]) + 2) if used.size else (0, roll.truth.shape[1])
+    with _figure(path, rows=2, height=6) as pair:
+        for axes, keys, label in zip(pair, (roll.truth, roll.answer), ("played", "predicted"), strict=True):
+            extent = (1.5, len(keys) + 1.5, low + 20.5, high + 20.5)  # the first frame is given, never predicted
+            shown = keys.T[low:high].astype(float)
+            axes.imshow(shown, cmap="Greys", vmin=0, vmax=1, aspect="auto", origin="lower", extent=extent)
+            axes.grid(False)
+            axes.set_ylabel(f"{label}: MIDI note")
+        pair[1].set_xlabel("frame")
+        hits, found = (roll.truth & (roll.answer > 0.5)).sum(), (roll.answer > 0.5).sum()
+        share = hits / max(1, roll.truth.sum())
+        _title(pair[0], "", f"{share:.0%} of the notes were expected; {found - hits:,} others were too")
 
 
 # -- what the figures share ------------------------------------------------------------------------------------------
@@ -248,21 +271,6 @@ def _running_median(values: np.ndarray) -> np.ndarray:
 def _marks(steps: np.ndarray) -> dict[str, Any]:
     """Dots where the points are few enough to be told apart."""
     return {"marker": "o", "markersize": 3.5} if len(steps) <= 30 else {"linewidth": 1.2}
-
-
-def _log_if_wide(axes: Any) -> None:
-    values = np.concatenate([line.get_ydata() for line in axes.lines] or [np.empty(0)])
-    values = values[np.isfinite(values)]
-    if values.size and values.min() > 0 and values.max() > 50 * values.min():
-        _log_scale(axes, values)
-
-
-def _log_scale(axes: Any, values: np.ndarray) -> None:
-    """A logarithmic y axis with plain numbers on it, at 2 and 5 too where it is short."""
-    axes.set_yscale("log")
-    short = values.max() < 100 * values.min()
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if short and f"{value:e}"[0] in "25" else "")
 
 
 def _mark_trouble(axes: Any, history: History) -> None:

@@ -24,6 +24,16 @@ class TextSamples:
 
 
 @dataclass(frozen=True)
+class Images:
+    """Grey pictures (N, height, width), 0 white and 1 black, with a line of text each; ``title`` says what they are."""
+
+    pictures: np.ndarray
+    captions: tuple[str, ...]
+    title: str
+    name: str = "images"
+
+
+@dataclass(frozen=True)
 class ScatterPlot:
     """True values against answers, both (N,)."""
 
@@ -32,4 +42,21 @@ class ScatterPlot:
     name: str = "predictions"
 
 
-Artifact = ConfusionMatrix | TextSamples | ScatterPlot
+@dataclass(frozen=True)
+class PianoRoll:
+    """truth (T, 88) bool beside answer (T, 88), each key's chance; key 0 is A0, MIDI note 21."""
+
+    truth: np.ndarray
+    answer: np.ndarray
+    name: str = "piano_roll"
+
+
+@dataclass(frozen=True)
+class Midi:
+    """Notes to listen to: roll (T, 88) bool, a frame a quarter note; a key that stays on is held."""
+
+    roll: np.ndarray
+    name: str = "notes"
+
+
+Artifact = ConfusionMatrix | TextSamples | Images | ScatterPlot | PianoRoll | Midi
