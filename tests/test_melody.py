@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from seqexp import tasks
 from seqexp.analysis import figures
@@ -146,3 +147,10 @@ def test_baselines():
     assert 0 < baselines["most frequent note"] < 0.15
     assert make("pitches").baselines() == baselines
     assert (task.primary_metric, task.direction, len(task.fingerprint())) == ("note_accuracy", "max", 64)
+
+
+def test_padding_is_under_a_tenth(project_root):
+    settings = OmegaConf.load(project_root / "conf/task/melody.yaml")
+    task, size = tasks.create(**settings.task), settings.training.batch_size
+    batches = [task.batch(0, "train", index, size) for index in range(60)]
+    assert sum(int(batch.lengths.sum()) for batch in batches) > 0.9 * sum(batch.x.size for batch in batches)
