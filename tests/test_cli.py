@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqexp import models, tasks
+from seqexp.data import catalogue
 
 QUICK = ["task=hello", "training.epochs=2", "task.steps_per_epoch=2"]
 
@@ -86,7 +87,7 @@ def test_the_same_command_twice_gives_the_same_numbers(tmp_path):
 
 @pytest.mark.parametrize("name", models.names())
 @pytest.mark.parametrize("task", tasks.names())
-def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path):
+def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path, request):
     """Composed by Hydra, checked, built and trained in this process, which is faster."""
     from hydra import compose, initialize_config_dir
     from omegaconf import open_dict
@@ -101,8 +102,12 @@ def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path):
     with open_dict(cfg):
         if "steps_per_epoch" in cfg.task:
             cfg.task.steps_per_epoch = 2
-        else:
+        elif "examples" in cfg.task:
             cfg.task.examples = 2 * cfg.training.batch_size
+        else:
+            cfg.training.batch_size = 512
+        if cfg.task.get("source") in catalogue.FILES:
+            cfg.data_dir = str(request.getfixturevalue("data_dir"))
     result = run(config.check(cfg), Place(root=tmp_path))
     assert result["status"] == "FINISHED", result.get("error")
     assert result["steps"] >= 2

@@ -12,9 +12,10 @@ from seqexp.batch import Batch, Purpose, stream
 from seqexp.data import text
 from seqexp.errors import UserError
 from seqexp.tasks import _reviews
+from seqexp.tasks._texts import naive_bayes
 from seqexp.tasks.artifacts import ConfusionMatrix, ScatterPlot
 from seqexp.tasks.scoring import SCATTER_POINTS, ClassScorer, ValueScorer
-from seqexp.tasks.sentiment import naive_bayes, naive_bayes_cross_validation
+from seqexp.tasks.sentiment import naive_bayes_cross_validation
 
 GAPS = (0, 10, 40)
 

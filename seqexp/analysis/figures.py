@@ -12,9 +12,11 @@ from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 
+from seqexp.analysis import pictures
 from seqexp.analysis.midi import midi_file
 from seqexp.analysis.samples import text_table
-from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, Midi, PianoRoll, ScatterPlot, TextSamples
+from seqexp.analysis.scales import log_if_wide, log_scale
+from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, Images, Midi, PianoRoll, ScatterPlot, TextSamples
 
 History = Sequence[Mapping[str, float | None]]
 Direction = Literal["max", "min"]
@@ -62,12 +64,12 @@ def learning_curve(
             steps, values = _series(history, name)
             label = {"train/loss": "training", "val/loss": "validation"}[name]
             top.plot(steps, values, style, color=colour, label=label, **_marks(steps))
-        _log_if_wide(top)
+        log_if_wide(top)
         top.set_ylabel("loss (mean per answer)")
 
         steps, values = _series(history, f"val/{metric}")
         bottom.plot(steps, values, color=BLUE, label="validation", **_marks(steps))
-        _log_if_wide(bottom)
+        log_if_wide(bottom)
         message = f"no validation {metric} was logged"
         if np.isfinite(values).any():
             best = int(np.nanargmax(values) if direction == "max" else np.nanargmin(values))
@@ -100,7 +102,7 @@ def gradient_norm(history: History, path: Path, clip_norm: float | None, *, titl
         else:
             axes.plot(steps, values, color=BLUE, label="gradient norm before clipping", **_marks(steps))
         if finite.size:
-            _log_scale(axes, finite)
+            log_scale(axes, finite)
             message = f"gradient norm: median {_number(float(np.median(finite)))}, largest {_number(finite.max())}"
         else:
             message = "no gradient norm was logged"
@@ -123,6 +125,12 @@ def draw(artifact: Artifact, path: Path) -> Path:
         case ScatterPlot():
             path = path.with_suffix(".png")
             _scatter(artifact, path)
+        case Images():
+            path = path.with_suffix(".png")
+            width, height = pictures.size(artifact)
+            with frame(path, width=width, height=height) as (axes,):
+                pictures.lay_out(artifact, axes)
+                _title(axes, "", artifact.title)
         case TextSamples():
             path = path.with_suffix(".txt")
             path.write_text(text_table(artifact), encoding="utf-8")
@@ -263,21 +271,6 @@ def _running_median(values: np.ndarray) -> np.ndarray:
 def _marks(steps: np.ndarray) -> dict[str, Any]:
     """Dots where the points are few enough to be told apart."""
     return {"marker": "o", "markersize": 3.5} if len(steps) <= 30 else {"linewidth": 1.2}
-
-
-def _log_if_wide(axes: Any) -> None:
-    values = np.concatenate([line.get_ydata() for line in axes.lines] or [np.empty(0)])
-    values = values[np.isfinite(values)]
-    if values.size and values.min() > 0 and values.max() > 50 * values.min():
-        _log_scale(axes, values)
-
-
-def _log_scale(axes: Any, values: np.ndarray) -> None:
-    """A logarithmic y axis with plain numbers on it, at 2 and 5 too where it is short."""
-    axes.set_yscale("log")
-    short = values.max() < 100 * values.min()
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if short and f"{value:e}"[0] in "25" else "")
 
 
 def _mark_trouble(axes: Any, history: History) -> None:

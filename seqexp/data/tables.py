@@ -1,10 +1,11 @@
-"""The user's own labelled texts, from .csv, .tsv and .jsonl files."""
+"""The user's own labelled texts, from .csv, .tsv and .jsonl files, and splits of labelled rows that do not leak."""
 
 import codecs
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from seqexp.batch import Purpose, stream
 from seqexp.errors import UserError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
+_log = logging.getLogger(__name__)
+
 LONGEST_FIELD = 1_000_000  # characters; beyond it a quotation mark was left open
 
 
@@ -191,3 +194,52 @@ def stratified(classes: np.ndarray, split_seed: int) -> tuple[np.ndarray, np.nda
             part.append(chosen)
     train, val, test = (np.sort(np.concatenate(part)) for part in parts)
     return train, val, test
+
+
+@dataclass(frozen=True)
+class Division:
+    """Labelled rows without repetitions, in three splits that share no text.
+
+    kept:    the rows in use, in their order.
+    labels:  the classes' names; classes (len(kept),): each kept row's class.
+    splits:  "train", "val" and "test" -> positions in ``kept``, ascending.
+    """
+
+    kept: list[int]
+    labels: tuple[str, ...]
+    classes: np.ndarray
+    splits: dict[str, np.ndarray]
+
+
+def divide(texts: Sequence[Hashable], labels: Sequence[str], split_seed: int, source: str) -> Division:
+    """80, 10 and 10 % of every class, no text in two splits; equal values of ``texts`` are one text.
+
+    A row that repeats an earlier one's text and label is left out, with a warning. A text with several labels keeps a
+    row for each, all in the same split; it counts for its rarest class. UserError, naming ``source``, for a class with
+    fewer than 3 texts.
+    """
+    first = {pair: row for row, pair in reversed(list(enumerate(zip(texts, labels, strict=True))))}
+    kept = sorted(first.values())
+    if len(kept) < len(texts):
+        _log.warning(
+            "%s: %d of %d rows repeat an earlier text and are left out, so that no test text is seen in training",
+            source,
+            len(texts) - len(kept),
+            len(texts),
+        )
+    names = tuple(sorted(set(labels)))
+    numbers = {label: number for number, label in enumerate(names)}
+    classes = np.array([numbers[labels[row]] for row in kept], np.int64)
+    counts = np.bincount(classes, minlength=len(names))
+    text_numbers: dict[Hashable, int] = {}
+    of_text = np.array([text_numbers.setdefault(texts[row], len(text_numbers)) for row in kept])  # (kept,)
+    order = np.lexsort((classes, counts[classes], of_text))  # each text's rarest class first
+    rarest = classes[order[np.unique(of_text[order], return_index=True)[1]]]  # (texts,)
+    own = np.bincount(rarest, minlength=len(names))
+    if own.min() < 3:
+        raise UserError(
+            f"task.source: {source}: expected at least 3 different texts of each class, for training, "
+            f"validation and test; class {names[own.argmin()]!r} has {own.min()}"
+        )
+    parts = zip(("train", "val", "test"), stratified(rarest, split_seed), strict=True)
+    return Division(kept, names, classes, {split: np.flatnonzero(np.isin(of_text, part)) for split, part in parts})

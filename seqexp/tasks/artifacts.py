@@ -24,6 +24,16 @@ class TextSamples:
 
 
 @dataclass(frozen=True)
+class Images:
+    """Grey pictures (N, height, width), 0 white and 1 black, with a line of text each; ``title`` says what they are."""
+
+    pictures: np.ndarray
+    captions: tuple[str, ...]
+    title: str
+    name: str = "images"
+
+
+@dataclass(frozen=True)
 class ScatterPlot:
     """True values against answers, both (N,)."""
 
@@ -49,4 +59,4 @@ class Midi:
     name: str = "notes"
 
 
-Artifact = ConfusionMatrix | TextSamples | ScatterPlot | PianoRoll | Midi
+Artifact = ConfusionMatrix | TextSamples | Images | ScatterPlot | PianoRoll | Midi

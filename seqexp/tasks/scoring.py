@@ -42,6 +42,39 @@ class ClassScorer:
         return [ConfusionMatrix(self._labels, self.counts.copy())]
 
 
+class RankedClassScorer(ClassScorer):
+    """Accuracy, macro F1 and auroc: the area under the ROC curve, by scikit-learn.
+
+    Of two classes: how often an example of the second has a higher logit difference than one of the first. Of more:
+    the mean over classes of each against the rest, by softmax probability. A split that lacks a class has no auroc.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        super().__init__(labels)
+        self._truths: list[np.ndarray] = []
+        self._logits: list[np.ndarray] = []
+
+    def add(self, batch: Batch, y: np.ndarray) -> None:
+        """y (Y, N): logits of the batch's N scored answers."""
+        super().add(batch, y)
+        self._truths.append(batch.answers().copy())
+        self._logits.append(y.astype(np.float64))
+
+    def metrics(self) -> dict[str, float]:
+        metrics = super().metrics()
+        if self.counts.sum(axis=1).all():
+            from sklearn.metrics import roc_auc_score
+
+            truth, y = np.concatenate(self._truths), np.concatenate(self._logits, axis=1)  # (N,), (Y, N)
+            if len(y) == 2:
+                score = y[1] - y[0]
+            else:
+                exp = np.exp(y - y.max(axis=0))
+                score = (exp / exp.sum(axis=0)).T
+            metrics["auroc"] = float(roc_auc_score(truth, score, multi_class="ovr"))
+        return metrics
+
+
 class ValueScorer:
     """Mean squared error over all values of all answers, and the first ``SCATTER_POINTS`` of them as a plot."""
 

@@ -1,0 +1,21 @@
+"""Axes that suit the numbers on them."""
+
+from typing import Any
+
+import numpy as np
+
+
+def log_if_wide(axes: Any) -> None:
+    """A logarithmic y axis where the lines' values are positive and span a factor above 50."""
+    values = np.concatenate([line.get_ydata() for line in axes.lines] or [np.empty(0)])
+    values = values[np.isfinite(values)]
+    if values.size and values.min() > 0 and values.max() > 50 * values.min():
+        log_scale(axes, values)
+
+
+def log_scale(axes: Any, values: np.ndarray) -> None:
+    """A logarithmic y axis with plain numbers on it, at 2 and 5 too where it is short."""
+    axes.set_yscale("log")
+    short = values.max() < 100 * values.min()
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if short and f"{value:e}"[0] in "25" else "")

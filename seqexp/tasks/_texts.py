@@ -1,0 +1,191 @@
+"""What the tasks that classify texts share: sources of labelled texts, batches of them, and word-counting baselines."""
+
+import logging
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from seqexp.batch import Batch, Purpose, stream
+from seqexp.data import tables, text
+from seqexp.data.corpora import Corpus
+from seqexp.data.text import Ragged, Vocabulary
+from seqexp.tasks import Generator, Metrics, Scorer, Shape, Split
+from seqexp.tasks.artifacts import Artifact
+from seqexp.tasks.scoring import ClassScorer
+
+_log = logging.getLogger(__name__)
+Words = list[list[str]]
+
+
+class Source(Protocol):
+    """Labelled texts in three splits."""
+
+    labels: tuple[str, ...]
+    vocabulary: Vocabulary
+    fingerprint: str
+
+    def size(self, split: Split) -> int: ...
+    def texts(self, split: Split, seed: int, epoch: int) -> tuple[Ragged, np.ndarray]:
+        """The split's texts as ids, and their classes (N,)."""
+        ...
+
+    def words(self, split: Split) -> tuple[Words, np.ndarray]:
+        """What a score that needs no memory sees: the texts uncut and with all their words, and their classes (N,)."""
+        ...
+
+
+class TextClassifier:
+    """Many-to-one: a text's last step names its class. A task calls ``_read_from`` with its source, once."""
+
+    name: str
+    primary_metric: str
+    direction: Literal["max", "min"] = "max"
+    _source: Source
+
+    def _read_from(self, source: Source) -> None:
+        self._source = source
+        self._plans: dict[Split, tuple[tuple[int, int, int], _Plan]] = {}
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(
+            inputs=len(self._source.vocabulary),
+            tokens=True,
+            outputs=len(self._source.labels),
+            answers="last",
+            loss="softmax",
+        )
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What the ids in a batch stand for."""
+        return self._source.vocabulary
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the classes in a batch stand for."""
+        return self._source.labels
+
+    def batches(self, split: Split, batch_size: int) -> int:
+        return -(-self._source.size(split) // batch_size)
+
+    def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
+        """Texts of similar length. x (T, B) int32, target (B,) int64, lengths (B,) int64 in descending order."""
+        epoch, position = divmod(index, self.batches(split, batch_size))
+        if split != "train":
+            if epoch:
+                count = self.batches(split, batch_size)
+                raise IndexError(f"{self.name}: {split} has {count} batches, got index {index}")
+            seed = 0
+        plan = self._plan(split, seed, epoch, batch_size)
+        rows = plan.batches[position]
+        x, lengths = plan.texts.padded(rows)
+        return Batch(x, plan.classes[rows], lengths)
+
+    def _plan(self, split: Split, seed: int, epoch: int, batch_size: int) -> "_Plan":
+        """One pass over a split; the last one asked for is kept, as batches are mostly asked for in order."""
+        key = (seed, epoch, batch_size)
+        if split not in self._plans or self._plans[split][0] != key:
+            texts, classes = self._source.texts(split, seed, epoch)
+            rng = stream(seed, Purpose.ORDER, epoch) if split == "train" else None
+            self._plans[split] = key, _Plan(texts, classes, text.buckets(texts.lengths, batch_size, rng))
+        return self._plans[split][1]
+
+    def scorer(self) -> Scorer:
+        return ClassScorer(self._source.labels)
+
+    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
+        return {}, []
+
+    def baselines(self) -> Metrics:
+        """The test score of the commonest class, and of Naive Bayes on which words are there, however often.
+
+        Both are fitted to the training part (of a generated source: to the reviews of an epoch), with every word.
+        """
+        return dict(self._baselines)
+
+    @cached_property
+    def _baselines(self) -> Metrics:
+        from sklearn.metrics import accuracy_score, f1_score
+
+        train, classes = self._source.words("train")
+        test, truth = self._source.words("test")
+
+        def score(answer: np.ndarray) -> float:
+            if self.primary_metric == "macro_f1":
+                return float(f1_score(truth, answer, average="macro", zero_division=0))
+            return float(accuracy_score(truth, answer))
+
+        return {
+            "majority": score(np.full(len(truth), np.bincount(classes).argmax())),
+            "naive_bayes": score(naive_bayes().fit(train, classes).predict(test)),
+        }
+
+    def fingerprint(self) -> str:
+        return self._source.fingerprint
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One pass over a split: texts, classes (N,), and the rows of each batch."""
+
+    texts: Ragged
+    classes: np.ndarray
+    batches: list[np.ndarray]
+
+
+class FixedTexts:
+    """A corpus as it lies in a file: split by ``tables.divide``, with the vocabulary of its training part."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        cut: Callable[[str], Sequence[str]],
+        *,
+        source: str,
+        split_seed: int,
+        min_count: int,
+        max_length: int,
+        same: Callable[[Sequence[str]], Hashable] = tuple,
+    ) -> None:
+        """``cut`` makes tokens of a text; texts for whose tokens ``same`` gives equal values are never in two splits.
+
+        Tokens seen less than ``min_count`` times in training are unknown; ``max_length`` of a text's are read.
+        ``source`` is for messages.
+        """
+        self.fingerprint = corpus.fingerprint
+        words = [list(cut(row)) for row in corpus.texts]
+        divided = tables.divide([same(tokens) for tokens in words], corpus.labels, split_seed, source)
+        self.labels, self._classes, self._rows = divided.labels, divided.classes, divided.splits
+        self._words = [words[row] for row in divided.kept]
+        self.vocabulary = Vocabulary.build((self._words[row] for row in self._rows["train"]), min_count)
+        self._texts = Ragged.of([self.vocabulary.encode(tokens[:max_length]) for tokens in self._words])
+        if too_long := sum(len(tokens) > max_length for tokens in self._words):
+            _log.warning(
+                "%s: %d of %d texts are cut to their first %d words (task.max_length)",
+                source,
+                too_long,
+                len(self._words),
+                max_length,
+            )
+
+    def size(self, split: Split) -> int:
+        return len(self._rows[split])
+
+    def texts(self, split: Split, seed: int, epoch: int) -> tuple[Ragged, np.ndarray]:
+        return self._texts.take(self._rows[split]), self._classes[self._rows[split]]
+
+    def words(self, split: Split) -> tuple[Words, np.ndarray]:
+        return [self._words[row] for row in self._rows[split]], self._classes[self._rows[split]]
+
+
+def naive_bayes() -> Any:
+    """An unfitted scikit-learn pipeline over lists of words: multinomial Naive Bayes on which words are there."""
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.naive_bayes import MultinomialNB
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(CountVectorizer(analyzer=list, binary=True), MultinomialNB())

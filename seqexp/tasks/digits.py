@@ -1,0 +1,180 @@
+"""Which digit is it? A picture is read row by row or pixel by pixel; the last step answers."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Literal
+
+import numpy as np
+from annotated_types import Ge
+
+from seqexp.batch import Batch, Purpose, stream
+from seqexp.data import catalogue, fetch, idx, tables
+from seqexp.data.passes import Passes
+from seqexp.errors import UserError
+from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.tasks.artifacts import Artifact, Images
+from seqexp.tasks.scoring import ClassScorer
+
+LABELS = tuple("0123456789")
+MNIST_VALIDATION = 2000  # the last of the training images
+SHOWN = 48  # pictures of wrong answers
+
+
+@register("digits")
+@dataclass(kw_only=True)
+class Digits:
+    """Handwritten digits as sequences.
+
+    ``scikit-learn``: the 1,797 pictures of 8 x 8 that come with it, 80/10/10 of each digit by ``split_seed``.
+
+    ``mnist-small``: the first 20,000 training pictures of MNIST, 28 x 28, the last 2,000 of them for validation, and
+    its 10,000 test pictures.
+
+    order:    rows (as many steps as rows, each a row of pixels) or pixels (one a step, line by line; Le, Jaitly and
+              Hinton 2015).
+    permuted: the pixels change places, all pictures' in the same way, drawn by ``split_seed``: what is near in the
+              picture is then far apart in time.
+    """
+
+    source: Literal["scikit-learn", "mnist-small"]
+    order: Literal["rows", "pixels"]
+    permuted: bool
+    split_seed: Annotated[int, Ge(0)]
+    data_dir: str | None = None
+
+    primary_metric = "accuracy"
+    direction = "max"
+
+    def __post_init__(self) -> None:
+        read = _scikit_learn if self.source == "scikit-learn" else _mnist
+        self._pictures, self._digits, self._splits, self._fingerprint = read(self.data_dir, self.split_seed)
+        self._size = self._pictures.shape[1]  # pictures are square
+        pixels = self._size**2
+        self._places = np.arange(pixels)  # step by step, which pixel is seen
+        if self.permuted:
+            self._places = stream(self.split_seed, Purpose.DATA).permutation(pixels)
+        self._width = self._size if self.order == "rows" else 1
+        self._passes = Passes("digits", self._splits, np.full(len(self._digits), pixels // self._width))
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(inputs=self._width, tokens=False, outputs=len(LABELS), answers="last", loss="softmax")
+
+    def batches(self, split: Split, batch_size: int) -> int:
+        return self._passes.batches(split, batch_size)
+
+    def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
+        """x (T, X, B) float32 in [0, 1]: T rows of X pixels, or T pixels with X = 1; target (B,) the digits."""
+        rows = self._passes.rows(seed, split, index, batch_size)
+        x = self._sequences(rows).T.reshape(-1, self._width, len(rows))
+        return Batch(x, self._digits[rows])
+
+    def _sequences(self, rows: np.ndarray) -> np.ndarray:
+        """Pixels (B, height * width) in the order in which they are seen, float32 in [0, 1]."""
+        flat: np.ndarray = self._pictures[rows].reshape(len(rows), -1)[:, self._places]
+        return flat.astype(np.float32) / np.float32(self._pictures.max())
+
+    def picture(self, x: np.ndarray) -> np.ndarray:
+        """The pictures (B, height, width) that a batch's x (T, X, B) shows."""
+        flat = np.empty((x.shape[-1], len(self._places)), x.dtype)
+        flat[:, self._places] = x.reshape(len(self._places), -1).T
+        return flat.reshape(-1, self._size, self._size)
+
+    def scorer(self) -> "_DigitScorer":
+        return _DigitScorer(self.picture)
+
+    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
+        return {}, []
+
+    def baselines(self) -> Metrics:
+        """Test accuracy of the commonest digit, and of logistic regression on the last row of pixels seen."""
+        return dict(self._baselines)
+
+    @cached_property
+    def _baselines(self) -> Metrics:
+        from sklearn.linear_model import LogisticRegression
+
+        train, test = self._splits["train"], self._splits["test"]
+        truth = self._digits[test]
+        last = [self._sequences(rows)[:, -self._size :] for rows in (train, test)]
+        linear = LogisticRegression(max_iter=2000).fit(last[0], self._digits[train])
+        return {
+            "majority": float(np.mean(truth == np.bincount(self._digits[train]).argmax())),
+            "last row": float(linear.score(last[1], truth)),
+        }
+
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+
+class _DigitScorer(ClassScorer):
+    """Class scores, and the first pictures whose answer was wrong."""
+
+    def __init__(self, picture: Callable[[np.ndarray], np.ndarray]) -> None:
+        super().__init__(LABELS)
+        self._picture = picture
+        self._wrong: list[np.ndarray] = []
+        self._captions: list[str] = []
+        self._count = 0
+
+    def add(self, batch: Batch, y: np.ndarray) -> None:
+        """y (Y, N): logits of the batch's N scored answers."""
+        super().add(batch, y)
+        answers = y.argmax(axis=0)
+        columns = np.flatnonzero(answers != batch.target)
+        self._count += len(columns)
+        columns = columns[: SHOWN - len(self._captions)]
+        if len(columns):
+            self._wrong.append(self._picture(batch.x[:, :, columns]))
+            self._captions += [f"{batch.target[column]} taken for {answers[column]}" for column in columns]
+
+    def artifacts(self) -> list[Artifact]:
+        if not self._captions:
+            return super().artifacts()
+        which = "" if self._count == len(self._captions) else f"; the first {len(self._captions)}"
+        title = f"{self._count:,} of {self.counts.sum():,} answers are wrong{which}"
+        images = Images(np.concatenate(self._wrong), tuple(self._captions), title, "wrong_digits")
+        return [*super().artifacts(), images]
+
+
+Data = tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], str]  # pictures, digits, splits, fingerprint
+
+
+def _scikit_learn(data_dir: str | None, split_seed: int) -> Data:
+    from sklearn.datasets import load_digits
+
+    pictures, digits = load_digits(return_X_y=True)
+    pictures = pictures.reshape(-1, 8, 8).astype(np.uint8)
+    splits = dict(zip(("train", "val", "test"), tables.stratified(digits, split_seed), strict=True))
+    return pictures, digits.astype(np.int64), splits, hashlib.sha256(pictures.tobytes()).hexdigest()
+
+
+def _mnist(data_dir: str | None, split_seed: int) -> Data:
+    def array(file: str) -> np.ndarray:
+        return idx.read(fetch.locate(data_dir, "mnist-small", file))
+
+    return mnist_splits(
+        array("train20k-images-idx3-ubyte.gz"),
+        array("train20k-labels-idx1-ubyte.gz"),
+        array("t10k-images-idx3-ubyte.gz"),
+        array("t10k-labels-idx1-ubyte.gz"),
+        catalogue.fingerprint("mnist-small"),
+    )
+
+
+def mnist_splits(
+    train: np.ndarray, train_digits: np.ndarray, test: np.ndarray, test_digits: np.ndarray, fingerprint: str
+) -> Data:
+    """The training pictures (N, 28, 28), whose last ``MNIST_VALIDATION`` are for validation, and the test's."""
+    if len(train) != len(train_digits) or len(test) != len(test_digits):
+        raise UserError("mnist-small: expected as many labels as pictures; delete the files to have them made anew")
+    first, second = len(train) - MNIST_VALIDATION, len(train)
+    splits = {
+        "train": np.arange(first),
+        "val": np.arange(first, second),
+        "test": np.arange(second, second + len(test)),
+    }
+    digits = np.concatenate([train_digits, test_digits]).astype(np.int64)
+    return np.concatenate([train, test]), digits, splits, fingerprint

@@ -1,0 +1,167 @@
+"""One-to-many: given a language, produce names."""
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge
+
+from seqexp.batch import Batch
+from seqexp.data import corpora, tables
+from seqexp.data.passes import Passes
+from seqexp.data.text import UNKNOWN, Ragged
+from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.tasks.artifacts import Artifact, TextSamples
+from seqexp.tasks.name_origin import characters, spelling
+from seqexp.tasks.scoring import LikelihoodScorer
+
+END = "</s>"
+SAMPLES = 3  # names shown of each category
+SHOWN_CATEGORIES = 40
+
+_log = logging.getLogger(__name__)
+
+
+@register("names")
+@dataclass(kw_only=True)
+class Names:
+    """The first input is a category, each later one the character before; each step answers with the next character.
+
+    The metric is the negative log2-likelihood of held-out names a symbol, where the end token counts as a symbol: a
+    name of n characters has n + 1. A character never seen in training is scored as the unknown character.
+
+    ``names``: surnames in 18 languages, split as in ``name_origin``: no name is in two splits.
+
+    A ``.csv``, ``.tsv`` or ``.jsonl`` file with ``text_column`` and ``label_column``, the category: any short texts.
+
+    max_length:  characters read of each text; the end of one that is cut is not scored.
+    temperature: of the names made after training, shown beside held-out ones; 0 always takes the likeliest character.
+    """
+
+    source: str
+    split_seed: Annotated[int, Ge(0)]
+    max_length: Annotated[int, Ge(1)]
+    temperature: Annotated[float, Ge(0)]
+    text_column: str
+    label_column: str
+    data_dir: str | None = None
+
+    primary_metric = "bits_per_char"
+    direction = "min"
+
+    def __post_init__(self) -> None:
+        if self.source == "names":
+            corpus = corpora.names(self.data_dir)
+        else:
+            corpus = corpora.own_file(self.source, ("names",), self.text_column, self.label_column)
+        names = [characters(text) for text in corpus.texts]
+        divided = tables.divide([spelling(name) for name in names], corpus.labels, self.split_seed, self.source)
+        self._names = [names[row] for row in divided.kept]
+        self._categories, self._classes, self._splits = divided.labels, divided.classes, divided.splits
+        if cut := sum(len(name) >= self.max_length for name in self._names):
+            _log.warning(
+                "%s: %d of %d texts are cut to their first %d characters (task.max_length)",
+                self.source,
+                cut,
+                len(self._names),
+                self.max_length,
+            )
+        seen = {letter for row in self._splits["train"] for letter in self._names[row]}
+        self._symbols = (END, UNKNOWN, *sorted(seen))  # ids of answers, and of inputs; categories come behind them
+        self._ids = {symbol: id for id, symbol in enumerate(self._symbols)}
+        self._targets = Ragged.of([self._encode(name) for name in self._names])
+        self._passes = Passes("names", self._splits, self._targets.lengths)
+        self._fingerprint = corpus.fingerprint
+
+    def _encode(self, name: list[str]) -> np.ndarray:
+        """The name's symbols and the end token, cut to ``max_length``."""
+        return np.array([*(self._ids.get(letter, 1) for letter in name), 0][: self.max_length], np.int32)
+
+    @property
+    def shape(self) -> Shape:
+        outputs = len(self._symbols)
+        return Shape(
+            inputs=outputs + len(self._categories), tokens=True, outputs=outputs, answers="steps", loss="softmax"
+        )
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What the ids of answers stand for; an input id past them is a category's."""
+        return self._symbols
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """What the first input's ids, from ``len(symbols)`` on, stand for."""
+        return self._categories
+
+    def batches(self, split: Split, batch_size: int) -> int:
+        return self._passes.batches(split, batch_size)
+
+    def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
+        """Names of similar length. x (T, B): category, then characters; target (T, B): characters, then the end."""
+        rows = self._passes.rows(seed, split, index, batch_size)
+        target, lengths = self._targets.padded(rows)
+        x = np.empty_like(target)
+        x[0], x[1:] = len(self._symbols) + self._classes[rows], target[:-1]
+        return Batch(x, target, lengths, np.arange(len(x))[:, None] < lengths)
+
+    def scorer(self) -> LikelihoodScorer:
+        return LikelihoodScorer("bits_per_char")
+
+    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
+        """For the test split ``SAMPLES`` names a category, beside held-out ones; "known" marks names of the training.
+
+        A name that has not ended after the longest training name's length is cut, which … shows.
+        """
+        if split != "test":
+            return {}, []
+        categories = np.repeat(np.arange(min(len(self._categories), SHOWN_CATEGORIES)), SAMPLES)
+        train, test = self._splits["train"], self._splits["test"]
+        steps = int(self._targets.lengths[train].max())
+        prompt = len(self._symbols) + categories[None]
+        made = generator(prompt, steps, "previous", self.temperature, self.split_seed)  # (steps, B)
+        known = {spelling(self._names[row]) for row in train}
+        held_out = {number: iter(test[self._classes[test] == number]) for number in categories}
+        rows = []
+        for number, tokens in zip(categories, made.T, strict=True):
+            end = np.flatnonzero(tokens == 0)
+            letters = [self._symbols[token] for token in (tokens[: end[0]] if len(end) else tokens)]
+            text = "".join(letters) + ("" if len(end) else "…")
+            row = next(held_out[number], None)
+            real = "" if row is None else "".join(self._names[row])
+            rows.append((self._categories[number], text, "known" if spelling(letters) in known else "", real))
+        headers = ("category", f"made at temperature {self.temperature:g}", "", "held out")
+        return {}, [TextSamples(headers, tuple(rows))]
+
+    def baselines(self) -> Metrics:
+        """Test bits a symbol of counts in the training part, one added to each.
+
+        unigram: how often each symbol comes. bigram: how often after the input of the same step, which is all that an
+        answer without memory can use; at the first step that is the category.
+        """
+        return dict(self._baselines)
+
+    @cached_property
+    def _baselines(self) -> Metrics:
+        counts = np.ones((self.shape.inputs, self.shape.outputs))
+        np.add.at(counts, self._pairs("train"), 1)
+        before, after = self._pairs("test")
+        unigram = counts.sum(axis=0) - (self.shape.inputs - 1)  # one added, not one for each input
+        bigram = counts / counts.sum(axis=1, keepdims=True)
+        return {
+            "unigram": float(-np.mean(np.log2((unigram / unigram.sum())[after]))),
+            "bigram": float(-np.mean(np.log2(bigram[before, after]))),
+        }
+
+    def _pairs(self, split: Split) -> tuple[np.ndarray, np.ndarray]:
+        """Every step's input and answer in a split, each (N,)."""
+        rows = self._splits[split]
+        taken = self._targets.take(rows)
+        before = np.roll(taken.flat, 1)
+        before[taken.starts] = len(self._symbols) + self._classes[rows]
+        return before, taken.flat
+
+    def fingerprint(self) -> str:
+        return self._fingerprint
