@@ -159,7 +159,7 @@ def kill(experiment: Any, root: Path, told: Told, rng: random.Random, kind: str)
                 ended_well(status)
                 return None
             time.sleep(0.001)
-        time.sleep(rng.uniform(0, 0.4))
+        time.sleep(rng.uniform(0, 0.2))
         os.kill(process, signal.SIGKILL)
     _, status = os.waitpid(process, 0)
     if not os.WIFSIGNALED(status):

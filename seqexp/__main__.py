@@ -30,9 +30,14 @@ def _main() -> int:
         hydra.main(version_base="1.3", config_path=str(config.conf_directory()), config_name="config")(job.job)()
         if job.error is not None:
             raise job.error
-    except (UserError, sweep.Refused, HydraException, OmegaConfBaseException) as error:
-        if os.environ.get("SEQEXP_TRACEBACK"):
+    except (UserError, sweep.Refused, Exception) as error:
+        # Of some words, such as model=null, Hydra's parser says so with whatever it stumbled over.
+        known = isinstance(error, UserError | sweep.Refused | HydraException | OmegaConfBaseException)
+        if os.environ.get("SEQEXP_TRACEBACK") or (job.begun and not known):
             raise
+        if workers.any_job() and not known:  # a launcher has lost a worker
+            print(f"failed: {config.one_line(error)}", file=sys.stderr)
+            return max(job.FAILED, sweep.finish())
         print(f"error: {config.one_line(error, sys.argv[1:])}", file=sys.stderr)
         sweep.discard()
         return job.BAD_INPUT

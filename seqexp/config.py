@@ -157,7 +157,8 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
     if missing:
         group, _, key = missing.group(1).rpartition(".")
         return unknown_key(group, key, _keys_of(group, words))
-    return " ".join(line.strip() for line in text.splitlines() if line.strip() and "full_key" not in line)
+    line = " ".join(line.strip() for line in text.splitlines() if line.strip() and "full_key" not in line)
+    return line or f"the command line cannot be understood ({type(error).__name__}): {' '.join(words)[:200]}"
 
 
 def _keys_of(group: str, words: Sequence[str]) -> list[str]:

@@ -21,12 +21,15 @@ OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143  # exit codes
 # own line to one that is raised.
 outcome: int = FAILED
 error: UserError | None = None
+begun = False  # whether Hydra has composed the config
 
 
 def job(cfg: DictConfig) -> None:
     """One run; in a sweep, whatever happens to it is recorded and the sweep goes on."""
     from seqexp.progress import configure_logging
 
+    global begun
+    begun = True
     hydra = HydraConfig.get()
     if hydra.mode == RunMode.MULTIRUN:
         configure_logging(f"#{hydra.job.num} ")

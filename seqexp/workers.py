@@ -39,6 +39,11 @@ def leading() -> Path | None:
     return _sweep
 
 
+def any_job() -> bool:
+    """Whether a job of the sweep that this process leads has started."""
+    return _sweep is not None and any((_sweep / name).exists() for name in ("jobs", WORKERS))
+
+
 def end() -> None:
     """The sweep is over."""
     shutil.rmtree(_sweep / WORKERS, ignore_errors=True) if _sweep else None

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scripts.fuzzing import fuzz
 from seqexp import losses, models
 from seqexp.batch import Batch
 from seqexp.checkpoint import NEWEST, Checkpoints, Snapshot, load_weights
@@ -62,6 +63,13 @@ def test_bytes_that_are_no_checkpoint(tmp_path, data):
         with pytest.raises(UserError) as refusal:
             load()
         assert "\n" not in str(refusal.value)
+
+
+def test_overrides_end_in_success_or_one_line():
+    """python -m scripts.fuzzing tries 20,000."""
+    ended, bad = fuzz(120, seed=1)
+    assert not bad
+    assert ended["accepted"] + ended["refused by the check"] >= 0.3 * 120
 
 
 LINE = st.one_of(
