@@ -187,3 +187,13 @@ def test_functions_are_small():
     long = {name: count for name, count in lengths.items() if count > FUNCTION_LINES and name not in LONG_FUNCTIONS}
     assert not long, f"over {FUNCTION_LINES} lines without the docstring: {long}"
     assert not [name for name in LONG_FUNCTIONS if lengths.get(name, 0) <= FUNCTION_LINES], "excuses what is short"
+
+
+def test_no_module_hides_a_function_of_its_package():
+    """A module ``tasks/names.py`` would replace the function ``tasks.names`` once it is imported."""
+    from seqexp import models, tasks
+
+    for package in (models, tasks):
+        package.names()
+        hidden = [name for name in ("names", "lookup", "create", "register") if not callable(getattr(package, name))]
+        assert not hidden, f"{package.__name__}: rename the modules {hidden}"

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from seqexp import tasks
 from seqexp.batch import Batch
 from seqexp.errors import UserError
-from seqexp.tasks.names import END
+from seqexp.tasks.surnames import END
 
 SPLITS = ("train", "val", "test")
 
