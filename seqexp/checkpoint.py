@@ -10,13 +10,13 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seqexp.durable import beside_of, sync_folder, write_beside
 from seqexp.errors import UserError
 from seqexp.params import Layout, Params
 
@@ -92,7 +92,7 @@ class Checkpoints:
 
     def discard(self) -> None:
         """Remove them: a finished run needs them no more."""
-        for path in (self.newest, self.before, _beside(self.newest)):
+        for path in (self.newest, self.before, beside_of(self.newest)):
             path.unlink(missing_ok=True)
 
 
@@ -170,34 +170,6 @@ class Schedule:
 
 
 # -- files -----------------------------------------------------------------------------------------------------------
-
-
-def write_beside(path: Path, data: bytes) -> Path:
-    """The bytes on the disk in a file beside ``path``, to be moved there; no file where they do not fit."""
-    beside = _beside(path)
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        with suppress(OSError):
-            beside.unlink()
-        raise
-    return beside
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring to the disk which files the folder has."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.tmp")
 
 
 # -- weights ---------------------------------------------------------------------------------------------------------

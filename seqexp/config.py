@@ -65,7 +65,11 @@ def check(cfg: DictConfig) -> Experiment:
 
 def checked(config: dict[str, Any]) -> Experiment:
     """As ``check``, of a config whose references are resolved."""
-    from seqexp import schema, threads  # here: they import what a --help never needs
+    legal = _keys_of("", ())
+    for key in config:
+        if key not in legal:
+            raise UserError(unknown_key("", key, [name for name in legal if name != "experiment"]))
+    from seqexp import schema, threads  # here: they import what a --help or a wrong key never needs
 
     for path in _targets(config):
         raise UserError(f"{path}: _target_ is not allowed here, since it would run whatever it names; use a name")

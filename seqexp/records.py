@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from seqexp.checkpoint import sync_folder, write_beside
+from seqexp.durable import sync_folder, write_beside
 from seqexp.errors import UserError
 
 Line = dict[str, Any]  # {"step": 100, "time": 1730000000.1, "train/loss": 0.3, …}

@@ -39,9 +39,6 @@ GROUPS = ("model", "task", "optimizer", "training", "tracking")
 
 def check(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config with every value converted to its field's type. UserError names the key and what is legal."""
-    unknown = [key for key in config if key not in TOP and key not in GROUPS]
-    if unknown:
-        raise UserError(unknown_key("", unknown[0], [*TOP, *GROUPS]))
     checked = check_group("", {key: config[key] for key in TOP if key in config}, TOP)
     for group in GROUPS:
         checked[group] = check_group(group, config.get(group, {}), group_fields(group, config.get(group, {})))
