@@ -8,11 +8,12 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from seqexp.batch import Batch, Purpose, stream
-from seqexp.data import tables, text
+from seqexp.batch import Batch
+from seqexp.data import tables
 from seqexp.data.corpora import Corpus
 from seqexp.data.text import Ragged, Vocabulary
 from seqexp.tasks import Generator, Metrics, Scorer, Shape, Split
+from seqexp.tasks._passes import Passes
 from seqexp.tasks.artifacts import Artifact
 from seqexp.tasks.scoring import ClassScorer
 
@@ -47,7 +48,9 @@ class TextClassifier:
 
     def _read_from(self, source: Source) -> None:
         self._source = source
-        self._plans: dict[Split, tuple[tuple[int, int, int], _Plan]] = {}
+        self._passes = Passes(
+            self.name, lambda split, seed, epoch: _Examples(*source.texts(split, seed, epoch)), source.size
+        )
 
     @property
     def shape(self) -> Shape:
@@ -70,29 +73,13 @@ class TextClassifier:
         return self._source.labels
 
     def batches(self, split: Split, batch_size: int) -> int:
-        return -(-self._source.size(split) // batch_size)
+        return self._passes.batches(split, batch_size)
 
     def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
         """Texts of similar length. x (T, B) int32, target (B,) int64, lengths (B,) int64 in descending order."""
-        epoch, position = divmod(index, self.batches(split, batch_size))
-        if split != "train":
-            if epoch:
-                count = self.batches(split, batch_size)
-                raise IndexError(f"{self.name}: {split} has {count} batches, got index {index}")
-            seed = 0
-        plan = self._plan(split, seed, epoch, batch_size)
-        rows = plan.batches[position]
-        x, lengths = plan.texts.padded(rows)
-        return Batch(x, plan.classes[rows], lengths)
-
-    def _plan(self, split: Split, seed: int, epoch: int, batch_size: int) -> "_Plan":
-        """One pass over a split; the last one asked for is kept, as batches are mostly asked for in order."""
-        key = (seed, epoch, batch_size)
-        if split not in self._plans or self._plans[split][0] != key:
-            texts, classes = self._source.texts(split, seed, epoch)
-            rng = stream(seed, Purpose.ORDER, epoch) if split == "train" else None
-            self._plans[split] = key, _Plan(texts, classes, text.buckets(texts.lengths, batch_size, rng))
-        return self._plans[split][1]
+        examples, rows = self._passes.rows(seed, split, index, batch_size)
+        x, lengths = examples.texts.padded(rows)
+        return Batch(x, examples.classes[rows], lengths)
 
     def scorer(self) -> Scorer:
         return ClassScorer(self._source.labels)
@@ -129,12 +116,15 @@ class TextClassifier:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """One pass over a split: texts, classes (N,), and the rows of each batch."""
+class _Examples:
+    """What one pass goes through: texts, and their classes (N,)."""
 
     texts: Ragged
     classes: np.ndarray
-    batches: list[np.ndarray]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return self.texts.lengths
 
 
 class FixedTexts:

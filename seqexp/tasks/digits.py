@@ -11,9 +11,9 @@ from annotated_types import Ge
 
 from seqexp.batch import Batch, Purpose, stream
 from seqexp.data import catalogue, fetch, idx, tables
-from seqexp.data.passes import Passes
 from seqexp.errors import UserError
 from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.tasks._passes import FixedPasses
 from seqexp.tasks.artifacts import Artifact, Images
 from seqexp.tasks.scoring import ClassScorer
 
@@ -56,7 +56,7 @@ class Digits:
         if self.permuted:
             self._places = stream(self.split_seed, Purpose.DATA).permutation(pixels)
         self._width = self._size if self.order == "rows" else 1
-        self._passes = Passes("digits", self._splits, np.full(len(self._digits), pixels // self._width))
+        self._passes = FixedPasses("digits", self._splits, np.full(len(self._digits), pixels // self._width))
 
     @property
     def shape(self) -> Shape:

@@ -10,9 +10,9 @@ from annotated_types import Ge
 
 from seqexp.batch import Batch
 from seqexp.data import tables
-from seqexp.data.passes import Passes
 from seqexp.data.text import Ragged
 from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.tasks._passes import FixedPasses
 from seqexp.tasks._tunes import TUNES, note_name
 from seqexp.tasks.artifacts import Artifact, Midi, PianoRoll, TextSamples
 from seqexp.tasks.scoring import SymbolScorer
@@ -61,7 +61,7 @@ class Melody:
         self._answers = Ragged.of([notes - self._lowest + 1 for notes in told])
         parts = tables.stratified(self._pairs[:, 0], self.split_seed)
         self._splits = dict(zip(("train", "val", "test"), parts, strict=True))
-        self._passes = Passes("melody", self._splits, self._answers.lengths)
+        self._passes = FixedPasses("melody", self._splits, self._answers.lengths)
 
     @property
     def shape(self) -> Shape:

@@ -86,7 +86,7 @@ class Polyphony:
         self._whole = {split: _Rolls(self._parts[split]) for split in SPLITS}
         if self.source != "generated":
             self._whole["train"] = _Rolls([part for whole in self._parts["train"] for part in self._cut(whole)])
-        self._passes = Passes(self._draw, lambda split: len(self._whole[split].pieces))
+        self._passes = Passes("polyphony", self._draw, lambda split: len(self._whole[split].pieces))
 
     def _generated(self, split: Split, seed: int, epoch: int) -> Pieces:
         which = SPLITS.index(split)

@@ -10,9 +10,9 @@ from annotated_types import Ge
 
 from seqexp.batch import Batch
 from seqexp.data import corpora, tables
-from seqexp.data.passes import Passes
 from seqexp.data.text import UNKNOWN, Ragged
 from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.tasks._passes import FixedPasses
 from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.name_origin import characters, spelling
 from seqexp.tasks.scoring import LikelihoodScorer
@@ -72,7 +72,7 @@ class Names:
         self._symbols = (END, UNKNOWN, *sorted(seen))  # ids of answers, and of inputs; categories come behind them
         self._ids = {symbol: id for id, symbol in enumerate(self._symbols)}
         self._targets = Ragged.of([self._encode(name) for name in self._names])
-        self._passes = Passes("names", self._splits, self._targets.lengths)
+        self._passes = FixedPasses("names", self._splits, self._targets.lengths)
         self._fingerprint = corpus.fingerprint
 
     def _encode(self, name: list[str]) -> np.ndarray:

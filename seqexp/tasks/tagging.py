@@ -88,7 +88,7 @@ class Tagging:
         counts = Counter(word for one in parts["train"] for word in one.words)
         self._known = {word for word, count in counts.items() if count >= self.min_count}
         self.vocabulary = Vocabulary.build(self._seen(one) for one in parts["train"])
-        self._passes = Passes(self._draw, self._size)
+        self._passes = Passes("tagging", self._draw, self._size)
 
     def _seen(self, one: Sentence) -> list[str]:
         """The words as the network tells them apart."""
