@@ -77,3 +77,13 @@ def test_names_are_part_of_the_fingerprint():
     assert create().fingerprint() != create(language="fr").fingerprint()
     with pytest.raises(UserError, match=r"^task.language: expected a language of num2words"):
         create(language="xx")
+
+
+def test_mnist(data_dir):
+    task = create(source="mnist-small", data_dir=str(data_dir), examples=500)
+    assert task.shape.features == 784
+    assert [len(task._rows[split]) for split in SPLITS] == [500, 2000, 10000]
+    batch = task.batch(0, "test", 0, 32)
+    assert (batch.features.min(), batch.features.max()) == (0, 1)
+    assert "".join(task._letters.decode(batch.target[: batch.lengths[0] - 1, 0])) == "seven"  # the first test picture
+    assert 0.09 < task.baselines()["most_frequent"] < 0.12

@@ -14,8 +14,8 @@ from seqexp.analysis import figures
 from seqexp.batch import Batch, Purpose, stream
 from seqexp.data import catalogue, fetch, idx
 from seqexp.errors import UserError
+from seqexp.tasks._pictures import mnist_splits
 from seqexp.tasks.artifacts import ConfusionMatrix, Images
-from seqexp.tasks.digits import mnist_splits
 
 SPLITS = ("train", "val", "test")
 

@@ -9,9 +9,9 @@ import numpy as np
 from annotated_types import Ge
 
 from seqexp.batch import FeatureBatch, Purpose, stream
-from seqexp.data import numerals, tables, text
+from seqexp.data import numerals, text
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
-from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.tasks import Generator, Metrics, Shape, Split, _pictures, register
 from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, TextSamples
 from seqexp.tasks.scoring import SymbolScorer
 
@@ -31,13 +31,15 @@ class Caption:
     without the convolutions).
 
     ``digits``: scikit-learn's 1,797 handwritten digits, 8 x 8 values from 0 to 1, split 80/10/10 within each digit by
-    ``split_seed``; at most ``examples`` are for training. Their names are in any ``language`` of num2words.
+    ``split_seed``. ``mnist-small``: pictures of 28 x 28, split as in the task ``digits``. At most ``examples``, drawn
+    by ``split_seed``, are for training. Their names are in any ``language`` of num2words.
     """
 
-    source: Literal["digits"]
+    source: Literal["digits", "mnist-small"]
     language: str
     examples: Annotated[int, Ge(1)]
     split_seed: Annotated[int, Ge(0)]
+    data_dir: str | None = None
 
     primary_metric = "exact_match"
     direction = "max"
@@ -45,10 +47,12 @@ class Caption:
     def __post_init__(self) -> None:
         names = numerals.spelled(range(10), self.language, "task.language")
         self._names = tuple(text.normalised(name) for name in names)
-        self._pictures, self._digits = _digits()  # (N, 64), (N,)
-        train, val, test = tables.stratified(self._digits, self.split_seed)
+        read = _pictures.scikit_learn if self.source == "digits" else _pictures.mnist
+        pictures, self._digits, self._rows, self._data = read(self.data_dir, self.split_seed)
+        self._pictures = pictures.reshape(len(pictures), -1).astype(np.float32) / np.float32(pictures.max())  # (N, F)
+        train = self._rows["train"]
         train = stream(self.split_seed, Purpose.SPLIT, len(self._names)).permutation(train)[: self.examples]
-        self._rows: dict[Split, np.ndarray] = {"train": train, "val": val, "test": test}
+        self._rows["train"] = train
         letters = sorted({letter for name in self._names for letter in name})
         self._letters = Vocabulary((UNKNOWN, END, *letters))
         self._end = 1
@@ -64,7 +68,7 @@ class Caption:
         return -(-len(self._rows[split]) // batch_size)
 
     def batch(self, seed: int, split: Split, index: int, batch_size: int) -> FeatureBatch:
-        """Pictures in drawn order. features (64, B) float32; x (T, B) int32, -1 at step 0; target the next letters."""
+        """Pictures in drawn order. features (F, B) float32; x (T, B) int32, -1 at step 0; target the next letters."""
         epoch, position = divmod(index, self.batches(split, batch_size))
         rows = self._rows[split]
         if split == "train":
@@ -97,7 +101,7 @@ class Caption:
         if split != "test":
             return scores, []
         wrong_first = np.argsort(right, kind="stable")[:SAMPLES]
-        samples = tuple((f"digits[{rows[n]}]", said[n], wanted[n]) for n in wrong_first)
+        samples = tuple((f"{self.source}[{rows[n]}]", said[n], wanted[n]) for n in wrong_first)
         return scores, [TextSamples(("picture", "said", "wanted"), samples), self._confusion(rows, said)]
 
     def _decode(self, ids: list[int]) -> str:
@@ -118,14 +122,5 @@ class Caption:
         return {"most_frequent": float(np.mean(self._digits[self._rows["test"]] == commonest))}
 
     def fingerprint(self) -> str:
-        """A hash of the pictures, the digits and their names."""
-        parts = (self._pictures.tobytes(), self._digits.tobytes(), "\n".join(self._names).encode())
-        return hashlib.sha256(b"".join(parts)).hexdigest()
-
-
-def _digits() -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (N, 64) float32 in [0, 1], and what they show (N,)."""
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    return (data.data / 16).astype(np.float32), data.target.astype(np.int64)
+        """A hash of the data and the digits' names."""
+        return hashlib.sha256("\n".join((self._data, *self._names)).encode()).hexdigest()

@@ -1,6 +1,5 @@
 """Which digit is it? A picture is read row by row or pixel by pixel; the last step answers."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,15 +9,12 @@ import numpy as np
 from annotated_types import Ge
 
 from seqexp.batch import Batch, Purpose, stream
-from seqexp.data import catalogue, fetch, idx, tables
-from seqexp.errors import UserError
-from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.tasks import Generator, Metrics, Shape, Split, _pictures, register
 from seqexp.tasks._passes import FixedPasses
 from seqexp.tasks.artifacts import Artifact, Images
 from seqexp.tasks.scoring import ClassScorer
 
 LABELS = tuple("0123456789")
-MNIST_VALIDATION = 2000  # the last of the training images
 SHOWN = 48  # pictures of wrong answers
 
 
@@ -48,7 +44,7 @@ class Digits:
     direction = "max"
 
     def __post_init__(self) -> None:
-        read = _scikit_learn if self.source == "scikit-learn" else _mnist
+        read = _pictures.scikit_learn if self.source == "scikit-learn" else _pictures.mnist
         self._pictures, self._digits, self._splits, self._fingerprint = read(self.data_dir, self.split_seed)
         self._size = self._pictures.shape[1]  # pictures are square
         pixels = self._size**2
@@ -137,44 +133,3 @@ class _DigitScorer(ClassScorer):
         title = f"{self._count:,} of {self.counts.sum():,} answers are wrong{which}"
         images = Images(np.concatenate(self._wrong), tuple(self._captions), title, "wrong_digits")
         return [*super().artifacts(), images]
-
-
-Data = tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], str]  # pictures, digits, splits, fingerprint
-
-
-def _scikit_learn(data_dir: str | None, split_seed: int) -> Data:
-    from sklearn.datasets import load_digits
-
-    pictures, digits = load_digits(return_X_y=True)
-    pictures = pictures.reshape(-1, 8, 8).astype(np.uint8)
-    splits = dict(zip(("train", "val", "test"), tables.stratified(digits, split_seed), strict=True))
-    return pictures, digits.astype(np.int64), splits, hashlib.sha256(pictures.tobytes()).hexdigest()
-
-
-def _mnist(data_dir: str | None, split_seed: int) -> Data:
-    def array(file: str) -> np.ndarray:
-        return idx.read(fetch.locate(data_dir, "mnist-small", file))
-
-    return mnist_splits(
-        array("train20k-images-idx3-ubyte.gz"),
-        array("train20k-labels-idx1-ubyte.gz"),
-        array("t10k-images-idx3-ubyte.gz"),
-        array("t10k-labels-idx1-ubyte.gz"),
-        catalogue.fingerprint("mnist-small"),
-    )
-
-
-def mnist_splits(
-    train: np.ndarray, train_digits: np.ndarray, test: np.ndarray, test_digits: np.ndarray, fingerprint: str
-) -> Data:
-    """The training pictures (N, 28, 28), whose last ``MNIST_VALIDATION`` are for validation, and the test's."""
-    if len(train) != len(train_digits) or len(test) != len(test_digits):
-        raise UserError("mnist-small: expected as many labels as pictures; delete the files to have them made anew")
-    first, second = len(train) - MNIST_VALIDATION, len(train)
-    splits = {
-        "train": np.arange(first),
-        "val": np.arange(first, second),
-        "test": np.arange(second, second + len(test)),
-    }
-    digits = np.concatenate([train_digits, test_digits]).astype(np.int64)
-    return np.concatenate([train, test]), digits, splits, fingerprint
