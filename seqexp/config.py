@@ -56,6 +56,14 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)
 
 
+def check_choice(experiment: str | None, task: str | None) -> None:
+    """UserError where an experiment has settings for some tasks, and the task is none of them."""
+    files = sorted((conf_directory() / "experiment_task").glob(f"{experiment}_*.yaml"))
+    known = [file.stem.removeprefix(f"{experiment}_") for file in files]
+    if known and task not in known:
+        raise UserError(f"task: expected one of {', '.join(known)} for experiment={experiment}; got {task!r}")
+
+
 def check(cfg: DictConfig) -> Experiment:
     """The checked experiment of a composed config (without its hydra node). UserError names the key at fault."""
     config = OmegaConf.to_container(cfg, resolve=True)
@@ -167,14 +175,11 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
 
 def _keys_of(group: str, words: Sequence[str]) -> list[str]:
     """The keys in a group's yaml file, or of the top level, in the order of the file."""
-    top: Any = OmegaConf.load(conf_directory() / "config.yaml")
-    choices = {
-        name: choice for entry in top.defaults if isinstance(entry, DictConfig) for name, choice in entry.items()
-    }
+    top: Any = OmegaConf.to_container(OmegaConf.load(conf_directory() / "config.yaml"))
+    choices = {name: choice for entry in top["defaults"] if isinstance(entry, dict) for name, choice in entry.items()}
     if group not in choices:
-        return [str(key) for key in top if key not in ("defaults", "hydra")] + [
-            str(c) for c in choices if "/" not in str(c)
-        ]
+        groups = [name for name in choices if "/" not in name and not name.startswith("optional ")]
+        return [key for key in top if key not in ("defaults", "hydra")] + groups
     chosen = [word.partition("=")[2] for word in words if word.startswith(f"{group}=")]
     choice = chosen[-1].partition(",")[0] if chosen else choices[group]
     file = conf_directory() / group / f"{choice}.yaml"

@@ -14,7 +14,7 @@ from seqexp.build import count
 from seqexp.config import Experiment
 from seqexp.networks import Network
 from seqexp.records import RunDirectory, finite, now
-from seqexp.tasks import Task
+from seqexp.tasks import Task, solves
 from seqexp.tasks.artifacts import TextSamples
 from seqexp.train import Outcome
 
@@ -39,6 +39,8 @@ def about(experiment: Experiment, task: Task, network: Network) -> dict[str, Any
         "direction": task.direction,
         "baseline": {},
         "best_baseline": None,
+        "solved": solves(task, None),
+        "distance": f"task.{task.distance}" if hasattr(task, "distance") else None,
         "mlflow_run_id": None,
         "data": task.fingerprint(),
         "started": round(now(), 3),
@@ -52,6 +54,7 @@ def scores(task: Task, outcome: Outcome) -> dict[str, Any]:
         "metrics": {name: finite(value) for name, value in outcome.metrics.items()},
         "baseline": baselines,
         "best_baseline": best,
+        "solved": solves(task, outcome.metrics[f"test/{task.primary_metric}"]),
         "best_step": outcome.best_step,
     }
 

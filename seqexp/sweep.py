@@ -7,7 +7,7 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -22,7 +22,7 @@ from seqexp import config as configs
 from seqexp import workers
 from seqexp.errors import UserError
 from seqexp.mlflow_store import TrackingSettings, connect
-from seqexp.records import locked
+from seqexp.records import locked, write_text
 from seqexp.tracking import dashboard_command, finish_parent, leaderboard_address, open_parent
 
 Result = dict[str, Any]
@@ -46,7 +46,10 @@ class SweepCallback(Callback):
             raise Refused(str(error)) from None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        choices, words = config.hydra.runtime.choices, config.hydra.overrides.task
+        named = [word.partition("=")[2] for word in words if word.startswith("task=")]  # several, if they are swept
         try:
+            configs.check_choice(choices.get("experiment"), named[-1] if named else choices.get("task"))
             workers.lead(Path(config.hydra.sweep.dir))
         except UserError as error:
             raise Refused(str(error)) from None
@@ -112,7 +115,7 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
         _end_parent(sweep_dir, "KILLED", {}, {}, _command())
         print("stopped; the same command goes on where this one ended", file=sys.stderr)
         return 1
-    from seqexp.analysis import curves, tables
+    from seqexp.analysis import curves, horizon, tables, trainability
 
     files = sorted((sweep_dir / "jobs").glob("*.json"))
     results: list[Result] = [json.loads(file.read_text(encoding="utf-8")) for file in files]
@@ -122,18 +125,26 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
         shutil.rmtree(sweep_dir, ignore_errors=True)
         return 2
     jobs, summary = tables.sweep_tables(results)
-    figures = curves.draw(jobs, summary, sweep_dir)
-    _show(tables.as_rich(_brief(jobs), "Jobs"), tables.as_rich(summary, SUMMARY))
+    figures, metrics = curves.draw(jobs, summary, sweep_dir), _metrics(summary)
+    texts = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
+    sections = {SUMMARY: summary, "Jobs": _brief(jobs)}
+    for title, part in {"Memory horizon": horizon, "Trainability": trainability}.items():
+        table, found, drawn = part.draw(jobs, results, sweep_dir)
+        metrics, figures = metrics | found, figures + drawn
+        if table is not None:
+            sections = {title: table, **sections}
+            texts[f"{title.lower().replace(' ', '_')}.csv"] = table.to_csv(index=False)
+    for file, text in texts.items():
+        write_text(sweep_dir / file, text)
+    _show(*(tables.as_rich(table, title) for title, table in reversed(sections.items())))
     for result in results:
         if result.get("error"):
             print(f"job {result['job']}: {result['error']}")
     for figure in figures:
         print(f"figure: {figure}")
     failed = any(result["status"] != "FINISHED" for result in results)
-    texts = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
-    sections = {SUMMARY: summary, "Jobs": _brief(jobs)}
     note = _command() + "".join(f"\n## {title}\n\n{tables.to_markdown(table)}" for title, table in sections.items())
-    settings = _end_parent(sweep_dir, "FAILED" if failed else "FINISHED", _metrics(summary), texts, note)
+    settings = _end_parent(sweep_dir, "FAILED" if failed else "FINISHED", metrics, texts, note, figures)
     if settings is not None:
         _show_addresses(settings)
     return 1 if failed else 0
@@ -164,6 +175,7 @@ def _end_parent(
     metrics: Mapping[str, float],
     texts: Mapping[str, str],
     note: str,
+    figures: Sequence[Path] = (),
 ) -> TrackingSettings | None:
     """End the sweep's parent run; gives where it is kept, if there is one."""
     file = sweep_dir / "parent.json"
@@ -171,7 +183,7 @@ def _end_parent(
         return None
     parent = json.loads(file.read_text(encoding="utf-8"))
     settings = TrackingSettings(**parent["tracking"])
-    finish_parent(settings, parent["run_id"], status, metrics, texts, note)
+    finish_parent(settings, parent["run_id"], status, metrics, texts, note, figures)
     file.unlink()
     return settings
 

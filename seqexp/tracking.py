@@ -10,7 +10,7 @@ import math
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from getpass import getuser
@@ -199,8 +199,10 @@ def finish_parent(
     metrics: Mapping[str, float],
     tables: Mapping[str, str],
     note: str,
+    figures: Sequence[Path] = (),
 ) -> None:
-    """End a sweep's parent run: summary metrics, ``tables`` (file name -> text) as files, ``note`` in Markdown.
+    """End a sweep's parent run: summary metrics, ``tables`` (file name -> text) and ``figures`` as files, ``note`` in
+    Markdown.
 
     As with a Tracker trouble is a warning, a name or value that MLflow would refuse is made legal or left out, and a
     long note is cut.
@@ -215,6 +217,8 @@ def finish_parent(
     tracker = MlflowTracker(client, run_id, {})
     for file, text in tables.items():
         tracker.attempt("upload the tables", partial(client.log_text, run_id, text, file))
+    for figure in figures:
+        tracker.attempt("upload a figure", partial(client.log_artifact, run_id, str(figure)))
     content = shorten(masked(note), LONGEST_TAG)
     tracker.attempt("set the note", lambda: client.set_tag(run_id, "mlflow.note.content", content))
     tracker.finish(status, metrics, None)

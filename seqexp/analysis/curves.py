@@ -20,12 +20,10 @@ def draw(jobs: "pd.DataFrame", summary: "pd.DataFrame", folder: Path) -> list[Pa
     ``jobs`` and ``summary`` are the tables of ``tables.sweep_tables``. Every seed is a point, a line joins the means,
     and a dashed one the best scores that need no memory.
     """
-    columns = list(jobs.columns)
-    varied = columns[columns.index("model") + 1 : columns.index("seed")]
     written = []
     for task, rows in jobs[jobs["status"] == "FINISHED"].groupby("task"):
-        several = [key for key in varied if rows[key].nunique() > 1]
-        if len(several) == 1 and all(map(_is_number, rows[several[0]])):
+        several = varied_in(rows)
+        if len(several) == 1 and all(map(is_number, rows[several[0]])):
             path = folder / f"{task}_{several[0]}.png"
             _curve(rows, summary[summary["task"] == task], several[0], path)
             written.append(path)
@@ -54,7 +52,14 @@ def _curve(rows: "pd.DataFrame", summary: "pd.DataFrame", key: str, path: Path) 
         axes.legend(frameon=False)
 
 
-def _is_number(value: Any) -> bool:
+def varied_in(rows: "pd.DataFrame") -> list[str]:
+    """The keys, besides model and seed, of which these rows of a table of jobs have several values."""
+    columns = list(rows.columns)
+    return [key for key in columns[columns.index("model") + 1 : columns.index("seed")] if rows[key].nunique() > 1]
+
+
+def is_number(value: Any) -> bool:
+    """Whether a word of the command line is a finite number."""
     try:
         return math.isfinite(float(value))
     except (TypeError, ValueError):

@@ -240,8 +240,8 @@ STYLE = {
 
 
 @contextmanager
-def frame(path: Path, *, rows: int = 1, width: float = 7.2, height: float) -> Iterator[Sequence[Any]]:
-    """Axes under each other on a shared x axis, saved when the block ends. No pyplot: it keeps global state."""
+def frame(path: Path, *, rows: int = 1, columns: int = 1, width: float = 7.2, height: float) -> Iterator[Sequence[Any]]:
+    """Axes under or beside each other on shared axes, saved when the block ends. No pyplot: it keeps global state."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -250,7 +250,7 @@ def frame(path: Path, *, rows: int = 1, width: float = 7.2, height: float) -> It
         filterwarnings("ignore", "Glyph .* missing")  # labels are in any script; the font shows boxes for some
         figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
+        axes = figure.subplots(rows, columns, sharex=True, sharey=columns > 1, squeeze=False).ravel()
         yield list(axes)
         figure.savefig(path, format="png")
 

@@ -23,9 +23,9 @@ def sweep_tables(results: Sequence[Result]) -> tuple["pd.DataFrame", "pd.DataFra
     """All jobs, one a row; and each task and model's mean and standard deviation (n - 1) over its finished seeds.
 
     Besides result.json's keys a result may have ``job`` (its number; else its place), ``directory``, ``error``,
-    ``how`` (skipped, resumed, retried; a column where any has it), and ``overrides``: what the sweep varied,
-    ``{"task.gap": 4}``. Of these, model, task and seed aside, each becomes a column, and runs that differ in one are
-    never averaged together.
+    ``how`` (skipped, resumed, retried; a column where any has it, as ``solved`` is), and ``overrides``: what the sweep
+    varied, ``{"task.gap": 4}``. Of these, model, task and seed aside, each becomes a column, and runs that differ in
+    one are never averaged together.
 
     ``± 95 %`` is half the width of the mean's t interval. Both are sorted by task, then best first; what has no value
     comes last. Jobs that did not finish have no part in the mean, and are counted: ``failed`` (killed ones too) and
@@ -50,6 +50,8 @@ def sweep_tables(results: Sequence[Result]) -> tuple["pd.DataFrame", "pd.DataFra
     columns = ["job", *GROUP, *varied, "seed", "status", "metric", "value", "seconds", "params", "directory"]
     if any(row["how"] for row in rows):
         columns.insert(columns.index("status") + 1, "how")
+    if any(row["solved"] is not None for row in rows):
+        columns.insert(columns.index("value") + 1, "solved")
     columns += ["error"] if any(row["error"] for row in rows) else []
     ordered = sorted(rows, key=_order("value", directions))
     jobs = pd.DataFrame(ordered, columns=columns)
@@ -155,6 +157,7 @@ def _job_row(number: int, result: Result, varied: Sequence[str]) -> dict[str, An
         "status": result.get("status", "FAILED"),
         "metric": result.get("primary_metric"),
         "value": _score(result),
+        "solved": result.get("solved"),
         "how": result.get("how") or None,
         **{key: result.get(key) for key in ("seconds", "params", "directory", "error")},
     }
@@ -218,6 +221,8 @@ def _shown(value: object, column: str = "") -> str:
         value = int(value)  # a missing neighbour made the column one of floats
     if column in ("job", "seed"):
         return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         if column == "seconds":
             return f"{value:,.1f}"

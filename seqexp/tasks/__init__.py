@@ -5,6 +5,7 @@ Its batches are a pure function of (seed, split, index): every model sees the sa
 order of evaluation cannot matter.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
@@ -90,6 +91,10 @@ class Task(Protocol):
     A task may also have ``carry_state``. Where it is true, column b of batch k + 1 goes on where column b of batch k
     ended, within an epoch of training and within a validation or test split, and all batches of one have the same B:
     each batch then starts from the state that the one before ended in.
+
+    It may have ``solved``: the test score of the primary metric from which on the task counts as solved, where saying
+    so makes sense (None, or nothing, where it does not); and ``distance``: its field that says over how many steps
+    something has to be remembered, such as "length".
     """
 
     primary_metric: str
@@ -141,6 +146,19 @@ def lookup(name: str) -> type:
 def create(name: str, **settings: Any) -> Task:
     """A task by name: ``create("adding", length=50, …)``. Reads its data; UserError if the data cannot be used."""
     return lookup(name)(**settings)
+
+
+def solves(task: Task, score: float | None) -> bool | None:
+    """Whether a test score of the primary metric solves the task; None of a task that states no such score.
+
+    No score, or nan, solves nothing.
+    """
+    wanted = getattr(task, "solved", None)
+    if wanted is None:
+        return None
+    if score is None or math.isnan(score):
+        return False
+    return bool(score >= wanted if task.direction == "max" else score <= wanted)
 
 
 def passes(task: Task, split: Split, batch_size: int) -> Iterator[Batch]:

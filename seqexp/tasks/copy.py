@@ -41,6 +41,8 @@ class Copy:
 
     primary_metric = "symbol_accuracy"
     direction = "max"
+    solved = 0.99
+    distance = "delay"
 
     @property
     def shape(self) -> Shape:

@@ -36,6 +36,7 @@ class Hello:
 
     primary_metric = "exact_match"
     direction = "max"
+    solved = 1.0
 
     def __post_init__(self) -> None:
         if len(self.word) < 2:

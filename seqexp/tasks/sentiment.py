@@ -49,8 +49,10 @@ class Sentiment(TextClassifier):
     data_dir: str | None = None
 
     primary_metric = "accuracy"
+    distance = "gap"
 
     def __post_init__(self) -> None:
+        self.solved = 0.99 if self.source == "generated" else None
         if self.source == "generated":
             self._read_from(_Generated(self))
             return

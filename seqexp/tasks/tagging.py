@@ -76,6 +76,7 @@ class Tagging:
     direction = "max"
 
     def __post_init__(self) -> None:
+        self.solved = 0.99 if self.source == "generated" else None
         if self.source == "generated":
             parts = {split: self._generated(split, self.split_seed, 0) for split in SPLITS}
             self._fingerprint = "generated"

@@ -44,6 +44,8 @@ class TemporalOrder:
 
     primary_metric = "accuracy"
     direction = "max"
+    solved = 0.99
+    distance = "length"
 
     @property
     def shape(self) -> Shape:
