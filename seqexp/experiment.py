@@ -179,11 +179,12 @@ class _Run:
             directory.started(result | {"about": self.identity, "token": self.token})
             directory.write("config.yaml", self.experiment.as_yaml())
             outcome = self._fit(directory, tracker)
-            result |= scores(self.task, outcome)
+            result |= scores(self.task, outcome, test=not self.experiment.is_trial)
             save_weights(
                 directory.path / "checkpoints" / "best.safetensors", outcome.best, {"step": str(outcome.best_step)}
             )
-            draw(directory, self.task, outcome, settings)
+            if not self.experiment.is_trial:
+                draw(directory, self.task, outcome, settings)
             status = "FINISHED"
         except Diverged as error:
             status = "DIVERGED"
@@ -212,7 +213,8 @@ class _Run:
             stopping.deferred() as request,
         ):
             announce(self.result, self.network)
-            return trainer.fit(Recorder(directory, tracker, progress, schedule, self.identity, request))
+            recorder = Recorder(directory, tracker, progress, schedule, self.identity, request)
+            return trainer.fit(recorder, test=not self.experiment.is_trial)
 
     def _end(self, status: Status, directory: RunDirectory, tracker: Tracker) -> None:
         """Write down how the run ended, here first and then in the tracker."""

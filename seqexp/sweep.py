@@ -26,7 +26,7 @@ from seqexp.records import locked
 from seqexp.tracking import dashboard_command, finish_parent, leaderboard_address, open_parent
 
 Result = dict[str, Any]
-SUMMARY = "Mean and standard deviation over seeds"
+SUMMARY, TUNING = "Mean and standard deviation over seeds", "Tuning, on validation scores"
 
 
 class Refused(BaseException):
@@ -91,6 +91,14 @@ def record_job(sweep_dir: Path, number: int, record: Mapping[str, Any]) -> None:
     (folder / f"{number:05d}.json").write_text(json.dumps(record), encoding="utf-8")
 
 
+def job_record(sweep_dir: Path, number: int) -> Result:
+    """What ``record_job`` left; of a job that left nothing, that it failed."""
+    try:
+        return dict(json.loads((sweep_dir / "jobs" / f"{number:05d}.json").read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {"job": number, "overrides": {}, "status": "FAILED", "error": "the job left no record"}
+
+
 def finish(stopped: bool = False) -> int:
     """Print the sweep's tables, end its parent run, and give the exit code: 1 if any job failed, 2 if all were refused.
 
@@ -112,26 +120,32 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
         _end_parent(sweep_dir, "KILLED", {}, {}, _command())
         print("stopped; the same command goes on where this one ended", file=sys.stderr)
         return 1
-    from seqexp.analysis import curves, tables
+    from seqexp import tuning
+    from seqexp.analysis import curves, searches, tables
 
     files = sorted((sweep_dir / "jobs").glob("*.json"))
     results: list[Result] = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     if all(result["status"] == "BAD_INPUT" for result in results):
         for line in dict.fromkeys(result["error"] for result in results):
             print(f"error: {line}", file=sys.stderr)
-        shutil.rmtree(sweep_dir, ignore_errors=True)
+        _remove(sweep_dir)
         return 2
-    jobs, summary = tables.sweep_tables(results)
-    figures = curves.draw(jobs, summary, sweep_dir)
-    _show(tables.as_rich(_brief(jobs), "Jobs"), tables.as_rich(summary, SUMMARY))
-    for result in results:
+    studies = tuning.left_in(sweep_dir)
+    trials, runs = tuning.split(results, studies)
+    jobs, summary = tables.sweep_tables(runs)
+    figures = curves.draw(jobs, summary, sweep_dir) + searches.draw(studies, sweep_dir)
+    sections = {SUMMARY: summary, "Jobs": _brief(jobs)}
+    if studies:
+        sections[TUNING] = searches.table(studies)
+    _show(*(tables.as_rich(table, title) for title, table in reversed(sections.items())))
+    for result in [*(trial for trial in trials if trial["status"] == "BAD_INPUT"), *runs]:
         if result.get("error"):
             print(f"job {result['job']}: {result['error']}")
-    for figure in figures:
-        print(f"figure: {figure}")
-    failed = any(result["status"] != "FINISHED" for result in results)
+    for line in [*tuning.last_words(studies), *(f"figure: {figure}" for figure in figures)]:
+        print(line)
+    failed = any(result["status"] != "FINISHED" for result in runs) or not all(map(tuning.has_winner, studies))
     texts = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
-    sections = {SUMMARY: summary, "Jobs": _brief(jobs)}
+    texts |= {f"tuning_{study['task']}_{study['model']}_{study['study']}.json": _json(study) for study in studies}
     note = _command() + "".join(f"\n## {title}\n\n{tables.to_markdown(table)}" for title, table in sections.items())
     settings = _end_parent(sweep_dir, "FAILED" if failed else "FINISHED", _metrics(summary), texts, note)
     if settings is not None:
@@ -143,7 +157,15 @@ def discard() -> None:
     """Remove the directory of a sweep that was refused before its first job."""
     sweep_dir = workers.leading()
     if sweep_dir is not None and not (sweep_dir / "jobs").exists():
-        shutil.rmtree(sweep_dir, ignore_errors=True)
+        _remove(sweep_dir)
+
+
+def _remove(sweep_dir: Path) -> None:
+    """Remove a sweep's directory, and the two above where only it was in them."""
+    shutil.rmtree(sweep_dir, ignore_errors=True)
+    with suppress(OSError):
+        for folder in sweep_dir.parents[:2]:
+            folder.rmdir()
 
 
 def show_run(result: Result, cfg: DictConfig) -> None:
@@ -207,6 +229,10 @@ def _command() -> str:
 def _brief(jobs: Any) -> Any:
     """The columns that a page has room for; every row of a sweep's task has the summary's metric."""
     return jobs.drop(columns=["directory", "metric"])
+
+
+def _json(study: Any) -> str:
+    return json.dumps(study, indent=2) + "\n"
 
 
 def _show(*tables: Any) -> None:

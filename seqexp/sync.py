@@ -14,7 +14,7 @@ from typing import Any, NoReturn, get_args
 from seqexp import config
 from seqexp.errors import UserError
 from seqexp.mlflow_store import TrackingSettings, run_with_tag
-from seqexp.records import METRICS, RESULT, STARTED, history, locked, numbers, stored_result, write_text
+from seqexp.records import METRICS, RESULT, STARTED, TRIALS, history, locked, numbers, stored_result, write_text
 from seqexp.tracking import Status, open_tracker
 
 logger = logging.getLogger("seqexp")
@@ -61,7 +61,8 @@ def wrap_up(path: Path, *, keep: bool = False) -> bool:
 
 def mark_killed(root: Path) -> None:
     """Find the runs below ``root`` whose process was killed, and wrap them up. Trouble with one is a warning."""
-    for file in sorted(root.glob(f"*/*/*/{STARTED}")):
+    started = [file for folder in (root, root / TRIALS) for file in sorted(folder.glob(f"*/*/*/{STARTED}"))]
+    for file in started:
         path = file.parent
         try:
             with locked(path, wait=False) as held:
