@@ -52,6 +52,7 @@ class OptunaSweeper(Sweeper):
     def __init__(self, space: Mapping[str, Any] | None = None, **settings: Any) -> None:
         self.space, self.settings = dict(space or {}), settings
         self._jobs = 0
+        self._known: dict[tuple[str, ...], DictConfig] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from hydra.core.plugins import Plugins
@@ -150,14 +151,26 @@ class OptunaSweeper(Sweeper):
         from seqexp import config
 
         first = {key: one.probes()[0] for key, one in space.items()}
-        tried = [first | {key: word} for key, one in space.items() for word in one.probes()[1:]]
-        for values in [*tried, first]:
-            trial = [*words, *_words(values), f"seed={budget.tuning_seed}", "test=false"]
-            cfg = self.hydra_context.config_loader.load_sweep_config(self.config, trial).copy()
-            with open_dict(cfg):
-                del cfg["hydra"]
-            checked = config.check(cfg)
+        checked = config.check(self._composed(words, first, budget))
+        for key, one in space.items():
+            for word in one.probes()[1:]:
+                config.check(self._composed(words, first | {key: word}, budget))
         return checked
+
+    def _composed(self, words: Sequence[str], values: Mapping[str, str], budget: "Budget") -> DictConfig:
+        """A trial's config. Hydra composes it from the groups, which takes a while, once for all values of keys."""
+        groups = {key: word for key, word in values.items() if "." not in key}
+        overrides = (*words, *_words(groups), f"seed={budget.tuning_seed}", "test=false")
+        if overrides not in self._known:
+            loader = self.hydra_context.config_loader
+            self._known[overrides] = loader.load_sweep_config(self.config, list(overrides))
+        cfg = self._known[overrides].copy()
+        parser = OverridesParser.create()
+        with open_dict(cfg):
+            del cfg["hydra"]
+            for override in parser.parse_overrides(_words({key: values[key] for key in values if key not in groups})):
+                OmegaConf.update(cfg, override.key_or_group, override.value(), force_add=True)
+        return cfg
 
 
 def _words(values: Mapping[str, str]) -> list[str]:

@@ -21,7 +21,7 @@ from seqexp.networks import Network
 from seqexp.place import Place, belongs, choose, earlier_result, refuse_another, refuse_differences
 from seqexp.progress import Progress
 from seqexp.records import RunDirectory, leave_nothing, locked, now, numbers, stored_result
-from seqexp.report import about, announce, draw, scores, tags
+from seqexp.report import about, announce, draw, run_name, scores, tags
 from seqexp.tasks import Task
 from seqexp.tracking import Status, Tracker, open_tracker
 from seqexp.train import Outcome, Trainer, Training
@@ -125,7 +125,7 @@ class _Run:
             directory.started(result | {"about": self.identity, "token": token})
         tracker = open_tracker(
             tracking,
-            name=f"{result['model']} {result['task']} seed {result['seed']}",
+            name=run_name(result),
             params=self.experiment.flattened()
             | {"params": result["params"], "params.embedding": result["embedding_params"]},
             tags=tags(result) | {"token": token},

@@ -99,11 +99,22 @@ def _say_kernels() -> None:
 def tags(result: Mapping[str, Any]) -> dict[str, str]:
     return {
         **{key: str(result[key]) for key in ("model", "task", "signature", "primary_metric")},
-        **({"kind": "trial"} if result["primary_metric"].startswith("val/") else {}),
+        **kind(result),
         "git_sha": _git_sha(),
         "numpy": np.__version__,
         "blas": threads.kernels(),
     }
+
+
+def kind(result: Mapping[str, Any]) -> dict[str, str]:
+    """The tag that tells a trial, which has no test scores, from other runs."""
+    return {"kind": "trial"} if str(result["primary_metric"]).startswith("val/") else {}
+
+
+def run_name(result: Mapping[str, Any]) -> str:
+    """As MLflow shows it."""
+    last = f"trial {result['signature']}" if kind(result) else f"seed {result.get('seed')}"
+    return f"{result['model']} {result['task']} {last}"
 
 
 def _git_sha() -> str:

@@ -1,5 +1,6 @@
 """Tables and figures of studies: what a search for the best settings found, and how fast."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ def table(studies: Sequence[Study]) -> "pd.DataFrame":
                 "best": _best_so_far(study)[-1] if scores else np.nan,
                 "trials": len(scores),
                 "failed": sum(score is None for score in scores),
-                **{key: study["best"].get(key) for key in study["space"]},
+                **{key: _word(study["best"].get(key)) for key in study["space"]},
                 "seconds": sum(one["seconds"] or 0.0 for one in study["scores"]),
             }
         )
@@ -110,3 +111,8 @@ def _best_so_far(study: Study) -> np.ndarray:
     better = np.fmin if study["direction"] == "min" else np.fmax
     best: np.ndarray = better.accumulate(_values(study))
     return best
+
+
+def _word(value: object) -> str | None:
+    """A winning value as it is typed: all its digits."""
+    return None if value is None else json.dumps(value).strip('"')
