@@ -86,7 +86,7 @@ class OptunaSweeper(Sweeper):
         self._run_winners(studies, budget)
         tuning.leave_in(sweep_dir, studies)
         for study in studies:
-            study.save(Place.root)
+            study.save(Place.root, is_whole=True)
 
     def _run_winners(self, studies: "Sequence[Study]", budget: "Budget") -> None:
         runs = [(study, best, seed) for study in studies if (best := study.best()) for seed in range(budget.seeds)]
@@ -129,7 +129,8 @@ class OptunaSweeper(Sweeper):
             if not override.is_sweep_override():
                 plain[key] = [str(override.input_line)]
             elif override.value_type in PLAIN:
-                plain[key] = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+                values = dict.fromkeys(override.sweep_string_iterator())  # each once
+                plain[key] = [f"{override.get_key_element()}={value}" for value in values]
             else:
                 space[key] = _searched(key, override.value())
         if not space:

@@ -134,7 +134,7 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
     trials, runs = tuning.split(results, studies)
     jobs, summary = tables.sweep_tables(runs)
     figures = curves.draw(jobs, summary, sweep_dir) + searches.draw(studies, sweep_dir)
-    sections = {SUMMARY: summary, "Jobs": _brief(jobs)}
+    sections = {SUMMARY: summary, "Jobs": _brief(jobs)} if runs else {}
     if studies:
         sections[TUNING] = searches.table(studies)
     _show(*(tables.as_rich(table, title) for title, table in reversed(sections.items())))

@@ -18,7 +18,7 @@ from annotated_types import Ge
 
 from seqexp.config import Experiment
 from seqexp.errors import UserError
-from seqexp.records import locked, write_text
+from seqexp.records import locked, stored_result, write_text
 from seqexp.schema import NO_DEFAULT, Fields, check_group
 from seqexp.space import Space
 from seqexp.workers import STUDIES
@@ -157,15 +157,21 @@ class Study:
         best = {key: _typed(word) for key, word in (self.best() or {}).items()}
         return self.about | {"scores": self.scores, "best": best, "signatures": self.signatures}
 
-    def save(self, root: Path) -> None:
-        """Write the record, complete or not at all. Trouble is a warning: the trials have their own directories."""
+    def save(self, root: Path, is_whole: bool = False) -> None:
+        """Write the record, complete or not at all. Trouble is a warning: the trials have their own directories.
+
+        is_whole: the study is over, winners and all. Before, the record of a study that came further is left alone.
+        """
         file = root / FOLDER / self.about["task"] / self.about["model"] / f"{self.about['study']}.json"
         if all(one["status"] == "BAD_INPUT" for one in self.scores):
+            return
+        self.file = file
+        known = (stored_result(file.parent, file.name) or {}).get("scores")
+        if not is_whole and isinstance(known, list) and len(known) >= len(self.scores):
             return
         try:
             with locked(file.parent):
                 write_text(file, json.dumps(self.record(), indent=2) + "\n")
-            self.file = file
         except (OSError, UserError) as error:
             logger.warning("tuning: %s could not be written (%s)", file, error)
 

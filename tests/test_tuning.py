@@ -19,6 +19,7 @@ from seqexp.errors import UserError
 from seqexp.experiment import run
 from seqexp.place import Place
 from seqexp.space import Choice, Range
+from seqexp.sync import mark_killed
 
 ROOT = Path(__file__).parent.parent
 RATE = "optimizer.learning_rate"
@@ -89,6 +90,14 @@ def test_a_trial_that_diverged_is_not_run_again(tmp_path):
     results = [run(experiment, Place(root=tmp_path, in_sweep=True)) for _ in range(2)]
     assert [result["status"] for result in results] == ["DIVERGED"] * 2
     assert [result["how"] for result in results] == ["", "skipped"]
+
+
+def test_a_trial_whose_process_was_killed_is_found(tmp_path):
+    trial = run(checked("test=false"), Place(root=tmp_path, in_sweep=True))
+    path = Path(trial["directory"])
+    (path / "result.json").rename(path / "run.json")
+    mark_killed(tmp_path)
+    assert json.loads((path / "result.json").read_text())["status"] == "KILLED"
 
 
 # -- studies ---------------------------------------------------------------------------------------------------------
@@ -169,7 +178,20 @@ def test_no_score_no_winner():
         one.tell([answer(values) | {"status": "DIVERGED", "metrics": {}} for values in asked])
     assert one.best() is None
     assert len(one.scores) == 2
+    assert not tuning.has_winner(one.record())
     assert "no winner" in " ".join(tuning.last_words([one.record()]))
+
+
+def test_a_longer_record_is_left_alone_until_the_study_is_over(tmp_path):
+    long, short = finished(study(trials=4)), study(trials=2)
+    long.save(tmp_path)
+    assert long.file is not None
+    while asked := short.ask():
+        short.tell([answer(values) for values in asked])
+        short.save(tmp_path)
+        assert len(json.loads(long.file.read_text())["scores"]) == 4
+    short.save(tmp_path, is_whole=True)
+    assert json.loads(long.file.read_text()) == short.record()
 
 
 def test_a_grid_has_every_point_once():

@@ -62,32 +62,31 @@ def draw(studies: Sequence[Study], folder: Path) -> list[Path]:
 def _curves(studies: Sequence[Study], path: Path) -> None:
     metric = next(study["metric"] for study in studies if study["metric"])
     name = metric.rpartition("/")[2]
-    models = list(dict.fromkeys(study["model"] for study in studies))
-    failed = False
-    with frame(path, height=4.0) as (axes,):
+    models = sorted({study["model"] for study in studies})  # as in the sweep's other figures, for the same colours
+    lost: list[tuple[int, int, str]] = []  # trials without a score, with their model's number and colour
+    with frame(path, width=8.4, height=4.0) as (axes,):
         for study in studies:
             number = models.index(study["model"])
             colour, marker = STYLES[number % len(STYLES)]
             dash = DASHES[[one for one in studies if one["model"] == study["model"]].index(study) % len(DASHES)]
             x, y = np.arange(1, len(study["scores"]) + 1), _values(study)
-            lost = x[np.isnan(y)]
             axes.plot(x, y, marker, color=colour, markersize=4, alpha=0.45, linestyle="none")
-            label = ", ".join([study["model"], *(f"{key} {value}" for key, value in study["varied"].items())])
-            axes.plot(x, _best_so_far(study), dash, color=colour, drawstyle="steps-post", label=label)
-            place = 0.02 + 0.025 * (number % 3)  # of the axes' height: crosses of two models stay apart
-            axes.plot(lost, np.full(len(lost), place), "x", color=colour, transform=axes.get_xaxis_transform())
-            failed |= len(lost) > 0
+            axes.plot(x, _best_so_far(study), dash, color=colour, drawstyle="steps-post", label=_label(study))
+            lost += [(trial, number, colour) for trial in x[np.isnan(y)]]
         log_if_wide(axes)
+        for trial, number, colour in lost:
+            place = 0.02 + 0.025 * (number % 3)  # of the axes' height: crosses of two models stay apart
+            axes.plot(trial, place, "x", color=colour, transform=axes.get_xaxis_transform())
         longest = max(len(study["scores"]) for study in studies)
         axes.set_xlim(0.5, longest + 0.5)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set(xlabel="trial", ylabel=f"validation {LABELS.get(name, name)}")
-        crosses = "; crosses diverged or failed" if failed else ""
+        crosses = "; crosses diverged or failed" if lost else ""
         axes.set_title(
             f"{studies[0]['task']}: {_message(studies)}\npoints are trials, lines the best so far{crosses}", loc="left"
         )
         if len(studies) <= MOST_LINES:
-            axes.legend(frameon=False)
+            axes.figure.legend(loc="outside right center", frameon=False)  # inside it would hide trials
 
 
 def _message(studies: Sequence[Study]) -> str:
@@ -97,8 +96,16 @@ def _message(studies: Sequence[Study]) -> str:
     value, winner = (min if smaller else max)(best, key=lambda pair: pair[0])
     name = winner["metric"].rpartition("/")[2]
     trials = {len(study["scores"]) for study in studies}
-    each = f"{min(trials)} trials each" if len(trials) == 1 else f"{min(trials)} to {max(trials)} trials"
-    return f"best validation {name} {value:.3g}, by {winner['model']}; {each}"
+    each = (
+        f"{min(trials)} trial{'s' if min(trials) > 1 else ''} each"
+        if len(trials) == 1
+        else f"{min(trials)} to {max(trials)} trials"
+    )
+    return f"best validation {name} {value:.3g}, by {_label(winner)}; {each}"
+
+
+def _label(study: Study) -> str:
+    return ", ".join([study["model"], *(f"{key} {value}" for key, value in study["varied"].items())])
 
 
 def _values(study: Study) -> np.ndarray:
