@@ -38,6 +38,11 @@ class Experiment:
         """What of ``flattened`` decides the result, in JSON's types."""
         return dict(json.loads(json.dumps(_flattened(deciding(self.settings)))))
 
+    @property
+    def is_trial(self) -> bool:
+        """Whether the run is scored on the validation set and never sees the test set."""
+        return not self.settings.get("test", True)
+
     def as_yaml(self) -> str:
         return OmegaConf.to_yaml(OmegaConf.create(self.settings))
 
@@ -111,9 +116,11 @@ def stored(path: Path) -> Experiment:
 
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that decide the result: model, task, optimizer, training, seed, dtype and threads."""
+    """The settings that decide the result: model, task, optimizer, training, seed, dtype, threads; a false test."""
     decides = {key: settings[key] for key in ("model", "task", "optimizer", "seed", "dtype", "threads")}
     decides["training"] = {k: v for k, v in settings["training"].items() if k not in UNSIGNED_TRAINING}
+    if not settings.get("test", True):
+        decides["test"] = False
     return decides
 
 
@@ -177,11 +184,14 @@ def _keys_of(group: str, words: Sequence[str]) -> list[str]:
     """The keys in a group's yaml file, or of the top level, in the order of the file."""
     top: Any = OmegaConf.to_container(OmegaConf.load(conf_directory() / "config.yaml"))
     choices = {name: choice for entry in top["defaults"] if isinstance(entry, dict) for name, choice in entry.items()}
+    if group.startswith("hydra."):  # such as hydra.sweeper, where the project has a file for it
+        choices = {group: None}
     if group not in choices:
         groups = [name for name in choices if "/" not in name and not name.startswith("optional ")]
         return [key for key in top if key not in ("defaults", "hydra")] + groups
-    chosen = [word.partition("=")[2] for word in words if word.startswith(f"{group}=")]
+    folder = group.replace(".", "/")
+    chosen = [word.partition("=")[2] for word in words if word.startswith(f"{folder}=")]
     choice = chosen[-1].partition(",")[0] if chosen else choices[group]
-    file = conf_directory() / group / f"{choice}.yaml"
+    file = conf_directory() / folder / f"{choice}.yaml"
     loaded: Any = OmegaConf.load(file) if file.is_file() else OmegaConf.create()
-    return [str(key) for key in loaded.get(group, loaded)]
+    return [str(key) for key in loaded.get(group, loaded) if key != "_target_"]

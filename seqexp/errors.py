@@ -20,4 +20,4 @@ def unknown_key(group: str, key: str, legal: Sequence[str]) -> str:
     close = difflib.get_close_matches(key, legal, 1)
     where = f"{group}.{key}" if group else key
     hint = f", did you mean {close[0]}?" if close else ""
-    return f"{where}: no such key{hint}; legal here: {', '.join(legal)}"
+    return f"{where}: no such key{hint}" + (f"; legal here: {', '.join(legal)}" if legal else "")

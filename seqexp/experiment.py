@@ -21,7 +21,7 @@ from seqexp.networks import Network
 from seqexp.place import Place, belongs, choose, earlier_result, refuse_another, refuse_differences
 from seqexp.progress import Progress
 from seqexp.records import RunDirectory, leave_nothing, locked, now, numbers, stored_result
-from seqexp.report import about, announce, draw, scores, tags
+from seqexp.report import about, announce, draw, run_name, scores, tags
 from seqexp.tasks import Task
 from seqexp.tracking import Status, Tracker, open_tracker
 from seqexp.train import Outcome, Trainer, Training
@@ -125,7 +125,7 @@ class _Run:
             directory.started(result | {"about": self.identity, "token": token})
         tracker = open_tracker(
             tracking,
-            name=f"{result['model']} {result['task']} seed {result['seed']}",
+            name=run_name(result),
             params=self.experiment.flattened()
             | {"params": result["params"], "params.embedding": result["embedding_params"]},
             tags=tags(result) | {"token": token},
@@ -179,11 +179,12 @@ class _Run:
             directory.started(result | {"about": self.identity, "token": self.token})
             directory.write("config.yaml", self.experiment.as_yaml())
             outcome = self._fit(directory, tracker)
-            result |= scores(self.task, outcome)
+            result |= scores(self.task, outcome, test=not self.experiment.is_trial)
             save_weights(
                 directory.path / "checkpoints" / "best.safetensors", outcome.best, {"step": str(outcome.best_step)}
             )
-            draw(directory, self.task, outcome, settings)
+            if not self.experiment.is_trial:
+                draw(directory, self.task, outcome, settings)
             status = "FINISHED"
         except Diverged as error:
             status = "DIVERGED"
@@ -212,7 +213,8 @@ class _Run:
             stopping.deferred() as request,
         ):
             announce(self.result, self.network)
-            return trainer.fit(Recorder(directory, tracker, progress, schedule, self.identity, request))
+            recorder = Recorder(directory, tracker, progress, schedule, self.identity, request)
+            return trainer.fit(recorder, test=not self.experiment.is_trial)
 
     def _end(self, status: Status, directory: RunDirectory, tracker: Tracker) -> None:
         """Write down how the run ended, here first and then in the tracker."""

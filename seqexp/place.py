@@ -8,7 +8,7 @@ from typing import Any
 
 from seqexp.config import Experiment, stored
 from seqexp.errors import UserError
-from seqexp.records import RESULT, STARTED, fresh_directory, stored_result
+from seqexp.records import RESULT, STARTED, TRIALS, fresh_directory, stored_result
 
 logger = logging.getLogger("seqexp")
 
@@ -17,7 +17,7 @@ logger = logging.getLogger("seqexp")
 class Place:
     """Where a run goes: a directory the user named, or None for ``root/<task>/<model>/<signature>``.
 
-    A single run takes a fresh ``<signature>.<n>``, a sweep's run the plain one.
+    A trial's is below ``root/trials``. A single run takes a fresh ``<signature>.<n>``, a sweep's run the plain one.
     """
 
     directory: Path | None = None
@@ -26,7 +26,8 @@ class Place:
     parent_run_id: str | None = None
 
     def base(self, experiment: Experiment) -> Path:
-        return self.root / experiment.name("task") / experiment.name("model") / experiment.signature
+        root = self.root / TRIALS if experiment.is_trial else self.root
+        return root / experiment.name("task") / experiment.name("model") / experiment.signature
 
     def fresh(self, experiment: Experiment) -> Path:
         """A new directory. UserError where it cannot be created."""
@@ -78,6 +79,8 @@ def earlier_result(experiment: Experiment, path: Path | None) -> dict[str, Any] 
     if result is None:
         return None
     again = experiment.settings.get("retry_failed", True)
+    if experiment.is_trial and result.get("status") == "DIVERGED":
+        again = False  # it would diverge again, and to the search that is an answer
     if result.get("status") != "FINISHED" and (again or result.get("status") == "KILLED"):
         return None
     if result.get("status") not in ("FINISHED", "FAILED", "DIVERGED"):

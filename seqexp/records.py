@@ -20,6 +20,7 @@ from seqexp.errors import UserError
 
 Line = dict[str, Any]  # {"step": 100, "time": 1730000000.1, "train/loss": 0.3, …}
 LOCK, METRICS, RESULT, STARTED = "run.lock", "metrics.jsonl", "result.json", "run.json"
+TRIALS = "trials"  # the folder, beside those of the tasks, of the runs that never see a test set
 LONGEST_JSON = 10_000_000  # bytes of a result.json, run.json or line of metrics worth reading
 POLL = 0.2  # seconds
 

@@ -35,7 +35,7 @@ def about(experiment: Experiment, task: Task, network: Network) -> dict[str, Any
         "hidden_size": network.core.hidden_size,
         "seconds": 0.0,
         "metrics": {},
-        "primary_metric": f"test/{task.primary_metric}",
+        "primary_metric": f"{'val' if experiment.is_trial else 'test'}/{task.primary_metric}",
         "direction": task.direction,
         "baseline": {},
         "best_baseline": None,
@@ -47,9 +47,10 @@ def about(experiment: Experiment, task: Task, network: Network) -> dict[str, Any
     }
 
 
-def scores(task: Task, outcome: Outcome) -> dict[str, Any]:
-    baselines = task.baselines()
-    best = (max if task.direction == "max" else min)(baselines, key=lambda name: baselines[name])
+def scores(task: Task, outcome: Outcome, test: bool) -> dict[str, Any]:
+    """result.json's scores; without those that need no memory where there is no ``test``, on which they stand."""
+    baselines = task.baselines() if test else {}
+    best = (max if task.direction == "max" else min)(baselines, key=lambda name: baselines[name], default=None)
     return {
         "metrics": {name: finite(value) for name, value in outcome.metrics.items()},
         "baseline": baselines,
@@ -101,10 +102,22 @@ def _say_kernels() -> None:
 def tags(result: Mapping[str, Any]) -> dict[str, str]:
     return {
         **{key: str(result[key]) for key in ("model", "task", "signature", "primary_metric")},
+        **kind(result),
         "git_sha": _git_sha(),
         "numpy": np.__version__,
         "blas": threads.kernels(),
     }
+
+
+def kind(result: Mapping[str, Any]) -> dict[str, str]:
+    """The tag that tells a trial, which has no test scores, from other runs."""
+    return {"kind": "trial"} if str(result["primary_metric"]).startswith("val/") else {}
+
+
+def run_name(result: Mapping[str, Any]) -> str:
+    """As MLflow shows it."""
+    last = f"trial {result['signature']}" if kind(result) else f"seed {result.get('seed')}"
+    return f"{result['model']} {result['task']} {last}"
 
 
 def _git_sha() -> str:

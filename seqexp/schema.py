@@ -31,6 +31,7 @@ TOP: Fields = {
     "dtype": (Literal["float32", "float64"], NO_DEFAULT),
     "threads": (Annotated[int, Ge(1)] | Literal["auto"], NO_DEFAULT),
     "data_dir": (str | None, None),
+    "test": (bool, True),
     "resume": (str | None, None),  # auto, never, or a run's directory; None: auto in a sweep, else never
     "retry_failed": (bool, True),
 }

@@ -26,7 +26,6 @@ from seqexp.records import locked, write_text
 from seqexp.tracking import dashboard_command, finish_parent, leaderboard_address, open_parent
 
 Result = dict[str, Any]
-SUMMARY = "Mean and standard deviation over seeds"
 
 
 class Refused(BaseException):
@@ -94,6 +93,14 @@ def record_job(sweep_dir: Path, number: int, record: Mapping[str, Any]) -> None:
     (folder / f"{number:05d}.json").write_text(json.dumps(record), encoding="utf-8")
 
 
+def job_record(sweep_dir: Path, number: int) -> Result:
+    """What ``record_job`` left; of a job that left nothing, that it failed."""
+    try:
+        return dict(json.loads((sweep_dir / "jobs" / f"{number:05d}.json").read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {"job": number, "overrides": {}, "status": "FAILED", "error": "the job left no record"}
+
+
 def finish(stopped: bool = False) -> int:
     """Print the sweep's tables, end its parent run, and give the exit code: 1 if any job failed, 2 if all were refused.
 
@@ -115,36 +122,33 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
         _end_parent(sweep_dir, "KILLED", {}, {}, _command())
         print("stopped; the same command goes on where this one ended", file=sys.stderr)
         return 1
-    from seqexp.analysis import curves, horizon, tables, trainability
+    from seqexp import tuning
+    from seqexp.analysis import tables
+    from seqexp.analysis.endings import ending
 
     files = sorted((sweep_dir / "jobs").glob("*.json"))
     results: list[Result] = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     if all(result["status"] == "BAD_INPUT" for result in results):
         for line in dict.fromkeys(result["error"] for result in results):
             print(f"error: {line}", file=sys.stderr)
-        shutil.rmtree(sweep_dir, ignore_errors=True)
+        _end_parent(sweep_dir, "FAILED", {}, {}, _command())
+        _remove(sweep_dir)
         return 2
-    jobs, summary = tables.sweep_tables(results)
-    figures, metrics = curves.draw(jobs, summary, sweep_dir), _metrics(summary)
-    texts = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
-    sections = {SUMMARY: summary, "Jobs": _brief(jobs)}
-    for title, part in {"Memory horizon": horizon, "Trainability": trainability}.items():
-        table, found, drawn = part.draw(jobs, results, sweep_dir)
-        metrics, figures = metrics | found, figures + drawn
-        if table is not None:
-            sections = {title: table, **sections}
-            texts[f"{title.lower().replace(' ', '_')}.csv"] = table.to_csv(index=False)
-    for file, text in texts.items():
+    studies = tuning.left_in(sweep_dir)
+    trials, runs = tuning.split(results, studies)
+    end = ending(runs, studies, sweep_dir)
+    for file, text in end.files.items():
         write_text(sweep_dir / file, text)
-    _show(*(tables.as_rich(table, title) for title, table in reversed(sections.items())))
-    for result in results:
+    _show(*(tables.as_rich(table, title) for title, table in reversed(end.tables.items())))
+    for result in [*(trial for trial in trials if trial["status"] == "BAD_INPUT"), *runs]:
         if result.get("error"):
             print(f"job {result['job']}: {result['error']}")
-    for figure in figures:
-        print(f"figure: {figure}")
-    failed = any(result["status"] != "FINISHED" for result in results)
-    note = _command() + "".join(f"\n## {title}\n\n{tables.to_markdown(table)}" for title, table in sections.items())
-    settings = _end_parent(sweep_dir, "FAILED" if failed else "FINISHED", metrics, texts, note, figures)
+    for line in [*tuning.last_words(studies), *(f"figure: {figure}" for figure in end.figures)]:
+        print(line)
+    failed = any(result["status"] != "FINISHED" for result in runs) or not all(map(tuning.has_winner, studies))
+    texts = end.files | {f"tuning_{one['task']}_{one['model']}_{one['study']}.json": _json(one) for one in studies}
+    note = _command() + "".join(f"\n## {title}\n\n{tables.to_markdown(table)}" for title, table in end.tables.items())
+    settings = _end_parent(sweep_dir, "FAILED" if failed else "FINISHED", end.metrics, texts, note, end.figures)
     if settings is not None:
         _show_addresses(settings)
     return 1 if failed else 0
@@ -154,7 +158,15 @@ def discard() -> None:
     """Remove the directory of a sweep that was refused before its first job."""
     sweep_dir = workers.leading()
     if sweep_dir is not None and not (sweep_dir / "jobs").exists():
-        shutil.rmtree(sweep_dir, ignore_errors=True)
+        _remove(sweep_dir)
+
+
+def _remove(sweep_dir: Path) -> None:
+    """Remove a sweep's directory, and the two above where only it was in them."""
+    shutil.rmtree(sweep_dir, ignore_errors=True)
+    with suppress(OSError):
+        for folder in sweep_dir.parents[:2]:
+            folder.rmdir()
 
 
 def show_run(result: Result, cfg: DictConfig) -> None:
@@ -196,29 +208,13 @@ def _prepare_to_end(parent: Path) -> None:
         connect(TrackingSettings(**json.loads(parent.read_text(encoding="utf-8"))["tracking"]))
 
 
-def _metrics(summary: Any) -> dict[str, float]:
-    """The summary by names that MLflow can chart: ``adding/lstm/test/mse/mean``, and ``…/std``.
-
-    What else the sweep varied comes behind the model, ``adding/lstm/task.gap 4/test/mse/mean``.
-    """
-    metrics: dict[str, float] = {}
-    columns = list(summary.columns)
-    varied = columns[columns.index("model") + 1 : columns.index("metric")]
-    for row in summary.to_dict("records"):
-        settings = [f"{key} {row[key]}".replace("/", "_") for key in varied]
-        name = "/".join(str(part) for part in (row["task"], row["model"], *settings, row["metric"]))
-        metrics |= {f"{name}/mean": row["mean"], f"{name}/std": row["std"]}
-    return metrics
-
-
 def _command() -> str:
     """The command line, as Markdown."""
     return f"```sh\n{shlex.join(['python', '-m', 'seqexp', *sys.argv[1:]])}\n```\n"
 
 
-def _brief(jobs: Any) -> Any:
-    """The columns that a page has room for; every row of a sweep's task has the summary's metric."""
-    return jobs.drop(columns=["directory", "metric"])
+def _json(study: Any) -> str:
+    return json.dumps(study, indent=2) + "\n"
 
 
 def _show(*tables: Any) -> None:

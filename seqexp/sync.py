@@ -14,7 +14,8 @@ from typing import Any, NoReturn, get_args
 from seqexp import config
 from seqexp.errors import UserError
 from seqexp.mlflow_store import TrackingSettings, run_with_tag
-from seqexp.records import METRICS, RESULT, STARTED, history, locked, numbers, stored_result, write_text
+from seqexp.records import METRICS, RESULT, STARTED, TRIALS, history, locked, numbers, stored_result, write_text
+from seqexp.report import kind, run_name
 from seqexp.tracking import Status, open_tracker
 
 logger = logging.getLogger("seqexp")
@@ -61,7 +62,8 @@ def wrap_up(path: Path, *, keep: bool = False) -> bool:
 
 def mark_killed(root: Path) -> None:
     """Find the runs below ``root`` whose process was killed, and wrap them up. Trouble with one is a warning."""
-    for file in sorted(root.glob(f"*/*/*/{STARTED}")):
+    started = [file for folder in (root, root / TRIALS) for file in sorted(folder.glob(f"*/*/*/{STARTED}"))]
+    for file in started:
         path = file.parent
         try:
             with locked(path, wait=False) as held:
@@ -119,10 +121,10 @@ def _send(path: Path, result: dict[str, Any]) -> bool:
         result["mlflow_run_id"] = run_with_tag(settings, "token", token)
     tracker = open_tracker(
         settings,
-        name=f"{result['model']} {result['task']} seed {result.get('seed')}",
+        name=run_name(result),
         params=experiment.flattened()
         | {"params": result.get("params"), "params.embedding": result.get("embedding_params")},
-        tags={key: result[key] for key in ("model", "task", "signature", "primary_metric")},
+        tags={key: result[key] for key in ("model", "task", "signature", "primary_metric")} | kind(result),
         run_id=result.get("mlflow_run_id"),
         started=result.get("started"),
     )

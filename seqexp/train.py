@@ -68,7 +68,7 @@ class Counters:
 
 @dataclass
 class Outcome:
-    """What training came to: the best weights by validation, and what they score on the test split."""
+    """What training came to: the best weights by validation, and what they score on the test split (see ``fit``)."""
 
     best: Params
     best_step: int
@@ -133,15 +133,19 @@ class Trainer:
         self.optimizer.update(self.p.flat, self.grad.flat, self.state, rate, self.step)
         return float(loss), norm
 
-    def fit(self, observer: Observer) -> Outcome:
-        """Train to the end, watch val/<primary metric>, and test the best weights. Goes on from a restored snapshot."""
+    def fit(self, observer: Observer, test: bool = True) -> Outcome:
+        """Train to the end, watch val/<primary metric>, and test the best weights. Goes on from a restored snapshot.
+
+        test: False takes the best weights' scores on the validation split instead, which were logged in their epoch.
+        """
         self._observer, self._clock = observer, time.perf_counter()
         while not self.counters.over:
             self._train_epoch(observer)
             self._end_epoch(observer)
             observer.on_boundary(self)
-        metrics, artifacts = self.evaluate("test", self.best)
-        observer.on_metrics(self.step, metrics)
+        metrics, artifacts = self.evaluate("test" if test else "val", self.best)
+        if test:
+            observer.on_metrics(self.step, metrics)
         return Outcome(self.best, self.counters.best_step, self.step, self.counters.seconds, metrics, artifacts)
 
     def _train_epoch(self, observer: Observer) -> None:

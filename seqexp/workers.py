@@ -16,6 +16,7 @@ from seqexp import stopping
 
 PATIENCE = 1.2  # seconds
 STOPPED, WORKERS = "stopped", "workers"  # a file for each process that has a job, named by its id
+STUDIES = "studies.json"  # what the searches of a tuned sweep came to
 
 _sweep: Path | None = None  # that this process leads
 _lock = ExitStack()
@@ -28,7 +29,7 @@ def lead(sweep_dir: Path) -> None:
     global _sweep
     _lock.enter_context(locked(sweep_dir, wait=False))
     _sweep = sweep_dir
-    for name in ("parent.json", STOPPED):  # of an earlier sweep, in a folder that the user has named
+    for name in ("parent.json", STOPPED, STUDIES):  # of an earlier sweep, in a folder that the user has named
         (sweep_dir / name).unlink(missing_ok=True)
     for name in ("jobs", WORKERS):
         shutil.rmtree(sweep_dir / name, ignore_errors=True)

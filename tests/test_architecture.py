@@ -17,7 +17,7 @@ LAYERS = (
     "networks tasks data",
     "train records build",
     "mlflow_store tracking analysis progress",
-    "schema config __main__ compare sync sweep job experiment place workers report",
+    "schema config __main__ compare sync sweep job experiment place workers report tuning space",
 )
 FRONT = (*(f"seqexp.{name}" for name in ("config", "__main__", "compare", "sync", "sweep", "job")), "hydra_plugins")
 HOMES = {  # third-party vocabulary -> the only modules that may speak it
@@ -25,6 +25,7 @@ HOMES = {  # third-party vocabulary -> the only modules that may speak it
     "pandas": ("seqexp.analysis",),
     "scipy.stats": ("seqexp.analysis",),
     "matplotlib": ("seqexp.analysis",),
+    "optuna": ("seqexp.tuning", "seqexp.space"),
     "hydra": FRONT,
     "omegaconf": FRONT,
 }
@@ -35,6 +36,7 @@ LATE = (
     "sklearn",
     "pooch",
     "scipy.stats",
+    "optuna",
 )  # a second of start-up: import in functions
 
 FILE_LINES, FUNCTION_LINES = 300, 50

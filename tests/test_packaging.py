@@ -36,7 +36,9 @@ def wheel(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_the_package_and_its_configs_and_nothing_else(wheel: Path, project_root: Path):
     names = set(zipfile.ZipFile(wheel).namelist())
     configs = {f"seqexp/{p.relative_to(project_root).as_posix()}" for p in project_root.glob("conf/**/*.yaml")}
-    modules = {p.relative_to(project_root).as_posix() for p in project_root.glob("seqexp/**/*.py")}
+    files = [*project_root.glob("seqexp/**/*.py"), *project_root.glob("hydra_plugins/**/*.py")]
+    modules = {p.relative_to(project_root).as_posix() for p in files}
+    assert "hydra_plugins/__init__.py" not in modules, "a namespace, which others' plugins share"
     assert "seqexp/conf/config.yaml" in names
     assert configs | modules <= names
     strays = {name for name in names if not name.startswith(("seqexp/", "hydra_plugins/", "seqexp-"))}
@@ -62,4 +64,7 @@ def test_installed_wheel_runs_from_any_folder(wheel: Path, tmp_path: Path):
     text = run(sys.executable, "-m", "seqexp", "--help", cwd=elsewhere, PYTHONPATH=str(site))
     assert "lstm" in text
     assert "sentiment" in text
+    code = "from hydra.core.plugins import Plugins; print([one.__module__ for one in Plugins.instance().discover()])"
+    found = run(sys.executable, "-c", code, cwd=elsewhere, PYTHONPATH=str(site))
+    assert "hydra_plugins.seqexp_optuna" in found, "Hydra finds the wheel's sweeper"
     assert not list(elsewhere.iterdir()), "--help leaves nothing behind"
