@@ -179,7 +179,7 @@ def test_a_task_nobody_learns_has_no_scale():
         (lambda: across.friedman(dict.fromkeys("abc", X[:, :1])), "two tasks"),
         (lambda: across.normalised({"a": X}, [0.0], ["max", "max"]), "K = 2"),
         (lambda: across.normalised({"a": X}, [0.0, math.nan], ["max", "max"]), "finite"),
-        (lambda: across.normalised({"a": X}, [0.0, 0.0], ["max", "up"]), "directions"),
+        (lambda: across.normalised({"a": X}, [0.0, 0.0], ["max", "up"]), "directions"),  # type: ignore[list-item]
         (lambda: across.normalised({}, [0.0, 0.0], ["max", "max"]), "must be a model"),
     ],
 )
