@@ -39,7 +39,7 @@ def about(experiment: Experiment, task: Task, network: Network) -> dict[str, Any
         "direction": task.direction,
         "baseline": {},
         "best_baseline": None,
-        "solved": solves(task, None),
+        "solved": None if experiment.is_trial else solves(task, None),
         "distance": f"task.{task.distance}" if hasattr(task, "distance") else None,
         "mlflow_run_id": None,
         "data": task.fingerprint(),
@@ -55,7 +55,7 @@ def scores(task: Task, outcome: Outcome, test: bool) -> dict[str, Any]:
         "metrics": {name: finite(value) for name, value in outcome.metrics.items()},
         "baseline": baselines,
         "best_baseline": best,
-        "solved": solves(task, outcome.metrics[f"test/{task.primary_metric}"]),
+        "solved": solves(task, outcome.metrics[f"test/{task.primary_metric}"]) if test else None,
         "best_step": outcome.best_step,
     }
 
