@@ -179,8 +179,7 @@ def table(found: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     lag = found["gradient"]["lag"]
     for kind in ("h", "c"):
         if found["gradient"][kind] is not None:
-            lines.append(_row(f"half-life of |dL/d{kind}|", _steps(found["half_life"][kind]), _reach(found, kind)))
-    lines.append(_row("lags measured", f"{len(lag) and lag[-1]:,} steps", "how far back the probe looked"))
+            lines.append(_row(f"half-life of |dL/d{kind}|", *_reach(found["half_life"][kind], lag[-1] if lag else 0)))
     if found["jacobian"] is not None:
         lines += _dynamics(found["jacobian"])
     for name, gate in (found["gates"] or {}).items():
@@ -200,16 +199,13 @@ def _row(name: str, value: str, reading: str) -> str:
 
 
 def _steps(value: float | None) -> str:
-    return "no decay" if value is None else f"{value:,.3g} steps"
+    return "without end" if value is None else f"{value:,.3g} steps"
 
 
-def _reach(found: Mapping[str, Any], kind: str) -> str:
-    value, lag = found["half_life"][kind], found["gradient"]["lag"]
-    longest = lag[-1] if lag else 0
-    if value is None:
-        return f"no decay to be seen over {longest:,} steps"
-    halvings = longest / value
-    return f"over {longest:,} steps the gradient fades to {0.5**halvings:.2g} of itself"
+def _reach(half_life: float | None, longest: int) -> tuple[str, str]:
+    if half_life is None:
+        return f"> {longest:,} steps", "it does not halve within the lags measured"
+    return _steps(half_life), f"over the {longest:,} lags measured it fades to {0.5 ** (longest / half_life):.2g}"
 
 
 def _dynamics(jacobian: Mapping[str, Any]) -> list[str]:

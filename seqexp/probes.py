@@ -24,7 +24,7 @@ logger = logging.getLogger("seqexp")
 LINES, SUMMARY = "mechanism.jsonl", "mechanism.json"
 COST = 8  # training steps in whose time an epoch's probe is done; docs/mechanism.md has the figures
 SHARE = 0.04  # of the training steps' time that the epochs' probes may take where nobody asked for them
-LEAST_STEPS = 500  # of a run that is probed unasked: in fewer, what comes at the end would be too large a share
+LEAST_STEPS = 2_000  # of a run that is probed unasked: in fewer, what comes at the end would be too large a share
 MOST_WORK = 10**9  # parameters times steps back of a network that is probed unasked
 MOST_STATE = 256  # rows of a state whose Jacobian is taken in a run
 

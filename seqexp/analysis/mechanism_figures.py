@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from seqexp.analysis.curves import STYLES
-from seqexp.analysis.figures import BLUE, GREEN, GREY, LABELS, ORANGE, RED, frame
+from seqexp.analysis.figures import BLUE, GREY, ORANGE, RED, frame
 from seqexp.analysis.figures import _number as number
 from seqexp.analysis.figures import _title as title
+from seqexp.analysis.gate_figures import gates, subject, surgery, time_constants
+from seqexp.analysis.scales import log_axis
 
 Mechanism = Mapping[str, Any]
 Lines = Sequence[Mapping[str, Any]]
 
 FAINTEST = 1e-6  # relative to lag 0: below it a gradient is drawn as gone
-GATES = {"f": ("forget", BLUE, "-"), "i": ("input", ORANGE, "--"), "o": ("output", GREEN, "-.")}
 
 
 def draw_training(lines: Lines, folder: Path, found: Mechanism) -> list[Path]:
@@ -59,18 +60,21 @@ def draw_gradient_flow(mechanisms: Mapping[str, Sequence[Mechanism]], path: Path
                 for curve in curves if len(curves) > 1 else []:
                     axes.plot(lag, curve, style, color=colour, alpha=0.3, linewidth=0.8)
                 middle = np.exp(np.log(curves).mean(axis=0))
-                axes.plot(lag, middle, style, color=colour, label=f"{model}: {kind}, {_half_life(seeds, kind)}")
+                axes.plot(
+                    lag, middle, style, color=colour, label=f"{model}: {kind}, halves in {_half_life(seeds, kind)}"
+                )
                 drawn.append(middle[np.isfinite(middle)])
-            messages.append(f"{model} {_half_life(seeds, 'h')}")
-        _log_axis(axes, np.concatenate(drawn) if drawn else np.empty(0))
+            messages.append(f"{_half_life(seeds, 'h')} ({model})")
+        log_axis(axes, np.concatenate(drawn) if drawn else np.empty(0))
         axes.set(xlabel="lag (steps back from the answer)", ylabel="|∂L/∂state|, relative to |∂L/∂h| at lag 0")
-        axes.legend()
-        title(axes, subject, f"how much of the gradient arrives - {'; '.join(messages)}")
+        if drawn:
+            axes.legend()
+        title(axes, subject, f"the gradient halves in {', '.join(messages)}")
 
 
 def draw_half_life(mechanisms: Mapping[str, Sequence[Mechanism]], path: Path) -> None:
-    """The half-life of |dL/dh| of every seed of every model as a point, with the median a bar; those that do not decay
-    stand on a line of their own at the top."""
+    """The half-life of |dL/dh| of every seed of every model as a point, with the median a bar; those that do not halve
+    within the lags measured stand on a line of their own at the top."""
     values = {model: _half_lives(seeds, "h") for model, seeds in mechanisms.items()}
     known = [value for of_model in values.values() for value in of_model if value is not None]
     longest = max((lag for seeds in mechanisms.values() for one in seeds for lag in one["gradient"]["lag"]), default=1)
@@ -85,13 +89,14 @@ def draw_half_life(mechanisms: Mapping[str, Sequence[Mechanism]], path: Path) ->
         axes.axhline(longest, color=GREY, linestyle=(0, (5, 3)), label=f"longest lag measured: {longest:,}")
         if any(value is None for of_model in values.values() for value in of_model):
             axes.axhline(top, color="#CCCCCC", linewidth=1, zorder=0)
-            axes.text(-0.45, top * 1.05, "does not decay", color=GREY, fontsize=9, va="bottom")
+            axes.text(-0.45, top * 1.05, "not halved within the lags measured", color=GREY, fontsize=9, va="bottom")
         axes.set_xticks(range(len(values)), list(values))
-        axes.set_xlim(-0.5, len(values) - 0.5)
-        _log_axis(axes, np.array([*known, top, longest], float))
+        axes.set_xlim(-0.5, max(1, len(values)) - 0.5)
+        log_axis(axes, np.array([*known, top, longest], float))
         axes.set_ylabel("half-life of |∂L/∂h| (steps)")
         axes.legend(loc="lower right")
-        title(axes, "", f"the gradient halves within {_medians(values)}")
+        told = [f"{_half_life(seeds, 'h')} ({model})" for model, seeds in mechanisms.items()]
+        title(axes, "", f"the gradient halves in {', '.join(told)}")
 
 
 def gradient_over_training(lines: Lines, path: Path, *, subject: str = "") -> None:
@@ -99,61 +104,20 @@ def gradient_over_training(lines: Lines, path: Path, *, subject: str = "") -> No
     kinds = [kind for kind in ("h", "c") if any(line.get(kind) for line in lines)]
     with frame(path, rows=max(1, len(kinds)), height=1.2 + 2.6 * max(1, len(kinds))) as rows:
         pictures = []
-        for axes, kind in zip(rows, kinds, strict=False):
-            edges, lags, colours = _picture(lines, kind)
-            pictures.append(
-                axes.pcolormesh(
-                    edges, lags, colours, cmap="viridis", vmin=math.log10(FAINTEST), vmax=0, rasterized=True
-                )
-            )
+        drawn = [_picture(lines, kind) for kind in kinds]
+        low, high = int(math.log10(FAINTEST)), _brightest([colours for _, _, colours in drawn])
+        for axes, kind, (edges, lags, colours) in zip(rows, kinds, drawn, strict=False):
+            pictures.append(axes.pcolormesh(edges, lags, colours, cmap="viridis", vmin=low, vmax=high))
             axes.grid(False)
             axes.set_ylabel(f"lag of {kind}_t (steps back)")
         rows[-1].set_xlabel("optimizer steps")
         if pictures:
             bar = rows[0].figure.colorbar(pictures[0], ax=list(rows), extend="both", shrink=0.8, aspect=30)
-            low = int(math.log10(FAINTEST))
-            bar.set_ticks(range(low, 1), labels=["1" if power == 0 else f"1e{power}" for power in range(low, 1)])
+            powers = range(low, high + 1)
+            bar.set_ticks(powers, labels=["1" if power == 0 else f"1e{power}" for power in powers])
             bar.set_label("|∂L/∂state|, relative to |∂L/∂h| at lag 0")
-        first, last = lines[0].get("half_life_h"), lines[-1].get("half_life_h")
-        title(rows[0], subject, f"half-life of the gradient: {_steps(first)} at first, {_steps(last)} at the end")
-
-
-def gates(found: Mechanism, path: Path) -> None:
-    """How often each gate takes which value."""
-    with frame(path, height=3.8) as (axes,):
-        for name, use in found["gates"].items():
-            word, colour, style = GATES.get(name, (name, GREY, ":"))
-            shares = np.array(use["shares"], float)
-            edges = np.linspace(0, 1, len(shares) + 1)
-            axes.stairs(shares, edges, color=colour, linestyle=style, linewidth=1.8, label=f"{word}: {_shut_open(use)}")
-        for edge in (0.1, 0.9):
-            axes.axvline(edge, color=GREY, linewidth=0.8, linestyle=":")
-        axes.set(xlabel="value of the gate (0 shut, 1 open)", ylabel="share of its values", xlim=(0, 1))
-        axes.legend(loc="upper center")
-        opened = {name: use["mean"] for name, use in found["gates"].items() if use["mean"] is not None}
-        told = ", ".join(f"{GATES.get(name, (name,))[0]} {mean:.2f}" for name, mean in opened.items())
-        title(axes, subject(found), f"mean gate {told}")
-
-
-def time_constants(found: Mechanism, path: Path) -> None:
-    """How long each unit's forget gate lets its cell live, as a histogram over units."""
-    use = found["gates"].get("f") or next(iter(found["gates"].values()))
-    known = np.array([value for value in use["time_constants"] if value is not None and value > 0], float)
-    endless = len(use["time_constants"]) - len(known)
-    with frame(path, height=3.6) as (axes,):
-        if known.size:
-            low, high = math.floor(math.log10(known.min()) * 4) / 4, math.ceil(math.log10(known.max()) * 4 + 1e-9) / 4
-            edges = np.logspace(low, max(high, low + 0.25), max(2, round(4 * (high - low)) + 1))
-            axes.hist(known, edges, color=BLUE, edgecolor="white")
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        longest = max(found["gradient"]["lag"], default=0)
-        if longest:
-            axes.axvline(longest, color=RED, linestyle=(0, (5, 3)), label=f"longest lag measured: {longest:,}")
-            axes.legend()
-        axes.set(xlabel="time constant of the forget gate (steps)", ylabel="hidden units")
-        kept = f"; {endless} never forget" if endless else ""
-        title(axes, subject(found), f"a typical cell lives {_steps(use['time_constant'])}{kept}")
+        first, last = (_told(line.get("half_life_h"), line["lag"]) for line in (lines[0], lines[-1]))
+        title(rows[0], subject, f"the gradient halves in {first} at first, in {last} at the end")
 
 
 def jacobian(found: Mechanism, path: Path) -> None:
@@ -168,59 +132,16 @@ def jacobian(found: Mechanism, path: Path) -> None:
             label = "factor a step over many steps (exp of the Lyapunov exponents)"
             axes.plot(np.arange(1, len(factors) + 1), factors, "s", color=ORANGE, markersize=4, label=label)
         axes.axhline(1, color=RED, linestyle=(0, (5, 3)), label="1: neither grows nor fades")
-        _log_axis(axes, np.concatenate([shown[np.isfinite(shown)], factors, [1.0]]))
+        log_axis(axes, np.concatenate([shown[np.isfinite(shown)], factors, [1.0]]))
         axes.set(xlabel="direction in the state, largest first", ylabel="stretched by a step (factor)")
         axes.legend()
-        fastest = f"{factors[0]:.3f} times a step" if len(factors) else "unknown"
+        fastest = f"by {factors[0]:.3f} a step" if len(factors) else "unknown"
         largest = number(float(values[0])) if len(values) else "unknown"
-        message = f"one step stretches by up to {largest}; over many steps the slowest fading direction goes {fastest}"
+        message = f"one step stretches by up to {largest}; over many, the best kept direction is multiplied {fastest}"
         title(axes, subject(found), message)
 
 
-def surgery(found: Mechanism, path: Path, result: Mapping[str, Any]) -> None:
-    """The test score with one gate at a time fixed at one, beside the whole network and the best without memory."""
-    scores = {name: value for name, value in found["surgery"].items() if value is not None}
-    metric = str(result.get("primary_metric", "test/score")).rpartition("/")[2]
-    labels = {"none": "as trained"} | {
-        name: f"{GATES.get(name, (name,))[0]} gate\nfixed at 1" for name in scores if name != "none"
-    }
-    with frame(path, width=5.6, height=3.8) as (axes,):
-        colours = [GREEN if name == "none" else ORANGE for name in scores]
-        bars = axes.bar(range(len(scores)), list(scores.values()), color=colours, width=0.6)
-        axes.bar_label(bars, [number(value) for value in scores.values()], padding=2)
-        axes.set_xticks(range(len(scores)), [labels[name] for name in scores])
-        axes.grid(False, axis="x")
-        best, baseline = result.get("best_baseline"), result.get("baseline") or {}
-        if best in baseline:
-            label = f"{best} (no memory): {number(baseline[best])}"
-            axes.axhline(baseline[best], color=GREY, linestyle=(0, (5, 3)), label=label)
-            axes.legend()
-        positive = [value for value in scores.values() if value > 0]
-        if positive and len(positive) == len(scores) and max(positive) > 50 * min(positive):
-            _log_axis(axes, np.array(positive))
-        better = "larger" if result.get("direction") == "max" else "smaller"
-        axes.set_ylabel(f"test {LABELS.get(metric, metric)}\n({better} is better)")
-        axes.margins(y=0.15)
-        title(axes, subject(found), surgery_message(scores, str(result.get("direction"))))
-
-
 # -- words and numbers -----------------------------------------------------------------------------------------------
-
-
-def surgery_message(scores: Mapping[str, float], direction: str) -> str:
-    """Which gate the trained network misses most."""
-    whole, others = scores.get("none"), {name: value for name, value in scores.items() if name != "none"}
-    if whole is None or not others:
-        return "no gate was fixed"
-    sign = 1 if direction == "max" else -1
-    worst = min(others, key=lambda name: sign * others[name])
-    if sign * others[worst] >= sign * whole:
-        return "no gate is missed"
-    return f"the {GATES.get(worst, (worst,))[0]} gate is missed most: {number(whole)} becomes {number(others[worst])}"
-
-
-def subject(found: Mechanism) -> str:
-    return f"{found.get('model')} on {found.get('task')}"
 
 
 def _relative(seeds: Sequence[Mechanism], kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -250,6 +171,13 @@ def _picture(lines: Lines, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return _edges(steps), _edges(lag), np.where(relative == 0, np.nan if kind == "c" else -np.inf, colours)
 
 
+def _brightest(pictures: Sequence[np.ndarray]) -> int:
+    """The power of ten at the top of the colours: the first above all, from 0 to 3."""
+    values = np.concatenate([picture.ravel() for picture in pictures] or [np.zeros(1)])
+    values = values[np.isfinite(values)]
+    return int(np.clip(math.ceil(values.max(initial=0.0) - 0.15), 0, 3))
+
+
 def _edges(centres: np.ndarray) -> np.ndarray:
     if len(centres) < 2:
         return np.array([centres[0] - 0.5, centres[0] + 0.5])
@@ -257,41 +185,19 @@ def _edges(centres: np.ndarray) -> np.ndarray:
     return np.concatenate([[2 * centres[0] - between[0]], between, [2 * centres[-1] - between[-1]]])
 
 
-def _log_axis(axes: Any, values: np.ndarray) -> None:
-    """A logarithmic y axis that shows at most the twelve largest powers of ten."""
-    values = values[np.isfinite(values) & (values > 0)]
-    if not values.size:
-        return
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    short = values.max() < 100 * values.min()
-    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if short and f"{value:e}"[0] in "25" else "")
-    axes.set_ylim(max(values.min(), values.max() * 1e-12) / 2, values.max() * 2)
-
-
 def _half_lives(seeds: Sequence[Mechanism], kind: str) -> list[float | None]:
     return [one["half_life"].get(kind) for one in seeds]
 
 
 def _half_life(seeds: Sequence[Mechanism], kind: str) -> str:
-    """The seeds' median in words; one that does not decay counts as the longest."""
+    """The seeds' median in words; one that has none counts as the longest."""
     values = sorted(math.inf if value is None else value for value in _half_lives(seeds, kind))
-    return f"half-life {_steps(values[len(values) // 2])}" if values else "no half-life"
+    lags = [lag for one in seeds for lag in one["gradient"]["lag"]]
+    return _told(values[len(values) // 2], lags) if values else "an unknown time"
 
 
-def _medians(values: Mapping[str, Sequence[float | None]]) -> str:
-    told = []
-    for model, of_model in values.items():
-        known = sorted(math.inf if value is None else value for value in of_model)
-        told.append(f"{_steps(known[len(known) // 2])} ({model})" if known else f"unknown ({model})")
-    return ", ".join(told)
-
-
-def _steps(value: float | None) -> str:
+def _told(value: float | None, lags: Sequence[int]) -> str:
+    """A half-life in words; of one that nobody has seen, how far one has looked."""
     if value is None or not math.isfinite(value):
-        return "without end"
+        return f"more than {max(lags, default=0):,} steps"
     return f"{number(value)} steps"
-
-
-def _shut_open(use: Mapping[str, Any]) -> str:
-    return f"{use['saturated_low']:.0%} below 0.1, {use['saturated_high']:.0%} above 0.9"

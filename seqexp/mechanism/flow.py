@@ -12,7 +12,6 @@ from seqexp.params import Params
 from seqexp.tape import Tape
 
 FITTED = 200  # lags, at most, whose pairs decide a half-life
-LEAST_DECAY = 0.1  # the share that a curve must lose over the lags measured, to be told from one that does not decay
 FLOOR = {"f": 1e-18, "d": 1e-150}  # below it a core's backward pass rounds (``numerics.flush``), or squares vanish
 
 
@@ -79,7 +78,7 @@ def half_life(lag: np.ndarray, norm: np.ndarray) -> float | None:
     1950, Sen 1968), which a bump or the jump at lag 0 does not move.
 
     None where it cannot be told: fewer than three norms above the floor of the number type, one that is not finite, or
-    a fitted line that falls by less than a tenth over the lags measured.
+    a fitted line that does not fall by half within the lags measured: how it goes on beyond them nobody has seen.
     """
     lag, norm = lag[1:], norm[1:]
     low = norm <= FLOOR.get(norm.dtype.char, FLOOR["f"])
@@ -91,7 +90,7 @@ def half_life(lag: np.ndarray, norm: np.ndarray) -> float | None:
     x, y = lag[chosen].astype(float), np.log(norm[chosen].astype(float))
     one, two = np.triu_indices(len(x), 1)
     slope = float(np.median((y[two] - y[one]) / (x[two] - x[one])))
-    if slope * (x[-1] - x[0]) > np.log(1 - LEAST_DECAY):
+    if slope * x[-1] > -np.log(2):
         return None
     return float(-np.log(2) / slope)
 
@@ -128,9 +127,10 @@ class _Curve:
 def _with_answers(batch: Batch) -> Batch:
     """The batch of the examples in which something is asked."""
     if batch.answered is None:
-        asked = np.ones(batch.size, bool) if batch.lengths is None else batch.lengths > 0
+        lengths = np.full(batch.size, len(batch.x)) if batch.lengths is None else batch.lengths
+        asked = np.asarray(lengths > 0)
     else:
-        asked = batch.answered.any(axis=0)
+        asked = np.asarray(batch.answered.any(axis=0))
     return batch if asked.all() else chosen_columns(batch, np.flatnonzero(asked))
 
 
