@@ -13,6 +13,7 @@ import pytest
 
 from seqexp import config, experiment, mechanism, models, probes
 from seqexp.analysis import mechanism_figures
+from seqexp.checkpoint import Checkpoints, Schedule
 from seqexp.errors import UserError
 from seqexp.experiment import Recorder, run
 from seqexp.explain import explain
@@ -111,6 +112,24 @@ def test_a_resumed_run_has_each_line_once(step, times, every, whole, tmp_path, m
     assert again["how"] == "resumed"
     assert (path / "mechanism.jsonl").read_bytes() == (whole / "mechanism.jsonl").read_bytes()
     assert (path / "mechanism.json").read_bytes() == (whole / "mechanism.json").read_bytes()
+
+
+def test_a_snapshot_never_lies_ahead_of_the_line_of_its_epoch(whole, tmp_path, monkeypatch):
+    own = Checkpoints.save
+
+    def save(self, snapshot):
+        own(self, snapshot)
+        if snapshot.numbers["epoch"] == 2:
+            raise Cut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", save)
+        patch.setattr(Schedule, "due", lambda self, step: True)  # at the epoch's very boundary too
+        patch.setattr(experiment._Run, "_end", lambda *args: None)
+        with pytest.raises(Cut):
+            done(tmp_path, "model=rnn", "probes=true")
+    _, path = done(tmp_path, "model=rnn", "probes=true")
+    assert (path / "mechanism.jsonl").read_bytes() == (whole / "mechanism.jsonl").read_bytes()
 
 
 def test_a_failing_probe_is_one_warning(tmp_path, monkeypatch, caplog):

@@ -5,6 +5,7 @@ import numpy as np
 from seqexp.batch import Batch
 from seqexp.mechanism.steps import Reading, Walk, remembering
 from seqexp.networks import Network
+from seqexp.networks.fed import FedTape
 from seqexp.params import Params
 
 EXAMPLES = 4  # of the exponents
@@ -39,8 +40,8 @@ def jacobians(walk: Walk, t: int) -> np.ndarray:
     B, S = walk.states.shape[2], walk.states.shape[1]
     ones = np.tile(np.eye(S, dtype=walk.states.dtype), B)  # (S, B·S): for each column, each row of its state
     before = np.repeat(walk.states[t - walk.first], S, axis=1)
-    copies = Walk(walk.reading.columns(np.repeat(np.arange(B), S)), steps=0)
-    back = copies.step_back(t, before, ones, walk.reading.p.like())
+    copies = walk.reading.columns(np.repeat(np.arange(B), S))
+    back = copies.back(t, before, ones, FedTape(), copies.p.like())
     return np.ascontiguousarray(back.reshape(S, B, S).transpose(1, 2, 0))
 
 
@@ -60,13 +61,13 @@ def lyapunov(network: Network, p: Params, batch: Batch, count: int = EXPONENTS, 
     if not len(window):
         return np.zeros(0)
     walk = Walk(reading, steps=len(window))
-    copies = Walk(reading.columns(np.repeat(np.arange(E), k)), steps=0)
+    copies, tape = reading.columns(np.repeat(np.arange(E), k)), FedTape()
     start = np.linalg.qr(np.cos(np.outer(1 + np.arange(S), 1 + np.arange(k))))[0].astype(walk.states.dtype)
     Q, scratch, grown, counted = np.tile(start, (E, 1, 1)), walk.reading.p.like(), np.zeros(k), 0
     for number, t in enumerate(window[::-1]):
         dstate = Q.transpose(1, 0, 2).reshape(S, E * k)  # each example's k directions side by side
         before = np.repeat(walk.states[t - walk.first], k, axis=1)
-        back = copies.step_back(int(t), before, np.ascontiguousarray(dstate), scratch)
+        back = copies.back(int(t), before, np.ascontiguousarray(dstate), tape, scratch)
         Q, R = np.linalg.qr(back.reshape(S, E, k).transpose(1, 0, 2))
         if number >= len(window) // ALIGNING:
             with np.errstate(divide="ignore"):

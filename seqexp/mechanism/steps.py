@@ -67,6 +67,14 @@ class Reading:
         features = self.features if start == 0 else None
         return self.fed.run(self.p, self.x[start:stop], lengths, state, None, tape, True, features)[1]
 
+    def back(self, t: int, before: np.ndarray, dstate: np.ndarray, tape: FedTape, scratch: Params) -> np.ndarray:
+        """dL/d state (S, B) before step t, which began in the state ``before``, given that after it.
+
+        What is added to ``scratch``, the weights' derivative of this one step, is of no use.
+        """
+        self.run(t, t + 1, before, tape)
+        return self.fed.run_back(self.p, scratch, None, dstate, tape)
+
 
 def answering(network: Network, p: Params, batch: Batch, ends: np.ndarray) -> Reading:
     """How the core that answers reads its own sequence, each column up to its ``ends`` (B,)."""
@@ -122,13 +130,8 @@ class Walk:
         scratch = self.reading.p.like()
         for t in range(self.stop - 1, self.first - 1, -1):
             yield t, dstate
-            dstate = self.step_back(t, self.states[t - self.first], dstate, scratch)
+            dstate = self.reading.back(t, self.states[t - self.first], dstate, self._tape, scratch)
         yield self.first - 1, dstate
-
-    def step_back(self, t: int, before: np.ndarray, dstate: np.ndarray, scratch: Params) -> np.ndarray:
-        """dL/d state (S, B) before step t, which began in the state ``before``; scratch's numbers are of no use."""
-        self.reading.run(t, t + 1, before, self._tape)
-        return self.reading.fed.run_back(self.reading.p, scratch, None, dstate, self._tape)
 
 
 def probe_batch(task: Task, network: Network, columns: int = COLUMNS) -> Batch:
