@@ -104,12 +104,12 @@ def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[dict[str, Any], E
     if result is None:
         raise UserError(f"{path}: expected the directory of a finished run; it has no result.json")
     if result.get("status") != "FINISHED":
-        raise UserError(f"{path}: expected a run that FINISHED; its status is {str(result.get('status'))[:20]}")
+        raise UserError(f"{path}: expected a run that FINISHED; its status is {str(result.get('status'))[:20]!r}")
     experiment = config.stored(path / "config.yaml")
     if result.get("signature") != experiment.signature:
         raise UserError(
             f"{path}: its config.yaml is another run's: signature {experiment.signature}, "
-            f"and result.json has {str(result.get('signature'))[:20]}"
+            f"and result.json has {str(result.get('signature'))[:20]!r}"
         )
     settings = experiment.settings
     task = build_task(settings["task"], data_dir or settings["data_dir"])

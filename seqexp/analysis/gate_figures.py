@@ -79,9 +79,11 @@ def surgery(found: Mechanism, path: Path, result: Mapping[str, Any]) -> None:
         positive = [value for value in scores.values() if value > 0]
         if positive and len(positive) == len(scores) and max(positive) > 50 * min(positive):
             log_axis(axes, np.array(positive))
+            axes.set_ylim(top=60 * max(positive))  # room for the legend
+        elif positive:
+            axes.set_ylim(top=1.35 * max(positive))
         better = "larger" if result.get("direction") == "max" else "smaller"
         axes.set_ylabel(f"test {LABELS.get(metric, metric)}\n({better} is better)")
-        axes.margins(y=0.15)
         title(axes, subject(found), surgery_message(scores, str(result.get("direction"))))
 
 

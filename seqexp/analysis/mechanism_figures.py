@@ -23,6 +23,7 @@ FAINTEST = 1e-6  # relative to lag 0: below it a gradient is drawn as gone
 def draw_training(lines: Lines, folder: Path, found: Mechanism) -> list[Path]:
     """The figures of a run: gradient_flow.png where there are lines, and those of the gates where it has any."""
     written = []
+    lines = [line for line in lines if len(line["lag"]) > 1 and line["lag"] == lines[0]["lag"]]
     if lines:
         written.append(folder / "gradient_flow.png")
         gradient_over_training(lines, written[-1], subject=subject(found))
