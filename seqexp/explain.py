@@ -215,7 +215,9 @@ def _dynamics(jacobian: Mapping[str, Any]) -> list[str]:
         rows.append(_row("largest singular value", f"{largest:.3f}", "how much one step can stretch a difference"))
     if jacobian["lyapunov"] and jacobian["lyapunov"][0] is not None:
         exponent = jacobian["lyapunov"][0]
-        what = "differences grow: chaotic" if exponent > 0 else "differences fade: memory is lost at this rate"
+        what = (
+            "differences grow on these sequences" if exponent > 0 else "differences fade: memory is lost at this rate"
+        )
         rows.append(_row("Lyapunov exponent", f"{exponent:+.4f}", f"nats a step; {what}"))
     return rows
 

@@ -234,6 +234,24 @@ def test_the_command_line_of_explain(words, code, tmp_path):
     assert "Traceback" not in ended.stderr
 
 
+def test_figures_of_a_training_whatever_its_lines_hold(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    lag = [0, 1, 2, 3]
+    lines = [
+        {"step": 10, "lag": lag, "h": [1.0, 0.5, 0.2, 0.0], "c": [0.0, 1e9, None, 3.0], "half_life_h": 2.0},
+        {"step": 20, "lag": lag, "h": [None, None, None, None], "c": [0.0, 0.5, 0.2, 0.0], "half_life_h": None},
+        {"step": 30, "lag": lag, "h": [0.0, 0.0, 0.0, 0.0], "c": [0.0, 0.0, 0.0, 0.0], "half_life_h": None},
+    ]
+    endless = {"mean": 1.0, "saturated_low": 0.0, "saturated_high": 1.0, "time_constant": None, "shares": [0.0, 1.0]}
+    found = {"model": "lstm", "task": "adding", "gates": {"f": endless | {"time_constants": [None, None]}}}
+    found["gradient"] = {"lag": lag, "h": lines[0]["h"], "c": None}
+    drawn = mechanism_figures.draw_training(lines, tmp_path, found)
+    assert [path.name for path in drawn] == ["gradient_flow.png", "gates.png"]
+    assert all(path.stat().st_size > 5_000 for path in drawn)
+    odd = [line | {"lag": [0], "h": [1.0], "c": None} for line in lines]
+    assert mechanism_figures.draw_training(odd, tmp_path, found | {"gates": None}) == []
+
+
 def test_figures_of_several_models_whatever_is_missing(tmp_path):
     lag = list(range(20))
     fading = [0.8**n for n in lag]

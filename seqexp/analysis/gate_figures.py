@@ -37,8 +37,8 @@ def gates(found: Mechanism, path: Path) -> None:
 
 def time_constants(found: Mechanism, path: Path) -> None:
     """How long each unit's forget gate lets its cell live, as a histogram over units."""
-    use = found["gates"].get("f") or next(iter(found["gates"].values()))
-    known = np.array([value for value in use["time_constants"] if value is not None and value > 0], float)
+    use = _forgetting(found)
+    known = np.array(known_constants(found), float)
     endless = len(use["time_constants"]) - len(known)
     with frame(path, height=3.6) as (axes,):
         if known.size:
@@ -56,6 +56,17 @@ def time_constants(found: Mechanism, path: Path) -> None:
         lives = "for ever" if constant is None else f"{number(constant)} steps"
         kept = f"; {endless} never forget" if endless else ""
         title(axes, subject(found), f"a typical cell lives {lives}{kept}")
+
+
+def known_constants(found: Mechanism) -> list[float]:
+    """The time constants of the units whose forget gate is not always one."""
+    return [value for value in _forgetting(found)["time_constants"] if value is not None and value > 0]
+
+
+def _forgetting(found: Mechanism) -> Mapping[str, Any]:
+    """What is known of the gate through which a cell keeps itself."""
+    use: Mapping[str, Any] = found["gates"].get("f") or next(iter(found["gates"].values()))
+    return use
 
 
 def surgery(found: Mechanism, path: Path, result: Mapping[str, Any]) -> None:
@@ -80,8 +91,8 @@ def surgery(found: Mechanism, path: Path, result: Mapping[str, Any]) -> None:
         if positive and len(positive) == len(scores) and max(positive) > 50 * min(positive):
             log_axis(axes, np.array(positive))
             axes.set_ylim(top=60 * max(positive))  # room for the legend
-        elif positive:
-            axes.set_ylim(top=1.35 * max(positive))
+        elif min(scores.values(), default=0) >= 0:
+            axes.set_ylim(0, 1.35 * (max([*scores.values(), baseline.get(best, 0)]) or 1))
         better = "larger" if result.get("direction") == "max" else "smaller"
         axes.set_ylabel(f"test {LABELS.get(metric, metric)}\n({better} is better)")
         title(axes, subject(found), surgery_message(scores, str(result.get("direction"))))

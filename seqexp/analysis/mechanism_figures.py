@@ -11,7 +11,7 @@ from seqexp.analysis.curves import STYLES
 from seqexp.analysis.figures import BLUE, GREY, ORANGE, RED, frame
 from seqexp.analysis.figures import _number as number
 from seqexp.analysis.figures import _title as title
-from seqexp.analysis.gate_figures import gates, subject, surgery, time_constants
+from seqexp.analysis.gate_figures import gates, known_constants, subject, surgery, time_constants
 from seqexp.analysis.scales import log_axis
 
 Mechanism = Mapping[str, Any]
@@ -28,9 +28,11 @@ def draw_training(lines: Lines, folder: Path, found: Mechanism) -> list[Path]:
         written.append(folder / "gradient_flow.png")
         gradient_over_training(lines, written[-1], subject=subject(found))
     if found.get("gates"):
-        written += [folder / "gates.png", folder / "time_constants.png"]
-        gates(found, written[-2])
-        time_constants(found, written[-1])
+        written.append(folder / "gates.png")
+        gates(found, written[-1])
+        if known_constants(found):
+            written.append(folder / "time_constants.png")
+            time_constants(found, written[-1])
     return written
 
 
@@ -67,6 +69,7 @@ def draw_gradient_flow(mechanisms: Mapping[str, Sequence[Mechanism]], path: Path
                 drawn.append(middle[np.isfinite(middle)])
             messages.append(f"{_half_life(seeds, 'h')} ({model})")
         log_axis(axes, np.concatenate(drawn) if drawn else np.empty(0))
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set(xlabel="lag (steps back from the answer)", ylabel="|∂L/∂state|, relative to |∂L/∂h| at lag 0")
         if drawn:
             axes.legend()
@@ -110,6 +113,7 @@ def gradient_over_training(lines: Lines, path: Path, *, subject: str = "") -> No
         for axes, kind, (edges, lags, colours) in zip(rows, kinds, drawn, strict=False):
             pictures.append(axes.pcolormesh(edges, lags, colours, cmap="viridis", vmin=low, vmax=high))
             axes.grid(False)
+            axes.yaxis.get_major_locator().set_params(integer=True)
             axes.set_ylabel(f"lag of {kind}_t (steps back)")
         rows[-1].set_xlabel("optimizer steps")
         if pictures:
@@ -118,7 +122,7 @@ def gradient_over_training(lines: Lines, path: Path, *, subject: str = "") -> No
             bar.set_ticks(powers, labels=["1" if power == 0 else f"1e{power}" for power in powers])
             bar.set_label("|∂L/∂state|, relative to |∂L/∂h| at lag 0")
         first, last = (_told(line.get("half_life_h"), line["lag"]) for line in (lines[0], lines[-1]))
-        title(rows[0], subject, f"the gradient halves in {first} at first, in {last} at the end")
+        title(rows[0], subject, f"the gradient's half-life: {first} at first, {last} at the end")
 
 
 def jacobian(found: Mechanism, path: Path) -> None:
