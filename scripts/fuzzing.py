@@ -11,6 +11,7 @@ from pathlib import Path
 
 KEYS = [
     *("seed", "dtype", "threads", "resume", "retry_failed", "data_dir", "model.hidden_size", "model.param_budget"),
+    "probes",
     *("model.name", "model.dropout", "model.embedding_size", "model.recurrent_scale", "optimizer.learning_rate"),
     *("optimizer.schedule", "optimizer.beta1", "optimizer.name", "training.epochs", "training.batch_size"),
     *("training.clip_norm", "training.patience", "training.max_seconds", "training.checkpoint_every"),

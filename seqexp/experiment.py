@@ -19,6 +19,7 @@ from seqexp.errors import Diverged, UserError
 from seqexp.mlflow_store import TrackingSettings, run_with_tag
 from seqexp.networks import Network
 from seqexp.place import Place, belongs, choose, earlier_result, refuse_another, refuse_differences
+from seqexp.probes import Probes
 from seqexp.progress import Progress
 from seqexp.records import RunDirectory, leave_nothing, locked, now, numbers, stored_result
 from seqexp.report import about, announce, draw, run_name, scores, tags
@@ -41,8 +42,10 @@ class Recorder:
         schedule: Schedule,
         identity: Mapping[str, Any],
         request: stopping.Request,
+        probes: Probes,
     ) -> None:
         self._directory, self._tracker, self._progress = directory, tracker, progress
+        self._probes = probes
         self._checkpoints = Checkpoints(directory.path / "checkpoints")
         self._schedule, self._identity, self._request = schedule, identity, request
         self.on_step = progress.on_step
@@ -54,10 +57,12 @@ class Recorder:
         self._progress.on_metrics(step, metrics)
 
     def on_boundary(self, trainer: Trainer) -> None:
+        self._probes.on_boundary(trainer)
         stopped = self._request.signal is not None
         if stopped or self._schedule.due(trainer.step):
             start = time.perf_counter()
             snapshot = trainer.snapshot()
+            self._probes.logged()
             snapshot.about = {**self._identity, "metrics_bytes": self._directory.logged()}
             self._checkpoints.save(snapshot)
             self._schedule.saved(trainer.step, time.perf_counter() - start)
@@ -174,17 +179,22 @@ class _Run:
 
     def _train(self, directory: RunDirectory, tracker: Tracker) -> None:
         settings, result = self.experiment.settings, self.result
+        assert self.trainer is not None
         status: Status = "FAILED"
         try:
             directory.started(result | {"about": self.identity, "token": self.token})
             directory.write("config.yaml", self.experiment.as_yaml())
-            outcome = self._fit(directory, tracker)
-            result |= scores(self.task, outcome, test=not self.experiment.is_trial)
+            trial = self.experiment.is_trial
+            probes = Probes(directory.path, self.trainer, False if trial else settings.get("probes", "auto"))
+            outcome = self._fit(directory, tracker, probes)
+            result |= scores(self.task, outcome, test=not trial)
             save_weights(
                 directory.path / "checkpoints" / "best.safetensors", outcome.best, {"step": str(outcome.best_step)}
             )
-            if not self.experiment.is_trial:
+            if not trial:
                 draw(directory, self.task, outcome, settings)
+                with threads.limited(settings["threads"]):
+                    probes.finish(outcome.best, result)
             status = "FINISHED"
         except Diverged as error:
             status = "DIVERGED"
@@ -203,7 +213,7 @@ class _Run:
         finally:
             self._end(status, directory, tracker)
 
-    def _fit(self, directory: RunDirectory, tracker: Tracker) -> Outcome:
+    def _fit(self, directory: RunDirectory, tracker: Tracker, probes: Probes) -> Outcome:
         settings, trainer = self.experiment.settings, self.trainer
         assert trainer is not None
         schedule = Schedule(trainer.training.checkpoint_every)
@@ -213,7 +223,7 @@ class _Run:
             stopping.deferred() as request,
         ):
             announce(self.result, self.network)
-            recorder = Recorder(directory, tracker, progress, schedule, self.identity, request)
+            recorder = Recorder(directory, tracker, progress, schedule, self.identity, request, probes)
             return trainer.fit(recorder, test=not self.experiment.is_trial)
 
     def _end(self, status: Status, directory: RunDirectory, tracker: Tracker) -> None:

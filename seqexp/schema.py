@@ -34,6 +34,7 @@ TOP: Fields = {
     "test": (bool, True),
     "resume": (str | None, None),  # auto, never, or a run's directory; None: auto in a sweep, else never
     "retry_failed": (bool, True),
+    "probes": (bool | Literal["auto"], "auto"),
 }
 GROUPS = ("model", "task", "optimizer", "training", "tracking")
 

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Protocol
 
@@ -105,8 +106,8 @@ class Trainer:
         self.counters = Counters()
         self._tape = network.new_tape()
         self._eval_tape = network.new_tape()
-        self._steps_an_epoch = task.batches("train", training.batch_size)
-        self.total_steps = self._steps_an_epoch * training.epochs
+        self.steps_an_epoch = task.batches("train", training.batch_size)
+        self.total_steps = self.steps_an_epoch * training.epochs
         self._observer: Observer | None = None
         self._clock = time.perf_counter()
 
@@ -114,7 +115,7 @@ class Trainer:
         """One step: loss before it, and the gradient's norm before clipping. Diverged where either is not finite."""
         batch = self.task.batch(self.seed, "train", self.step, self.training.batch_size)
         dropout_rng = stream(self.seed, Purpose.DROPOUT, self.step) if self.network.dropout else None
-        if self.step % self._steps_an_epoch == 0:
+        if self.step % self.steps_an_epoch == 0:
             self.carried = None
         y, state, tape = self.network.forward(self.p, batch, self.carried, dropout_rng, self._tape)
         loss, loss_tape = self.loss.forward(y, batch.answers())
@@ -151,7 +152,7 @@ class Trainer:
     def _train_epoch(self, observer: Observer) -> None:
         """The steps that the epoch still lacks."""
         counters = self.counters
-        while self.step < (counters.epoch + 1) * self._steps_an_epoch:
+        while self.step < (counters.epoch + 1) * self.steps_an_epoch:
             loss, norm = self.train_step()
             counters.loss_sum += loss
             counters.norm_sum += norm
@@ -162,8 +163,8 @@ class Trainer:
         """Validate, keep the weights if they are the best, and see whether training is over."""
         counters, training = self.counters, self.training
         metrics = {
-            "train/loss": counters.loss_sum / self._steps_an_epoch,
-            "train/grad_norm": counters.norm_sum / self._steps_an_epoch,
+            "train/loss": counters.loss_sum / self.steps_an_epoch,
+            "train/grad_norm": counters.norm_sum / self.steps_an_epoch,
         }
         metrics |= self.evaluate("val")[0]
         self._lap()
@@ -191,6 +192,16 @@ class Trainer:
         self.counters.epoch_seconds += now - self._clock
         self._clock = now
 
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """What is done inside, between two epochs, is no part of the training's seconds."""
+        if not self.counters.over:
+            self._lap()
+        try:
+            yield
+        finally:
+            self._clock = time.perf_counter()
+
     def snapshot(self) -> Snapshot:
         """All that the next step depends on. The arrays are the trainer's own: to be written before the next step."""
         if not self.counters.over:
@@ -209,8 +220,8 @@ class Trainer:
         if type(step) is not int or {name: type(value) for name, value in numbers.items()} != kinds:
             raise ValueError("its counters are not this project's")
         counters = Counters(**numbers)
-        first = counters.epoch * self._steps_an_epoch
-        if not (0 <= counters.epoch <= self.training.epochs and first <= step <= first + self._steps_an_epoch):
+        first = counters.epoch * self.steps_an_epoch
+        if not (0 <= counters.epoch <= self.training.epochs and first <= step <= first + self.steps_an_epoch):
             raise ValueError(f"step {step} is not in epoch {counters.epoch + 1} of {self.training.epochs}")
         own = self.snapshot().arrays
         carried = arrays.get("carried")

@@ -15,9 +15,9 @@ LAYERS = (
     "params batch numerics errors registry initializers tape threads stopping durable",
     "models losses optim gradcheck checkpoint",
     "networks tasks data",
-    "train records build",
+    "train records build mechanism",
     "mlflow_store tracking analysis progress",
-    "schema config __main__ compare sync sweep job experiment place workers report tuning space",
+    "schema config __main__ compare sync sweep job experiment place workers report tuning space probes explain",
 )
 FRONT = (*(f"seqexp.{name}" for name in ("config", "__main__", "compare", "sync", "sweep", "job")), "hydra_plugins")
 HOMES = {  # third-party vocabulary -> the only modules that may speak it

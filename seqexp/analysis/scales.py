@@ -19,3 +19,15 @@ def log_scale(axes: Any, values: np.ndarray) -> None:
     short = values.max() < 100 * values.min()
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if short and f"{value:e}"[0] in "25" else "")
+
+
+def log_axis(axes: Any, values: np.ndarray) -> None:
+    """A logarithmic y axis that shows at most the twelve largest powers of ten."""
+    values = values[np.isfinite(values) & (values > 0)]
+    if not values.size:
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    short = values.max() < 100 * values.min()
+    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if short and f"{value:e}"[0] in "25" else "")
+    axes.set_ylim(max(values.min(), values.max() * 1e-12) / 2, values.max() * 2)

@@ -64,6 +64,16 @@ class LSTM:
     def output_rows(self) -> slice:
         return slice(0, self.hidden_size)
 
+    @property
+    def cell_rows(self) -> slice:
+        """The rows of the state that hold c."""
+        return slice(self.hidden_size, 2 * self.hidden_size)
+
+    def gates(self, tape: Tape) -> dict[str, np.ndarray]:
+        """f, i and o, each (T, H, B), of the forward pass that left the tape: views, valid until its next."""
+        values = tape.views["gates"]
+        return {gate: values[:, self._rows(gate)] for gate in "fio"}
+
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params:
         H = self.hidden_size
         p = Params(self.layout, np.zeros(self.layout.size, dtype))

@@ -1,0 +1,237 @@
+"""``python -m seqexp.explain <run directory>``: why a trained network scores as it does, in numbers and figures.
+
+The network is rebuilt from the run's config.yaml and best weights; the run itself is not changed.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from seqexp.config import Experiment
+    from seqexp.networks import Network
+    from seqexp.params import Params
+    from seqexp.tasks import Task
+
+USAGE = """usage: python -m seqexp.explain <run directory> [out=<folder>] [data_dir=<folder>]
+
+Looks into a finished run's best weights and prints what it finds: how far back the gradient reaches and its half-life,
+what one step and many steps do to a small difference (Jacobian, Lyapunov exponents), and of an LSTM what its gates do
+and the test score with each fixed at one. Leaves mechanism.json and figures in the run's directory, or in out=.
+data_dir= is where the data sets lie now, if they have moved.
+"""
+
+
+def main() -> NoReturn:
+    """Exit codes: 0 explained, 2 what was named is no finished run, 130 Ctrl-C."""
+    words = sys.argv[1:]
+    if not words or set(words) & {"-h", "--help"}:
+        print(USAGE, end="")
+        sys.exit(0 if words else 2)
+    from seqexp.errors import UserError
+
+    try:
+        path, options = _understood(words)
+        explain(path, options.get("out"), options.get("data_dir"))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _understood(words: Sequence[str]) -> tuple[Path, dict[str, str]]:
+    from seqexp.errors import UserError
+
+    options, paths = {}, []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key in ("out", "data_dir") and equals and value:
+            options[key] = value
+        elif word.startswith("-") or (equals and not Path(word).exists()):
+            raise UserError(f"{word}: expected a run directory, out=<folder> or data_dir=<folder>")
+        else:
+            paths.append(Path(word))
+    if len(paths) != 1:
+        raise UserError(f"expected the directory of one run; got {len(paths)}")
+    return paths[0], options
+
+
+def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> dict[str, Any]:
+    """mechanism.json's content for the finished run in ``path``, which is written to ``out`` (default: there) with the
+    figures, and printed. UserError where there is no finished run, or its files do not belong together."""
+    from seqexp import threads
+    from seqexp.errors import UserError
+    from seqexp.probes import LINES, SUMMARY, stored_lines
+    from seqexp.records import cannot_write, locked, write_text
+
+    result, experiment, task, network, p = rebuilt(path, data_dir)
+    folder = Path(out) if out else path
+    with threads.limited(experiment.settings["threads"]):
+        found = _found(result, experiment, task, network, p)
+    lines = stored_lines(path / LINES)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with nullcontext(True) if out else locked(path, wait=False) as held:
+            if not held:
+                raise UserError(f"{path}: another process works on this run; wait for it to end, or name out=<folder>")
+            write_text(folder / SUMMARY, json.dumps(found) + "\n")
+            from seqexp.analysis import mechanism_figures
+
+            written = mechanism_figures.draw_all(found, lines, folder, result)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    print(table(found, result))
+    print(f"figures: {', '.join(file.name for file in written)}\nin {folder}")
+    return found
+
+
+def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[dict[str, Any], Experiment, Task, Network, Params]":
+    """A finished run's result, experiment, task, network and best weights. UserError where they do not fit together."""
+    import numpy as np
+
+    from seqexp import config
+    from seqexp.build import build_network, build_task
+    from seqexp.checkpoint import load_weights
+    from seqexp.errors import UserError
+    from seqexp.records import stored_result
+
+    result = stored_result(path)
+    if result is None:
+        raise UserError(f"{path}: expected the directory of a finished run; it has no result.json")
+    if result.get("status") != "FINISHED":
+        raise UserError(f"{path}: expected a run that FINISHED; its status is {str(result.get('status'))[:20]!r}")
+    experiment = config.stored(path / "config.yaml")
+    if result.get("signature") != experiment.signature:
+        raise UserError(
+            f"{path}: its config.yaml is another run's: signature {experiment.signature}, "
+            f"and result.json has {str(result.get('signature'))[:20]!r}"
+        )
+    settings = experiment.settings
+    task = build_task(settings["task"], data_dir or settings["data_dir"])
+    if result.get("data") != task.fingerprint():
+        raise UserError(f"{path}: the data are not those of this run (their hash is another one)")
+    network = build_network(settings["model"], task.shape)
+    p = load_weights(path / "checkpoints" / "best.safetensors", network.layout)
+    if not np.isfinite(p.flat).all():
+        raise UserError(f"{path / 'checkpoints' / 'best.safetensors'}: expected finite weights")
+    return result, experiment, task, network, p
+
+
+def _found(
+    result: Mapping[str, Any], experiment: "Experiment", task: "Task", network: "Network", p: "Params"
+) -> dict[str, Any]:
+    from seqexp import losses, mechanism
+    from seqexp.mechanism.steps import COLUMNS
+    from seqexp.probes import whose
+
+    columns = min(COLUMNS, experiment.settings["training"]["batch_size"])
+    batch = mechanism.probe_batch(task, network, columns)
+    found = whose(result) | mechanism.measured(network, p, batch, losses.create(task.shape.loss))
+    if found["gates"] is not None and experiment.settings.get("test", True):
+        found["surgery"] = _surgery(experiment, task, p, tuple(found["gates"]))
+    return found
+
+
+def _surgery(experiment: "Experiment", task: "Task", p: "Params", gates: Sequence[str]) -> dict[str, float | None]:
+    """The test score of the weights as they are, and with each gate that is not yet fixed fixed at one."""
+    from seqexp import mechanism
+    from seqexp.build import build_network
+    from seqexp.params import Params
+    from seqexp.records import finite
+
+    settings = experiment.settings["model"]
+    frozen = list(settings.get("freeze_gates") or ())
+    evaluate = _evaluation(experiment, task)
+
+    def network(more: Sequence[str]) -> "Network":
+        return build_network({**settings, "freeze_gates": (*frozen, *more)}, task.shape)
+
+    def score(of: "Network") -> float:
+        return evaluate(of, Params(of.layout, p.flat))
+
+    scores = mechanism.surgery(network, score, [gate for gate in gates if gate not in frozen])
+    return {name: finite(value) for name, value in scores.items()}
+
+
+def _evaluation(experiment: "Experiment", task: "Task") -> "Callable[[Network, Params], float]":
+    """The score of a network's weights on the test split, in the run's own way."""
+    from seqexp.build import build_optimizer
+    from seqexp.train import Trainer, Training
+
+    training, seed = Training(**experiment.group("training")), experiment.settings["seed"]
+
+    def evaluate(network: "Network", p: "Params") -> float:
+        optimizer = build_optimizer(experiment.settings["optimizer"])
+        trainer = Trainer(network, task, optimizer, training, seed=seed, dtype=p.flat.dtype.type)
+        return float(trainer.evaluate("test", p)[0][f"test/{task.primary_metric}"])
+
+    return evaluate
+
+
+def table(found: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """What was found, a line a quantity, each with its reading."""
+    lines = [f"{found['model']} on {found['task']}, seed {found['seed']}: best weights, at step {found['best_step']}"]
+    lag = found["gradient"]["lag"]
+    for kind in ("h", "c"):
+        if found["gradient"][kind] is not None:
+            lines.append(_row(f"half-life of |dL/d{kind}|", *_reach(found["half_life"][kind], lag[-1] if lag else 0)))
+    if found["jacobian"] is not None:
+        lines += _dynamics(found["jacobian"])
+    for name, gate in (found["gates"] or {}).items():
+        shut, opened = gate["saturated_low"], gate["saturated_high"]
+        lines.append(_row(f"gate {name}: mean", f"{gate['mean']:.3f}", f"{shut:.0%} below 0.1, {opened:.0%} above 0.9"))
+    if "f" in (found["gates"] or {}):
+        constant, quartiles = found["gates"]["f"]["time_constant"], found["gates"]["f"]["time_constant_quartiles"]
+        said = f"half of the cells between {_steps(quartiles[0])} and {_steps(quartiles[1])}"
+        lines.append(_row("forget time constant", _steps(constant), said))
+    if found["surgery"]:
+        lines += _operated(found["surgery"], result)
+    return "\n".join(lines)
+
+
+def _row(name: str, value: str, reading: str) -> str:
+    return f"  {name:<24} {value:>14}   {reading}"
+
+
+def _steps(value: float | None) -> str:
+    return "without end" if value is None else f"{value:,.3g} steps"
+
+
+def _reach(half_life: float | None, longest: int) -> tuple[str, str]:
+    if half_life is None:
+        return f"> {longest:,} steps", "it does not halve within the lags measured"
+    return _steps(half_life), f"over the {longest:,} lags measured it fades to {0.5 ** (longest / half_life):.2g}"
+
+
+def _dynamics(jacobian: Mapping[str, Any]) -> list[str]:
+    rows = []
+    if jacobian["singular"] and jacobian["singular"][0] is not None:
+        largest = jacobian["singular"][0]
+        rows.append(_row("largest singular value", f"{largest:.3f}", "how much one step can stretch a difference"))
+    if jacobian["lyapunov"] and jacobian["lyapunov"][0] is not None:
+        exponent = jacobian["lyapunov"][0]
+        what = (
+            "differences grow on these sequences" if exponent > 0 else "differences fade: memory is lost at this rate"
+        )
+        rows.append(_row("Lyapunov exponent", f"{exponent:+.4f}", f"nats a step; {what}"))
+    return rows
+
+
+def _operated(scores: Mapping[str, float | None], result: Mapping[str, Any]) -> list[str]:
+    metric, best = str(result.get("primary_metric")), result.get("best_baseline")
+    baseline = (result.get("baseline") or {}).get(best)
+    rows = []
+    for name, value in scores.items():
+        label = "as trained" if name == "none" else f"gate {name} fixed at 1"
+        without = f" ({best}, no memory: {baseline:.4g})" if baseline is not None and name == "none" else ""
+        rows.append(_row(label, "nan" if value is None else f"{value:.4g}", f"{metric}{without}"))
+    return rows
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Why a network does what it does: probes of a trained or training one. They draw nothing and change nothing.
+
+They look through the verbs that every core offers, one step at a time, so a new model is probed without a further line.
+"""
+
+from seqexp.mechanism.flow import Flow, gradient_flow, half_life
+from seqexp.mechanism.gates import GateUse, gate_use, surgery
+from seqexp.mechanism.jacobian import jacobians, lyapunov, spectrum
+from seqexp.mechanism.steps import Walk, probe_batch
+from seqexp.mechanism.summary import line, measured
+
+__all__ = [
+    "Flow",
+    "gradient_flow",
+    "half_life",
+    "GateUse",
+    "gate_use",
+    "surgery",
+    "jacobians",
+    "lyapunov",
+    "spectrum",
+    "Walk",
+    "probe_batch",
+    "line",
+    "measured",
+]

@@ -1,0 +1,86 @@
+"""What a core's gates do, and what becomes of the network without one of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqexp.batch import Batch
+from seqexp.mechanism.steps import AHEAD, STEPS, Gated, remembering
+from seqexp.networks import Network
+from seqexp.networks.fed import FedTape
+from seqexp.params import Params
+
+LOW, HIGH = 0.1, 0.9  # beyond these a gate counts as shut or open
+BINS = 20
+
+
+@dataclass(frozen=True)
+class GateUse:
+    """One gate over all steps and examples.
+
+    mean, low, high: its mean, and the share of its values below LOW and above HIGH.
+    shares (BINS,):  the share of its values in each of equal parts of [0, 1].
+    time_constants (H,): of each unit, -1 / mean log gate, in steps: a cell that is only multiplied by such gates falls
+        to 1/e in so many. inf of a unit whose gate is one throughout.
+    """
+
+    mean: float
+    low: float
+    high: float
+    shares: np.ndarray
+    time_constants: np.ndarray
+
+
+def gate_use(network: Network, p: Params, batch: Batch) -> dict[str, GateUse] | None:
+    """Each gate of the core that has to remember (a chain's, or the encoder); None where it has none."""
+    reading = remembering(network, p, batch)
+    core = reading.fed.core
+    if not isinstance(core, Gated):
+        return None
+    sums: dict[str, _Sums] = {}
+    tape, state = FedTape(), np.zeros((core.state_size, batch.size), p.flat.dtype)
+    longest = int(reading.lengths.max(initial=0))
+    for start in range(0, min(longest, STEPS), AHEAD):
+        stop = min(start + AHEAD, longest)
+        state = reading.run(start, stop, state, tape)
+        alive = np.arange(start, stop)[:, None] < reading.lengths  # (n, B)
+        for name, values in core.gates(tape.core).items():
+            sums.setdefault(name, _Sums()).add(values.transpose(0, 2, 1)[alive])
+    return {name: one.use() for name, one in sums.items()} or None
+
+
+class _Sums:
+    def __init__(self) -> None:
+        self.count, self.low, self.high = 0, 0.0, 0.0
+        self.total: np.ndarray | float = 0.0
+        self.logs: np.ndarray | float = 0.0
+        self.bins = np.zeros(BINS)
+
+    def add(self, values: np.ndarray) -> None:
+        """values (N, H)."""
+        values = values.astype(np.float64)
+        self.count += len(values)
+        self.total = self.total + values.sum(axis=0)
+        with np.errstate(divide="ignore"):
+            self.logs = self.logs + np.log(values).sum(axis=0)
+        self.low += float((values < LOW).mean(axis=1).sum())
+        self.high += float((values > HIGH).mean(axis=1).sum())
+        self.bins += np.histogram(values, BINS, (0, 1))[0]
+
+    def use(self) -> GateUse:
+        with np.errstate(divide="ignore"):
+            constants = -1 / (np.asarray(self.logs) / self.count)
+        constants = np.where(np.asarray(self.logs) == 0, np.inf, constants)
+        mean = float(np.mean(np.asarray(self.total) / self.count))
+        return GateUse(mean, self.low / self.count, self.high / self.count, self.bins / self.bins.sum(), constants)
+
+
+def surgery(
+    network: Callable[[Sequence[str]], Network], score: Callable[[Network], float], gates: Sequence[str]
+) -> dict[str, float]:
+    """The score of trained weights in a network as it is ("none") and with one gate at a time fixed at one.
+
+    network: gives the network with those gates fixed in addition; score: of a network with the trained weights.
+    """
+    return {"none": score(network([]))} | {gate: score(network([gate])) for gate in gates}

@@ -1,0 +1,82 @@
+"""What the probes found, in JSON's types."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from seqexp.batch import Batch
+from seqexp.losses import Loss
+from seqexp.mechanism.flow import Flow, gradient_flow
+from seqexp.mechanism.gates import GateUse, gate_use
+from seqexp.mechanism.jacobian import lyapunov, spectrum
+from seqexp.networks import Network
+from seqexp.params import Params
+
+MOST_LAGS = 128  # written down; of more, as many evenly spaced ones
+DIGITS = 6  # significant ones
+
+
+def line(step: int, flow: Flow) -> dict[str, Any]:
+    """One line of mechanism.jsonl: gradient flow after ``step`` optimizer steps."""
+    return {
+        "step": step,
+        **_gradient(flow),
+        "half_life_h": _number(flow.half_life("h")),
+        "half_life_c": _number(flow.half_life("c")),
+    }
+
+
+def measured(network: Network, p: Params, batch: Batch, loss: Loss, *, jacobian: bool = True) -> dict[str, Any]:
+    """mechanism.json of a network, but for who it is and the surgery. Computed in float64, whatever p's type."""
+    p = p.like(p.flat.astype(np.float64))
+    flow = gradient_flow(network, p, batch, loss)
+    found: dict[str, Any] = {
+        "half_life": {"h": _number(flow.half_life("h")), "c": _number(flow.half_life("c"))},
+        "gradient": _gradient(flow),
+        "jacobian": None,
+        "gates": None,
+        "surgery": None,
+    }
+    if jacobian:
+        found["jacobian"] = {
+            "singular": _numbers(spectrum(network, p, batch)),
+            "lyapunov": _numbers(lyapunov(network, p, batch)),
+        }
+    uses = gate_use(network, p, batch)
+    if uses is not None:
+        found["gates"] = {name: _gate(use) for name, use in uses.items()}
+    return found
+
+
+def _gradient(flow: Flow) -> dict[str, Any]:
+    kept = np.unique(np.linspace(0, len(flow.lag) - 1, MOST_LAGS).round().astype(int)) if len(flow.lag) else flow.lag
+    return {
+        "lag": flow.lag[kept].tolist(),
+        "h": _numbers(flow.h[kept]),
+        "c": None if flow.c is None else _numbers(flow.c[kept]),
+    }
+
+
+def _gate(use: GateUse) -> Mapping[str, Any]:
+    constants = np.sort(use.time_constants)
+    low, middle, high = np.quantile(constants, [0.25, 0.5, 0.75], method="nearest")
+    return {
+        "mean": _number(use.mean),
+        "saturated_low": _number(use.low),
+        "saturated_high": _number(use.high),
+        "time_constant": _number(middle),
+        "time_constant_quartiles": [_number(low), _number(high)],
+        "time_constants": _numbers(constants),
+        "shares": _numbers(use.shares),
+    }
+
+
+def _numbers(values: Iterable[float]) -> list[float | None]:
+    return [_number(value) for value in values]
+
+
+def _number(value: float | None) -> float | None:
+    """Rounded to what is worth reading; None of what JSON has no number for."""
+    return float(f"{value:.{DIGITS}g}") if value is not None and math.isfinite(value) else None
