@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from seqexp.errors import UserError, unknown_key
 
 LONGEST_YAML = 1_000_000  # bytes of a stored config worth reading
-UNSIGNED_TRAINING = {"checkpoint_every"}  # changes nothing about the result
+UNSIGNED = {"training": {"checkpoint_every"}, "task": {"margin"}}  # change nothing about the result
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,9 @@ def stored(path: Path) -> Experiment:
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that decide the result: model, task, optimizer, training, seed, dtype and threads."""
-    decides = {key: settings[key] for key in ("model", "task", "optimizer", "seed", "dtype", "threads")}
-    decides["training"] = {k: v for k, v in settings["training"].items() if k not in UNSIGNED_TRAINING}
+    decides = {key: settings[key] for key in ("model", "task", "optimizer", "training", "seed", "dtype", "threads")}
+    for group, unsigned in UNSIGNED.items():
+        decides[group] = {key: value for key, value in settings[group].items() if key not in unsigned}
     return decides
 
 

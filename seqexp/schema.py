@@ -34,6 +34,7 @@ TOP: Fields = {
     "resume": (str | None, None),  # auto, never, or a run's directory; None: auto in a sweep, else never
     "retry_failed": (bool, True),
 }
+MARGIN: Fields = {"margin": (dict[str, Annotated[float, Ge(0)]], {})}  # of a task: metric -> units of it
 GROUPS = ("model", "task", "optimizer", "training", "tracking")
 
 
@@ -59,7 +60,7 @@ def group_fields(group: str, config: Mapping[str, Any]) -> Fields:
     if group == "model":
         return NETWORK | fields(models.lookup(name), without=("input_size", "hidden_size"))
     if group == "task":
-        return named | fields(tasks.lookup(name), without=("data_dir",))
+        return named | MARGIN | fields(tasks.lookup(name), without=("data_dir",))
     return named | fields(optim.lookup(name))
 
 
