@@ -56,6 +56,19 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)
 
 
+def composed(words: Sequence[str]) -> DictConfig:
+    """The config that these words compose, as a command line's would. UserError names the word at fault."""
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+            return compose("config", list(words))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error, words)) from error
+
+
 def check(cfg: DictConfig) -> Experiment:
     """The checked experiment of a composed config (without its hydra node). UserError names the key at fault."""
     config = OmegaConf.to_container(cfg, resolve=True)

@@ -60,7 +60,7 @@ def group_fields(group: str, config: Mapping[str, Any]) -> Fields:
     if group == "model":
         return NETWORK | fields(models.lookup(name), without=("input_size", "hidden_size"))
     if group == "task":
-        return named | MARGIN | fields(tasks.lookup(name), without=("data_dir",))
+        return named | fields(tasks.lookup(name), without=("data_dir",)) | MARGIN
     return named | fields(optim.lookup(name))
 
 
