@@ -51,9 +51,10 @@ def fight(words: Words, command: str) -> Fought:
 
 
 def _pairs(words: Words, configs: Sequence[DictConfig], fought: Fought) -> None:
-    from seqexp.analysis.comparison import direction_of, number
+    from seqexp.analysis.comparison import direction_of
     from seqexp.analysis.runs import Run
     from seqexp.analysis.statistics import Sequential
+    from seqexp.analysis.wording import number
 
     assert words.pair is not None
     test: Sequential | None = None

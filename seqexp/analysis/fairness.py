@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
-from seqexp.analysis.comparison import Claim, Contest, Entry, percent
+from seqexp.analysis.comparison import Claim, Contest, Entry
 from seqexp.analysis.runs import differing
 from seqexp.analysis.studies import Study, winner
+from seqexp.analysis.wording import percent
 
 UNEQUAL = 0.02  # share of the parameters, unless one hidden unit is more
 UNEQUAL_TIME = 0.1  # share of the training seconds

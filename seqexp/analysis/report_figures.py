@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.analysis.comparison import Contest, number
+from seqexp.analysis.comparison import Contest
 from seqexp.analysis.curves import STYLES
 from seqexp.analysis.figures import GREY, LABELS, frame
 from seqexp.analysis.scales import log_if_wide, log_scale
+from seqexp.analysis.wording import number
 from seqexp.errors import UserError
 from seqexp.records import history
 
@@ -27,7 +28,7 @@ def styles(contest: Contest) -> dict[str, Style]:
     return {name: STYLES[n % len(STYLES)] for n, name in enumerate(names)}
 
 
-def points(contest: Contest, path: Path) -> None:
+def points(contest: Contest, path: Path) -> bool:
     """Every seed as a point, the pairs joined, a bar at each model's mean, and the best score that needs no memory."""
     entries, look = contest.entries, styles(contest)
     rng = np.linspace(-0.09, 0.09, 5)  # seeds beside each other, the same place for the same seed
@@ -60,6 +61,7 @@ def points(contest: Contest, path: Path) -> None:
         axes.set_ylabel(_label(contest))
         best = _best(contest)
         axes.set_title(f"{contest.label}: {best}\nevery seed is a point, lines join its models", loc="left")
+    return any(entry.scores for entry in entries)
 
 
 def learning(contest: Contest, path: Path) -> bool:
@@ -98,6 +100,7 @@ def tuning(contest: Contest, path: Path) -> bool:
             axes.plot(trials, [math.nan if s is None else s for s in study.scores], marker, color=colour, alpha=0.3)
             axes.step(trials, best, where="post", color=colour, label=model)
         axes.set(xlabel="trials", ylabel=f"best {next(iter(contest.studies.values())).metric} so far")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{contest.label}: what tuning reached\npoints are trials", loc="left")
         log_if_wide(axes)
         axes.legend()

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqexp.analysis.comparison import Contest, number
+from seqexp.analysis.comparison import Contest
 from seqexp.analysis.figures import frame
 from seqexp.analysis.report_figures import styles
 from seqexp.analysis.report_tables import frame_of as table
 from seqexp.analysis.runs import Run, finite
+from seqexp.analysis.wording import number
 from seqexp.records import LONGEST_JSON, stored_result
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def how_to_get(contest: Contest, read: Sequence[Mechanism]) -> str:
 
 def gradient(contest: Contest, read: Sequence[Mechanism], path: Path) -> bool:
     """The norm of the loss's derivative against the lag, all models on the same axes; False without data."""
-    look, drawn, halves = styles(contest), False, []
+    look, drawn = styles(contest), False
     with frame(path, height=4.2) as (axes,):
         for mechanism in read:
             colour, _ = look[mechanism.model]
@@ -82,41 +83,48 @@ def gradient(contest: Contest, read: Sequence[Mechanism], path: Path) -> bool:
                 logs = np.log(np.where(np.array(norms) > 0, norms, np.nan))
                 known = np.isfinite(logs).any(axis=0)
                 middle = np.exp(np.nanmean(logs[:, known], axis=0))
-                label = f"{mechanism.model}: by {name}_t ({len(norms)} seeds)"
+                half = _half_life(mechanism, name)
+                told = f"half-life {number(half)} steps" if half is not None else "half-life not reached"
+                label = f"{mechanism.model}: by {name}_t, {told}"
                 axes.plot(flows[0].lag[known], middle, style, color=colour, label=label)
-            half = _half_life(mechanism, "h")
-            halves.append(f"{mechanism.model} {number(half)}" if half is not None else f"{mechanism.model} not reached")
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set(xlabel="lag (steps back from the loss)", ylabel="norm of the loss's derivative")
         axes.set_title(
-            f"{contest.label}: how far gradients reach back\nhalf-life by h_t in steps: {', '.join(halves)}", loc="left"
+            f"{contest.label}: how far gradients reach back\nlines are geometric means over seeds", loc="left"
         )
         if drawn:
             axes.legend()
     return drawn
 
 
-def over_training(contest: Contest, mechanism: Mechanism, path: Path) -> bool:
-    """A heat map: the norm of the loss's derivative by h_t, step of training against lag; False without data."""
+def strongest(read: Sequence[Mechanism]) -> float:
+    """The largest norm of all heat maps, which share their colours."""
+    return max((float(flow.h.max()) for each in read for _, flow in each.over_time), default=0.0)
+
+
+def over_training(contest: Contest, mechanism: Mechanism, top: float, path: Path) -> bool:
+    """A heat map: the norm of the loss's derivative by h_t, step of training against lag; False without data.
+
+    top: the norm that has the brightest colour.
+    """
     lines = [(step, flow) for step, flow in mechanism.over_time if len(flow.lag) == len(mechanism.over_time[0][1].lag)]
-    if len(lines) < 2:
+    if len(lines) < 2 or top <= 0:
         return False
     steps, lags = np.array([step for step, _ in lines]), lines[0][1].lag
     norms = np.array([flow.h for _, flow in lines]).T  # (lags, steps)
-    top = norms.max(initial=0.0)
-    if top <= 0:
-        return False
     logs = np.log10(np.maximum(norms, FAINTEST * top))
     with frame(path, height=3.8) as (axes,):
         mesh = axes.pcolormesh(steps, lags, logs, cmap="viridis", shading="nearest", rasterized=True)
+        mesh.set_clim(np.log10(FAINTEST * top), np.log10(top))
         bar = axes.figure.colorbar(mesh, ax=axes, format=lambda x, _: f"1e{x:g}")
         bar.set_label("gradient norm")
         axes.grid(visible=False)
         axes.set(xlabel="optimizer steps", ylabel="lag (steps back from the loss)")
-        axes.set_title(
-            f"{mechanism.model} on {contest.label}, seed {mechanism.seed}:\nhow far gradients reach back over training",
-            loc="left",
+        title = (
+            f"{mechanism.model} on {contest.label}, seed {mechanism.seed}:\nhow far gradients reach back over training"
         )
+        axes.set_title(title, loc="left")
     return True
 
 
@@ -187,10 +195,11 @@ def _lines(run: Run) -> list[tuple[int, Flow]]:
     try:
         with open(run.directory / OVER_TIME, "rb") as file:
             for text in file:
-                line = json.loads(text) if len(text) < LONGEST_JSON else None
+                line: Any = json.loads(text) if len(text) < LONGEST_JSON else None
                 flow = _flow(line)
-                if flow is not None and type(line.get("step")) is int and len(lines) < MOST_LINES:
-                    lines.append((line["step"], flow))
+                step = line.get("step") if flow is not None else None
+                if flow is not None and type(step) is int and len(lines) < MOST_LINES:
+                    lines.append((step, flow))
     except (OSError, ValueError, RecursionError):
         pass  # the lines before are whole
     return lines

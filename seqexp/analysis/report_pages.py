@@ -44,10 +44,12 @@ class Section:
         return any(len(part) for part in parts)
 
 
+LONG = 45  # characters of a cell from which it is broken into lines
+
 STYLE = """
 :root { --line: #e0e0e0; --ink: #222; --soft: #666 }
 body { font: 16px/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; color: var(--ink); background: #fff;
-       margin: 2rem auto; padding: 0 1.2rem; max-width: 62rem }
+       margin: 2rem auto; padding: 0 1.2rem; max-width: 70rem }
 h1 { font-size: 1.7rem; margin: 0 0 1rem } h2 { font-size: 1.25rem; margin: 2.2rem 0 .6rem }
 h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; color: var(--soft); font-weight: 600 }
 .box { border-left: 8px solid; border-radius: 6px; padding: .9rem 1.2rem; margin: .8rem 0 }
@@ -59,10 +61,12 @@ h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; color: var(--soft); font-weight: 6
 .warnings li { margin: .25rem 0 }
 .warnings { border: 1px solid #D55E00; border-radius: 6px; padding: .2rem 1.2rem .5rem;
        background: #fdf1ea } .warnings h2 { margin-top: .6rem; color: #a84300 }
-.wide { overflow-x: auto } table { border-collapse: collapse; font-size: .9rem; margin: .3rem 0 1rem }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
-th { border-bottom: 2px solid #999; white-space: nowrap } .n { text-align: right; font-variant-numeric: tabular-nums }
-td { overflow-wrap: anywhere; min-width: 2.5rem }
+.wide { overflow-x: auto } table { border-collapse: collapse; font-size: .8rem; margin: .3rem 0 1rem }
+th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
+th { border-bottom: 2px solid #999; vertical-align: bottom }
+.n { text-align: right; font-variant-numeric: tabular-nums }
+td { white-space: nowrap }
+td.long { white-space: normal; overflow-wrap: anywhere; min-width: 20rem }
 figure { margin: 1rem 0 } img { max-width: 100%; height: auto } figcaption { color: var(--soft); font-size: .85rem }
 pre { background: #f5f5f5; padding: .7rem 1rem; border-radius: 6px; white-space: pre-wrap; overflow-wrap: anywhere;
       font-size: .85rem }
@@ -131,7 +135,12 @@ def _html_table(name: str, table: "pd.DataFrame") -> str:
     kinds = [' class="n"' if right else "" for right in numeric]
     head = "".join(f"<th{kind}>{_text(column)}</th>" for column, kind in zip(table.columns, kinds, strict=True))
     rows = "".join(
-        "<tr>" + "".join(f"<td{kind}>{_text(cell)}</td>" for cell, kind in zip(row, kinds, strict=True)) + "</tr>\n"
+        "<tr>"
+        + "".join(
+            f"<td{' class=long' if len(cell) > LONG else kind}>{_text(cell)}</td>"
+            for cell, kind in zip(row, kinds, strict=True)
+        )
+        + "</tr>\n"
         for row in cells
     )
     title = f"<h3>{_text(name)}</h3>" if name else ""
@@ -151,7 +160,7 @@ def _markdown_table(table: "pd.DataFrame") -> str:
 
 
 def _text(text: object) -> str:
-    return html.escape(_printable(str(text)))
+    return re.sub(r"(\d) %", r"\1&nbsp;%", html.escape(_printable(str(text))))
 
 
 def _escaped(text: object) -> str:

@@ -3,16 +3,22 @@
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqexp.analysis import across
-from seqexp.analysis.comparison import Contest, number, percent
-from seqexp.analysis.curves import STYLES
+from seqexp.analysis.comparison import Contest
 from seqexp.analysis.figures import frame
+from seqexp.analysis.pairs import Direction
+from seqexp.analysis.report_figures import Style, styles
 from seqexp.analysis.report_pages import Section
 from seqexp.analysis.report_tables import frame_of
+from seqexp.analysis.wording import number, percent
 from seqexp.batch import Purpose, stream
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 POINTS = 101  # thresholds of a performance profile
 Scores = dict[str, np.ndarray]  # model -> (R, K)
@@ -36,12 +42,12 @@ def section(contests: Sequence[Contest], folder: Path) -> Section:
     found.tables += [("Probability that a run of a beats one of b", _improvements(scores, level))]
     found.bullets += _tests(scores, level)
     path = folder / "performance_profile.png"
-    _profile(scores, level, len(usable), path)
+    _profile(scores, level, len(usable), styles(contests[0]), path)
     found.figures.append(("performance profile", path))
     return found
 
 
-def _verdicts(contests: Sequence[Contest]) -> object:
+def _verdicts(contests: Sequence[Contest]) -> "pd.DataFrame":
     rows = [
         {
             "task": contest.label,
@@ -88,7 +94,7 @@ def _scores(contests: Sequence[Contest], found: Section) -> tuple[list[Contest],
 
 def _matrices(
     contests: Sequence[Contest], models: Sequence[str], seeds: dict[str, list[int]]
-) -> tuple[Scores, list[float], list[across.Direction]]:
+) -> tuple[Scores, list[float], list[Direction]]:
     """Each model's scores (R, K), of as many seeds as the task with the fewest has."""
     runs = min(len(seeds[contest.task]) for contest in contests)
     raw = {
@@ -102,7 +108,7 @@ def _models(contest: Contest) -> list[str]:
     return [entry.model for entry in contest.entries]
 
 
-def _summaries(scores: Scores, level: float) -> object:
+def _summaries(scores: Scores, level: float) -> "pd.DataFrame":
     rows = []
     for model, matrix in scores.items():
         estimate = across.iqm(matrix, stream(0, Purpose.SAMPLE), level=level)
@@ -112,7 +118,7 @@ def _summaries(scores: Scores, level: float) -> object:
     return frame_of(rows, list(rows[0]))
 
 
-def _improvements(scores: Scores, level: float) -> object:
+def _improvements(scores: Scores, level: float) -> "pd.DataFrame":
     rows = []
     for a, b in combinations(scores, 2):
         estimate = across.improvement(scores[a], scores[b], stream(0, Purpose.SAMPLE), level=level)
@@ -134,11 +140,12 @@ def _tests(scores: Scores, level: float) -> list[str]:
     return [f"Friedman's test over {test3.tasks} tasks: p = {number(test3.p)}; mean ranks {ranks}", f"Nemenyi: {pairs}"]
 
 
-def _profile(scores: Scores, level: float, tasks: int, path: Path) -> None:
+def _profile(scores: Scores, level: float, tasks: int, look: dict[str, Style], path: Path) -> None:
     low = min(0.0, *(float(matrix.min()) for matrix in scores.values()))
     thresholds = np.linspace(max(low, -1.0), 1.0, POINTS)
     with frame(path, height=4.2) as (axes,):
-        for (model, matrix), (colour, _) in zip(scores.items(), STYLES * 3, strict=False):
+        for model, matrix in scores.items():
+            colour, _ = look[model]
             profile = across.performance_profile(matrix, thresholds, stream(0, Purpose.SAMPLE), level=level)
             axes.plot(thresholds, profile.share, color=colour, label=model)
             axes.fill_between(thresholds, profile.low, profile.high, color=colour, alpha=0.18, linewidth=0)

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from seqexp.analysis.comparison import Claim, Contest, Entry, number, percent, sentence
+from seqexp.analysis.comparison import Claim, Contest, Entry
+from seqexp.analysis.wording import number, percent, sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ def claims(contest: Contest) -> "pd.DataFrame":
                 f"{percent(claim.terms.level)} interval": (
                     f"{number(claim.paired.low)} to {number(claim.paired.high)}"
                 ),
-                "pairs a won": f"{claim.paired.wins:.0%}",
+                "pairs a won": percent(round(claim.paired.wins, 2)),
                 "p (sign flips)": claim.paired.p_sign_flip,
                 "p (t test)": claim.paired.p_t,
             }

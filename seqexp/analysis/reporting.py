@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqexp.analysis import report_figures, report_mechanism, report_several, report_tables
-from seqexp.analysis.comparison import Claim, Contest, advice, headline, number, percent, sentence
+from seqexp.analysis.comparison import Claim, Contest
 from seqexp.analysis.fairness import warnings
 from seqexp.analysis.gathering import Answer
 from seqexp.analysis.report_pages import Box, Section, as_html, as_markdown
 from seqexp.analysis.runs import deciding
 from seqexp.analysis.tables import as_rich
+from seqexp.analysis.wording import advice, headline, number, percent, sentence
 from seqexp.records import write_text
 
 if TYPE_CHECKING:
@@ -130,16 +131,23 @@ def _task(contest: Contest, folder: Path) -> Section:
         section.tables.append(("Runs without a score", lost))
     if contest.baseline is None:
         section.paragraphs.append(f"The runs have no score that needs no memory for {contest.terms.metric}.")
-    drawings: list[tuple[str, Callable[[Contest, Path], bool | None]]] = [
+    drawings: list[tuple[str, Callable[[Contest, Path], bool]]] = [
         ("seeds", report_figures.points),
         ("learning", report_figures.learning),
         ("tuning", report_figures.tuning),
     ]
     for name, draw in drawings:
         path = folder / f"{slug(contest)}_{name}.png"
-        if draw(contest, path) is not False:
-            section.figures.append((f"{contest.label}: {name}", path))
+        _keep(section, f"{contest.label}: {name}", path, draw(contest, path))
     return section
+
+
+def _keep(section: Section, title: str, path: Path, drawn: bool) -> None:
+    """A figure that shows something becomes part of the section; an empty one is removed."""
+    if drawn:
+        section.figures.append((title, path))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _why(contest: Contest, folder: Path) -> Section:
@@ -155,12 +163,13 @@ def _why(contest: Contest, folder: Path) -> Section:
         if len(table):
             section.tables.append((name, table))
     path = folder / f"{slug(contest)}_gradient.png"
-    if any(mechanism.found for mechanism in read) and report_mechanism.gradient(contest, read, path):
-        section.figures.append((f"{contest.label}: gradient norm against lag", path))
+    drawn = any(mechanism.found for mechanism in read) and report_mechanism.gradient(contest, read, path)
+    _keep(section, f"{contest.label}: gradient norm against lag", path, drawn)
+    top = report_mechanism.strongest(read)
     for mechanism in read:
         path = folder / f"{slug(contest)}_gradient_{re.sub(r'[^0-9A-Za-z_]+', '_', mechanism.model)}.png"
-        if mechanism.over_time and report_mechanism.over_training(contest, mechanism, path):
-            section.figures.append((f"{mechanism.model}: gradient norm over training", path))
+        drawn = bool(mechanism.over_time) and report_mechanism.over_training(contest, mechanism, top, path)
+        _keep(section, f"{mechanism.model}: gradient norm over training", path, drawn)
     return section
 
 
