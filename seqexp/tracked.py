@@ -4,12 +4,15 @@ import json
 import logging
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from seqexp.errors import UserError
 from seqexp.mlflow_store import TrackingSettings, cause_of, connect, locate, masked, shorten, usable
+from seqexp.records import RESULT, stored_result
 from seqexp.tracking import LONGEST_TAG
 
 logger = logging.getLogger("seqexp")
@@ -54,7 +57,9 @@ def results(settings: TrackingSettings, known: Collection[str]) -> list[tuple[di
         found += [run for run in page if not {run.info.run_id, run.data.tags.get("signature")} & set(known)]
         token = page.token
         if not token:
-            return [_result(run) for run in found if "signature" in run.data.tags]
+            pairs = [_result(run) for run in found if "signature" in run.data.tags]
+            _add_baselines(client, pairs)
+            return pairs
 
 
 def attach(settings: TrackingSettings, run_id: str, files: Sequence[Path], note: str) -> bool:
@@ -95,6 +100,24 @@ def _result(run: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if run.info.end_time:
         result["seconds"] = (run.info.end_time - run.info.start_time) / 1000  # with start and end: its own is unknown
     return result, settings
+
+
+def _add_baselines(client: Any, pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    """The scores that need no memory, which only a run's files have: those of one run of each problem are all's."""
+    problems: dict[str, list[dict[str, Any]]] = {}
+    for result, settings in pairs:
+        of_task = {key: value for key, value in settings.items() if key.startswith("task.")}
+        problems.setdefault(json.dumps(of_task, sort_keys=True), []).append(result)
+    for results in problems.values():
+        finished = next((result for result in results if result["status"] == "FINISHED"), None)
+        if finished is None:
+            continue
+        with suppress(Exception), TemporaryDirectory() as folder:  # without them it is only less to show
+            client.download_artifacts(finished["mlflow_run_id"], RESULT, folder)
+            own = stored_result(Path(folder)) or {}
+            if isinstance(own.get("baseline"), dict):
+                for result in results:
+                    result["baseline"] = own["baseline"]
 
 
 def _value(text: str) -> Any:

@@ -213,7 +213,7 @@ def _experiment(words: Words) -> None:
 
 
 def _setting(words: Words, key: str, text: str) -> None:
-    from seqexp import models, schema, tasks
+    from seqexp import models, optim, schema, tasks
 
     group, _, name = key.partition(".")
     if key not in TOP and (group not in GROUPS or not name):
@@ -224,6 +224,7 @@ def _setting(words: Words, key: str, text: str) -> None:
     value = _value(key, text)
     words.passed.append(f"{key}={text}")
     if key == "optimizer":
+        optim.lookup(str(value))
         words.filters["optimizer.name"] = value
     elif key == "tracking":
         words.tracking[key] = value

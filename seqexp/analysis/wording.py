@@ -21,7 +21,8 @@ def sentence(claim: Claim) -> str:
     word = "lower" if terms.direction == "min" else "higher"
     level = percent(terms.level)
     range_ = f"{number(low)} to {number(high)}"
-    difference = f"{terms.metric} {number(effect)} {word} ({level} interval {range_})"
+    difference = f"{terms.metric} {number(effect)} {word}" if effect else f"mean {terms.metric} the same"
+    difference = f"{difference} ({level} interval {range_})"
     beats = f"beats it on a fresh seed with probability {chance:.2f} ({least:.2f} to {most:.2f})"
     end = f", N = {result.n} seeds."
     if result.verdict in ("better", "worse"):
