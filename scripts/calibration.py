@@ -136,7 +136,7 @@ def true_effects(report: Report, seed: int) -> None:
         report.at_most(f"sequential worse at effect {effect}", wrong, (1 - LEVEL) / 2)
         held = report.at_least(f"the sequential interval covers effect {effect}", covered, LEVEL)
         seeds = int(np.median([at for _, at in stopped]))
-        rows.append((effect, *(percent(float(found[n])) for n in (10, 20)), percent(better), seeds, held))
+        rows.append((effect, *(percent(float(found[n])) for n in (10, 20)), percent(float(better)), seeds, held))
     head = ("effect (sd)", "found, N = 10", "found, N = 20", f"sequential: found by {LOOKS}", "its median seeds")
     report.table("A true effect, normal scores:", (*head, "its interval covers"), rows)
 

@@ -53,8 +53,8 @@ def sign_flip(d: Sequence[float] | np.ndarray) -> float:
     that p is valid and never 0 (Phipson and Smyth 2010). Sums that differ by rounding only are equal.
     """
     d = np.asarray(d, float)
-    d = d[np.argsort(np.abs(d), kind="stable")]  # the answer must not depend on the order of the pairs
-    n, reached = d.size, abs(d.sum()) - ROUNDING * np.abs(d).sum()
+    reached = abs(d.sum()) - ROUNDING * np.abs(d).sum()
+    d, n = np.sort(np.abs(d)), d.size  # all patterns of these; the order and signs given must not matter
     if reached <= 0:
         return 1.0
     if n <= EXACT:

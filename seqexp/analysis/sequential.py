@@ -8,6 +8,7 @@ import numpy as np
 from seqexp.analysis.pairs import ROUNDING, Direction, Verdict, checked, differences
 
 LAMBDAS = np.array([0.5, 1.0, 2.0])  # how boldly the three gamblers stake
+HALVINGS = 40  # of the distance in which an interval's end is looked for
 MOST_STAKE = 0.98  # of one's wealth: who stakes all can lose all
 
 
@@ -66,8 +67,8 @@ class Sequential:
         if self.done:
             raise ValueError(f"the test is over after {self.n} pairs ({self.verdict}): no pair can change it")
         self._d = np.append(self._d, differences([a], [b], self.direction))
-        won = _wealth(self._d + np.array([[0.0], [self.margin], [-self.margin]])) >= 2 / self._alpha  # (3, 2, n)
-        (plus, minus), (above, _), (_, below) = won.any(axis=2)
+        games = self._d + np.array([[0.0], [self.margin], [-self.margin]])  # (3, n)
+        (plus, minus), (above, _), (_, below) = (_wealth(games).max(axis=2) >= 2 / self._alpha).tolist()
         if above and below:
             self.verdict = "equivalent"
         elif plus or minus:
@@ -99,12 +100,12 @@ def _wealth(d: np.ndarray) -> np.ndarray:
 
 
 def _edge(refuted: Callable[[float], bool], inside: float, step: float) -> float:
-    """The end of what is not refuted, from ``inside`` in the direction of ``step``, to 1e-9 of the step."""
+    """The end of what is not refuted, from ``inside`` in the direction of ``step``, by bisection."""
     outside = inside + step
     while not refuted(outside):
         outside += step
         step *= 2
-    while abs(outside - inside) > 1e-9 * abs(step):
+    for _ in range(HALVINGS):
         middle = (inside + outside) / 2
         inside, outside = (inside, middle) if refuted(middle) else (middle, outside)
     return outside
