@@ -1,5 +1,6 @@
 """Run directories without the runs: what a comparison reads, with scores drawn from a normal distribution."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +41,7 @@ def fabricate(
     for key, value in (settings or {}).items():
         group, _, name = key.rpartition(".")
         (config[group] if group else config)[name] = value
-    signature = f"{abs(hash(json.dumps(config, sort_keys=True))):x}"[:12].rjust(12, "0")
+    signature = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
     folder = root / task / model / signature
     folder.mkdir(parents=True)
     content = {

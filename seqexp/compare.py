@@ -23,19 +23,20 @@ OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    sys.exit(_main(sys.argv[1:]))
+    from seqexp import stopping
+
+    if stopping.heard(signal.SIGTERM):
+        signal.signal(signal.SIGTERM, stopping.stop)
+    sys.exit(exit_code(sys.argv[1:]))
 
 
-def _main(arguments: Sequence[str]) -> int:
+def exit_code(arguments: Sequence[str]) -> int:
+    """Compare as the words say: 0 done, 1 a run failed, 2 bad input, 130 Ctrl-C."""
     if {"-h", "--help"} & set(arguments):
         from seqexp.words import HELP
 
         print(HELP, end="")
         return OK
-    from seqexp import stopping
-
-    if stopping.heard(signal.SIGTERM):
-        signal.signal(signal.SIGTERM, stopping.stop)
     try:
         return _compare(arguments)
     except UserError as error:

@@ -24,13 +24,14 @@ def sentence(claim: Claim) -> str:
     difference = f"{terms.metric} {number(effect)} {word}" if effect else f"mean {terms.metric} the same"
     difference = f"{difference} ({level} interval {range_})"
     beats = f"beats it on a fresh seed with probability {chance:.2f} ({least:.2f} to {most:.2f})"
+    owned = f"{first}'s " if effect else ""
     end = f", N = {result.n} seeds."
     if result.verdict in ("better", "worse"):
         return f"On {claim.label}, {first} is better than {second}: {difference}, {beats}{end}"
     if result.verdict == "equivalent":
         within = f"within the margin of {number(terms.margin)}"
-        return f"On {claim.label}, {first} and {second} are equivalent: {first}'s {difference}, {within}{end}"
-    return f"On {claim.label}, {first} against {second} is not resolved: {first}'s {difference}, {beats}{end}"
+        return f"On {claim.label}, {first} and {second} are equivalent: {owned}{difference}, {within}{end}"
+    return f"On {claim.label}, {first} against {second} is not resolved: {owned}{difference}, {beats}{end}"
 
 
 def headline(claim: Claim) -> str:
