@@ -3,59 +3,15 @@
 import csv
 import json
 import re
-from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from scripts.fabricate import fabricate
-from seqexp.compare import exit_code
-
-RNN = [0.120, 0.131, 0.118, 0.140, 0.125, 0.133, 0.129, 0.136]
-LSTM = [0.030, 0.041, 0.025, 0.052, 0.033, 0.039, 0.036, 0.044]
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def compare(capsys):
-    def call(*words):
-        code = exit_code([*words, "tracking=off"])
-        said = capsys.readouterr()
-        return code, " ".join(re.sub(r"[│╭╮╰╯─]", " ", said.out).split()), said.err
-
-    return call
-
-
-def two_models(root, rnn=RNN, lstm=LSTM, **more):
-    for model, scores in (("rnn", rnn), ("lstm", lstm)):
-        for seed, score in enumerate(scores):
-            fabricate(root, model, seed, score, **more)
+from scripts.fabricate import LSTM, RNN, fabricate, two_models
 
 
 def report(root, name="adding_rnn_lstm"):
     return root / "compare" / name
-
-
-class Page(HTMLParser):
-    """The tags of a page and its text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.sources, self.text = [], [], ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.sources += [value for name, value in attrs if name in ("src", "href")]
-
-    def handle_data(self, data):
-        self.text += data
 
 
 # -- the verdict -----------------------------------------------------------------------------------------------------
@@ -80,7 +36,7 @@ def test_the_verdict_does_not_depend_on_who_is_called_a(runs, compare):
     two_models(runs)
     first, second = (compare(*pair, "task=adding")[1] for pair in (("a=rnn", "b=lstm"), ("a=lstm", "b=rnn")))
     sentence = re.compile(r"On adding.*?seeds\.")
-    assert sentence.search(first)[0] == sentence.search(second)[0]
+    assert sentence.findall(first) == sentence.findall(second) != []
 
 
 def test_a_metric_of_which_more_is_better_turns_the_verdict(runs, compare):
@@ -257,115 +213,3 @@ def test_settings_that_were_to_match_are_checked(runs, compare):
     two_models(runs)
     said = compare("a=rnn", "b=lstm", "task=adding", "match=seconds")[1]
     assert "match=seconds: training.max_seconds is None for rnn" in said
-
-
-# -- without trust ---------------------------------------------------------------------------------------------------
-
-
-def test_text_of_strangers_is_escaped_and_the_page_needs_no_other_file(runs, compare):
-    two_models(runs)
-    evil = "<script>alert(1)</script> | **x** \x1b[31m `\n# head"
-    fabricate(runs, "rnn", 8, None, result={"error": evil})
-    code, said, _ = compare("a=rnn", "b=lstm", "task=adding")
-    assert code == 0
-    assert "\x1b[31m" not in said
-    page = Page((report(runs) / "report.html").read_text())
-    assert "script" not in page.tags
-    assert "<script>alert(1)</script>" in page.text
-    assert page.sources
-    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
-    markdown = (report(runs) / "report.md").read_text()
-    assert "<script" not in markdown
-    assert "\n# head" not in markdown
-    assert "\\*\\*x\\*\\*" in markdown
-
-
-@pytest.mark.parametrize(
-    "content",
-    ["{", "[]", "null", '{"status": "FINISHED"}', "[" * 100_000, '{"model": "rnn\\u001b", "task": "adding"}', "\x00"],
-)
-def test_a_broken_result_is_named_and_not_fatal(runs, compare, content):
-    two_models(runs)
-    folder = runs / "adding" / "rnn" / "broken"
-    folder.mkdir()
-    (folder / "result.json").write_text(content)
-    code, said, _ = compare("a=rnn", "b=lstm", "task=adding")
-    assert code == 0
-    assert "1 directories or files could not be read" in said
-    assert str(Path("runs/adding/rnn/broken")) in said
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "[1]",
-        "a: &x [1]\nb: [*x, [[1]]]",
-        "- " * 20_000,
-        "a: " + "x" * 200_000,
-        "!!python/object:os.system x",
-        "\x00",
-    ],
-)
-def test_a_broken_config_is_named_and_not_fatal(runs, compare, content):
-    two_models(runs)
-    folder = fabricate(runs, "rnn", 20, 0.1)
-    (folder / "config.yaml").write_text(content)
-    code, said, _ = compare("a=rnn", "b=lstm", "task=adding")
-    assert code == 0
-    assert "could not be read" in said
-    assert "N = 8 seeds" in said
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["a=rnn"], "b: expected a model"),
-        (["a=rnn", "b=lsmt"], "did you mean lstm?"),
-        (["a=rnn", "b=lstm", "task=adding", "level=1"], "level: expected a number between 0 and 1"),
-        (["a=rnn", "b=lstm", "task=adding", "margin=-1"], "margin: expected"),
-        (["a=rnn", "b=lstm", "task=adding", "metric=bleu"], "metric: expected one of test/loss, test/mse"),
-        (["a=rnn", "b=stacked_rnn", "task=adding"], "models with runs on adding: lstm, rnn; got 'stacked_rnn'"),
-        (["a=rnn", "b=lstm", "task=copy"], "task: expected one or more of adding"),
-        (["a=rnn", "b=lstm", "task=adding", "task.lenght=3"], "did you mean length?"),
-        (["a=rnn", "b=lstm", "task=adding", "sed=3"], "sed: no such word"),
-        (["a=rnn", "b=lstm", "task=adding", "task.length=x"], "task.length: expected"),
-        (["a=rnn", "b=lstm", "task=adding", "task.length=7"], "with task.length=7; there are none"),
-        (["a=rnn", "b=lstm", "experiment=nix"], "experiment: expected one of"),
-        (["a=rnn", "b=lstm", "task=adding", "match=both"], "match: expected one of params, hidden, seconds"),
-        (["a=rnn", "b=lstm", "task=adding", "run=true", "match=seconds"], "training.max_seconds"),
-        (["nonsense"], "expected key=value"),
-    ],
-)
-def test_wrong_words_are_one_line_and_leave_nothing(runs, compare, words, says):
-    two_models(runs)
-    code, said, error = compare(*words)
-    assert (code, said) == (2, "")
-    assert says in error
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    assert not (runs / "compare").exists()
-
-
-def test_without_runs_it_says_how_to_make_some(runs, compare):
-    code, _, error = compare("a=rnn", "b=lstm", "task=adding")
-    assert code == 2
-    assert "python -m seqexp -m model=rnn,lstm" in error
-
-
-# -- speed -----------------------------------------------------------------------------------------------------------
-
-
-def test_only_the_candidates_files_are_opened(runs, compare, monkeypatch):
-    """A thousand runs take seconds as long as each costs one small file, and only those compared a second one."""
-    from seqexp.analysis import runs as reading
-
-    two_models(runs)
-    for seed in range(60):
-        fabricate(runs, "stacked_rnn", seed, 0.1)
-        fabricate(runs, "rnn", seed, 0.1, task="copy")
-    opened = []
-    read = reading.read_settings
-    monkeypatch.setattr(reading, "read_settings", lambda path: opened.append(path) or read(path))
-    assert compare("a=rnn", "b=lstm", "task=adding")[0] == 0
-    assert len(opened) == 16
