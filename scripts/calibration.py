@@ -159,6 +159,22 @@ def equivalence(report: Report, seed: int) -> None:
     report.table("Equivalence, normal scores:", head, rows)
 
 
+def rare_failures(report: Report, seed: int) -> None:
+    """Where few pairs mislead: a always solves its task, b mostly does. No gate: no test sees what did not happen."""
+    rows = []
+    for number, chance in enumerate((0.05, 0.1, 0.2, 0.3)):
+        rng = np.random.default_rng([seed, 4, number])
+        a, b = rng.normal(0.99, 0.005, (2, report.comparisons, LOOKS))
+        b = np.where(rng.random(b.shape) < chance, 0.55, b)
+        margin = chance * 0.44 / 2  # half the true effect
+        rates = [np.mean([v == "equivalent" for v in verdicts(a[:, :n], b[:, :n], margin)]) for n in (5, 10, 20)]
+        stopped, _ = sequentially(a, b, margin=margin)
+        rates.append(np.mean([verdict == "equivalent" for verdict, _ in stopped]))
+        rows.append((percent(chance), *(percent(float(rate)) for rate in rates)))
+    head = ("b fails in", "falsely equivalent, N = 5", "N = 10", "N = 20", f"sequential, by {LOOKS}")
+    report.table("Rare failures, twice the margin apart (no gate):", head, rows)
+
+
 # -- many comparisons ------------------------------------------------------------------------------------------------
 
 
@@ -192,7 +208,7 @@ def sequentially(
 
 def calibrate(comparisons: int, seed: int) -> Report:
     report = Report(comparisons)
-    for part in (same_model, different_shapes, true_effects, equivalence):
+    for part in (same_model, different_shapes, true_effects, equivalence, rare_failures):
         part(report, seed)
     return report
 

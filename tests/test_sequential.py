@@ -90,6 +90,14 @@ def test_few_pairs_leave_the_interval_open():
     assert run(np.ones(7)).interval() == pytest.approx((1, 1), abs=1e-6)
 
 
+def test_thousands_of_pairs_do_not_overflow():
+    test = run(np.resize([1.0, -1.0], 1_200), margin=0.0)
+    assert test.verdict == "not resolved"
+    assert test.refutes(-3)
+    low, high = test.interval()
+    assert -0.5 < low < 0 < high < 0.5
+
+
 def test_a_verdict_stands_and_spent_seeds_are_spent():
     for over in (run(np.ones(20)), run([1.0, -1.0] * 3)):
         assert over.done

@@ -174,6 +174,8 @@ def test_equal_scores_are_equivalent_once_there_are_five():
     assert (four.verdict, four.more_seeds) == ("not resolved", 1)
     assert five.verdict == "equivalent"
     assert (five.effect, five.low, five.high, five.p_t, five.p_sign_flip, five.wins) == (0, 0, 0, 1, 1, 0.5)
+    # Failures in this share of seeds would have been seen in five with a chance of 95 %.
+    assert 1 - (1 - five.unseen) ** 5 == pytest.approx(0.95)
 
 
 def test_a_constant_difference_needs_six():

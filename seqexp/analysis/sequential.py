@@ -8,6 +8,7 @@ import numpy as np
 from seqexp.analysis.pairs import ROUNDING, Direction, Verdict, checked, differences
 
 LAMBDAS = np.array([0.5, 1.0, 2.0])  # how boldly the three gamblers stake
+RICHEST = 300.0  # log of a wealth beyond all thresholds; exp would overflow after a thousand pairs
 HALVINGS = 40  # of the distance in which an interval's end is looked for
 MOST_STAKE = 0.98  # of one's wealth: who stakes all can lose all
 
@@ -96,7 +97,8 @@ def _wealth(d: np.ndarray) -> np.ndarray:
     scale = np.sqrt(np.cumsum(d * d, axis=-1) / np.arange(1, d.shape[-1] + 1))
     x = np.divide(d, scale, out=np.zeros_like(d), where=scale > 0)[..., None, None, :]
     bets = np.clip(np.tanh(LAMBDAS[:, None] * x), -MOST_STAKE, MOST_STAKE)  # (..., 1, 3, n)
-    return np.exp(np.cumsum(np.log1p(np.concatenate([bets, -bets], axis=-3)), axis=-1)).mean(axis=-2)
+    logs = np.cumsum(np.log1p(np.concatenate([bets, -bets], axis=-3)), axis=-1)
+    return np.exp(np.minimum(logs, RICHEST)).mean(axis=-2)
 
 
 def _edge(refuted: Callable[[float], bool], inside: float, step: float) -> float:

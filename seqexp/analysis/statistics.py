@@ -35,6 +35,8 @@ class Paired:
     p_superior:  probability that a beats b on a fresh seed, ties half: wins, with the interval p_low, p_high.
     more_seeds:  how many more would, with probability 0.8, bring a verdict if the true effect and spread are those
                  seen; 0 with a verdict, None where one pair hides the spread or 10,000 seeds would not do.
+    unseen:      1 - (1 - level)^(1/n), the share of seeds that may well end otherwise than any of these n did (0.45
+                 for five at 0.95). "equivalent" cannot speak for them: one model may fail in that share.
     reachable:   whether n pairs can call a model better at all: 2 / 2^n <= 1 - level, six pairs for 0.95.
     """
 
@@ -51,6 +53,7 @@ class Paired:
     p_high: float
     verdict: Verdict
     more_seeds: int | None
+    unseen: float
     reachable: bool
 
 
@@ -107,6 +110,7 @@ def paired(
         p_high=float(special.betaincinv(count + 1, n - count, 1 - alpha / 2)) if count < n else 1.0,
         verdict=verdict,
         more_seeds=_more_seeds(effect, sd, n, margin, alpha) if verdict == "not resolved" else 0,
+        unseen=1 - alpha ** (1 / n),
         reachable=at_most(2.0 ** (1 - n), alpha),
     )
 
