@@ -159,17 +159,17 @@ def _sweeps(contest: Any) -> list[str]:
 
 def _changed(settings: Mapping[str, Any], model: str, task: str) -> list[str]:
     """The words that make these settings of the defaults."""
-    from seqexp.analysis.runs import NOT_DECIDING, same
+    from seqexp.analysis.runs import decides, same
     from seqexp.words import settings_of, word
 
     defaults = settings_of(model, task)
-    skipped = {*NOT_DECIDING, "model.name", "task.name"}
+    skipped = {"model.name", "task.name"}
     if settings.get("model.param_budget") is not None:
         skipped.add("model.hidden_size")
     return [
         ("" if key in defaults else "++") + word(key, value)
         for key, value in settings.items()
-        if key not in skipped and not key.startswith("tracking.") and not same(defaults.get(key), value)
+        if decides(key) and key not in skipped and not same(defaults.get(key), value)
     ]
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FOUND, OVER_TIME = "mechanism.json", "mechanism.jsonl"
 MOST_RUNS = 20  # of a model
 MOST_LINES = 2_000  # of a mechanism.jsonl
+WHOLE = {"none": "none, as trained"}
 FAINTEST = 1e-8  # of the largest norm: what a heat map shows as nothing
 
 
@@ -134,8 +135,8 @@ def half_lives(read: Sequence[Mechanism]) -> "pd.DataFrame":
         {
             "model": mechanism.model,
             "seeds": len(mechanism.found),
-            "half-life by h_t (steps)": _half_life(mechanism, "h"),
-            "half-life by c_t (steps)": _half_life(mechanism, "c"),
+            "half-life by h_t (steps)": _told(mechanism, "h"),
+            "half-life by c_t (steps)": _told(mechanism, "c"),
         }
         for mechanism in read
         if mechanism.found
@@ -168,8 +169,23 @@ def surgery(read: Sequence[Mechanism]) -> "pd.DataFrame":
         cuts = [content["surgery"] for content in mechanism.found if isinstance(content.get("surgery"), dict)]
         for gate in dict.fromkeys(str(gate) for cut in cuts for gate in cut):
             score = _median([cut.get(gate) for cut in cuts])
-            rows.append({"model": mechanism.model, "gate fixed at one": gate[:20], "score": score, "seeds": len(cuts)})
+            rows.append(
+                {
+                    "model": mechanism.model,
+                    "gate fixed at one": WHOLE.get(gate, gate[:20]),
+                    "score": score,
+                    "seeds": len(cuts),
+                }
+            )
     return table(rows, list(rows[0]) if rows else [])
+
+
+def _told(mechanism: Mechanism, of: str) -> str | None:
+    """The half-life in words; None for a model without this state."""
+    if of == "c" and not any((content.get("gradient") or {}).get("c") for content in mechanism.found):
+        return None
+    half = _half_life(mechanism, of)
+    return "not reached" if half is None else number(half)
 
 
 def _half_life(mechanism: Mechanism, of: str) -> float | None:

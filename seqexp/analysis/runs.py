@@ -20,7 +20,8 @@ LONGEST_CONFIG = 100_000  # bytes
 LONGEST_NAME = 100  # characters
 DEEPEST = 6  # folders below the root that a run's directory lies in, at most
 STATUSES = ("FINISHED", "FAILED", "DIVERGED", "KILLED", "RUNNING")
-NOT_DECIDING = {"seed", "task.margin", "training.checkpoint_every", "data_dir", "resume", "retry_failed"}
+DECIDING = ("model.", "task.", "optimizer.", "training.", "dtype", "threads")  # how the keys that decide begin
+NOT_DECIDING = {"task.margin", "training.checkpoint_every"}
 ABSENT = "absent"
 
 
@@ -142,7 +143,12 @@ def same(stored: Any, wanted: Any) -> bool:
 
 def deciding(run: Run) -> dict[str, Any]:
     """The settings in which two runs of one configuration agree: all that decide the result but the seed."""
-    return {k: v for k, v in run.settings.items() if k not in NOT_DECIDING and not k.startswith("tracking.")}
+    return {key: value for key, value in run.settings.items() if decides(key)}
+
+
+def decides(key: str) -> bool:
+    """Whether a setting decides the result of a seed."""
+    return key.startswith(DECIDING) and key not in NOT_DECIDING
 
 
 def of_one_configuration(runs: Sequence[Run], match: str | None, winners: Collection[str]) -> list[Run]:
