@@ -14,6 +14,7 @@ from seqexp.analysis.figures import frame
 from seqexp.analysis.report_figures import styles
 from seqexp.analysis.report_tables import frame_of as table
 from seqexp.analysis.runs import Run, finite
+from seqexp.analysis.scales import log_scale
 from seqexp.analysis.wording import number
 from seqexp.records import LONGEST_JSON, stored_result
 
@@ -88,8 +89,9 @@ def gradient(contest: Contest, read: Sequence[Mechanism], path: Path) -> bool:
                 told = f"half-life {number(half)} steps" if half is not None else "half-life not reached"
                 label = f"{mechanism.model}: by {name}_t, {told}"
                 axes.plot(flows[0].lag[known], middle, style, color=colour, label=label)
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        if drawn:
+            log_scale(axes, np.concatenate([line.get_ydata() for line in axes.lines]))
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set(xlabel="lag (steps back from the loss)", ylabel="norm of the loss's derivative")
         axes.set_title(
             f"{contest.label}: how far gradients reach back\nlines are geometric means over seeds", loc="left"
@@ -99,26 +101,28 @@ def gradient(contest: Contest, read: Sequence[Mechanism], path: Path) -> bool:
     return drawn
 
 
-def strongest(read: Sequence[Mechanism]) -> float:
-    """The largest norm of all heat maps, which share their colours."""
-    return max((float(flow.h.max()) for each in read for _, flow in each.over_time), default=0.0)
+def limits(read: Sequence[Mechanism]) -> tuple[float, float]:
+    """The faintest and the largest norm of all heat maps, which share their colours; (0, 0) without any."""
+    norms = np.concatenate([flow.h[flow.h > 0] for each in read for _, flow in each.over_time] or [np.empty(0)])
+    return (max(float(norms.min()), FAINTEST * float(norms.max())), float(norms.max())) if norms.size else (0.0, 0.0)
 
 
-def over_training(contest: Contest, mechanism: Mechanism, top: float, path: Path) -> bool:
+def over_training(contest: Contest, mechanism: Mechanism, limits: tuple[float, float], path: Path) -> bool:
     """A heat map: the norm of the loss's derivative by h_t, step of training against lag; False without data.
 
-    top: the norm that has the brightest colour.
+    limits: the norms that have the darkest and the brightest colour.
     """
     lines = [(step, flow) for step, flow in mechanism.over_time if len(flow.lag) == len(mechanism.over_time[0][1].lag)]
-    if len(lines) < 2 or top <= 0:
+    if len(lines) < 2 or limits[1] <= 0:
         return False
     steps, lags = np.array([step for step, _ in lines]), lines[0][1].lag
     norms = np.array([flow.h for _, flow in lines]).T  # (lags, steps)
-    logs = np.log10(np.maximum(norms, FAINTEST * top))
+    logs = np.log10(np.maximum(norms, limits[0]))
     with frame(path, height=3.8) as (axes,):
         mesh = axes.pcolormesh(steps, lags, logs, cmap="viridis", shading="nearest", rasterized=True)
-        mesh.set_clim(np.log10(FAINTEST * top), np.log10(top))
-        bar = axes.figure.colorbar(mesh, ax=axes, format=lambda x, _: f"1e{x:g}")
+        mesh.set_clim(*np.log10(limits))
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        bar = axes.figure.colorbar(mesh, ax=axes, format=lambda x, _: f"{10**x:.2g}")
         bar.set_label("gradient norm")
         axes.grid(visible=False)
         axes.set(xlabel="optimizer steps", ylabel="lag (steps back from the loss)")
@@ -182,7 +186,8 @@ def surgery(read: Sequence[Mechanism]) -> "pd.DataFrame":
 
 def _told(mechanism: Mechanism, of: str) -> str | None:
     """The half-life in words; None for a model without this state."""
-    if of == "c" and not any((content.get("gradient") or {}).get("c") for content in mechanism.found):
+    flows = [_flow(content.get("gradient")) for content in mechanism.found]
+    if of == "c" and all(flow is None or flow.c is None for flow in flows):
         return None
     half = _half_life(mechanism, of)
     return "not reached" if half is None else number(half)

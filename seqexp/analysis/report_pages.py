@@ -67,7 +67,8 @@ th { border-bottom: 2px solid #999; vertical-align: bottom }
 .n { text-align: right; font-variant-numeric: tabular-nums }
 td { white-space: nowrap }
 td.long { white-space: normal; overflow-wrap: anywhere; min-width: 20rem }
-figure { margin: 1rem 0 } img { max-width: 100%; height: auto } figcaption { color: var(--soft); font-size: .85rem }
+figure { margin: 1rem 0; max-width: 54rem }
+img { max-width: 100%; height: auto } figcaption { color: var(--soft); font-size: .85rem }
 pre { background: #f5f5f5; padding: .7rem 1rem; border-radius: 6px; white-space: pre-wrap; overflow-wrap: anywhere;
       font-size: .85rem }
 """

@@ -165,10 +165,10 @@ def _why(contest: Contest, folder: Path) -> Section:
     path = folder / f"{slug(contest)}_gradient.png"
     drawn = any(mechanism.found for mechanism in read) and report_mechanism.gradient(contest, read, path)
     _keep(section, f"{contest.label}: gradient norm against lag", path, drawn)
-    top = report_mechanism.strongest(read)
+    limits = report_mechanism.limits(read)
     for mechanism in read:
         path = folder / f"{slug(contest)}_gradient_{re.sub(r'[^0-9A-Za-z_]+', '_', mechanism.model)}.png"
-        drawn = bool(mechanism.over_time) and report_mechanism.over_training(contest, mechanism, top, path)
+        drawn = bool(mechanism.over_time) and report_mechanism.over_training(contest, mechanism, limits, path)
         _keep(section, f"{mechanism.model}: gradient norm over training", path, drawn)
     return section
 
