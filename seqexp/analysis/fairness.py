@@ -84,12 +84,7 @@ def _matched(contest: Contest, match: str | None) -> Iterator[str]:
 
 
 def _tuning(contest: Contest) -> Iterator[str]:
-    used: dict[str, Study | None] = {}
-    for entry in contest.entries:
-        signatures = frozenset(str(run.result["signature"]) for run in entry.runs.values())
-        study = contest.studies.get(entry.model)
-        used[entry.model] = winner([study] if study else [], signatures)
-    for (a, first), (b, second) in combinations(used.items(), 2):
+    for (a, first), (b, second) in combinations(_won(contest).items(), 2):
         if first is None and second is None:
             continue
         if first is None or second is None:
@@ -105,11 +100,11 @@ def _tuning(contest: Contest) -> Iterator[str]:
 
 
 def _settings(contest: Contest) -> Iterator[str]:
-    if contest.studies:
-        return  # which found its own for each model
     unlike = differing([entry.any for entry in contest.entries], ("training.", "optimizer.", "dtype", "threads"))
+    studies = _won(contest).values()
     for key, values in unlike.items():
-        yield f"{key} differs between the models ({_listed(values)})"
+        if not all(study is not None and key in study.space for study in studies):  # else each model has its best
+            yield f"{key} differs between the models ({_listed(values)})"
 
 
 def _code(contest: Contest) -> Iterator[str]:
@@ -126,6 +121,16 @@ def _machines(contest: Contest) -> Iterator[str]:
         versions = _values(contest, key)
         if len(versions) > 1:
             yield f"the runs used different versions of {name} ({_listed(versions)})"
+
+
+def _won(contest: Contest) -> dict[str, Study | None]:
+    """model -> the study whose winner its runs are."""
+    won = {}
+    for entry in contest.entries:
+        signatures = frozenset(str(run.result["signature"]) for run in entry.runs.values())
+        study = contest.studies.get(entry.model)
+        won[entry.model] = winner([study] if study else [], signatures)
+    return won
 
 
 def _values(contest: Contest, key: str) -> list[str]:

@@ -83,9 +83,7 @@ def claims(contest: Contest) -> "pd.DataFrame":
         if claim.paired is not None:
             row |= {
                 "a better by": claim.paired.effect,
-                f"{percent(claim.terms.level)} interval": (
-                    f"{number(claim.paired.low)} to {number(claim.paired.high)}"
-                ),
+                f"{percent(claim.terms.level)} interval": _range(claim.paired.low, claim.paired.high),
                 "pairs a won": percent(round(claim.paired.wins, 2)),
                 "p (sign flips)": claim.paired.p_sign_flip,
                 "p (t test)": claim.paired.p_t,
@@ -136,8 +134,11 @@ def frame_of(rows: Sequence[dict[str, Any]], columns: list[str]) -> "pd.DataFram
 
 
 def _interval(entry: Entry) -> str | None:
-    low, high = entry.interval
-    return None if math.isnan(low) else f"{number(low)} to {number(high)}"
+    return _range(*entry.interval)
+
+
+def _range(low: float, high: float) -> str | None:
+    return f"{number(low)} to {number(high)}" if math.isfinite(high - low) else None
 
 
 def _whole(value: float) -> int | None:

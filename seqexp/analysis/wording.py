@@ -22,7 +22,8 @@ def sentence(claim: Claim) -> str:
     level = percent(terms.level)
     range_ = f"{number(low)} to {number(high)}"
     difference = f"{terms.metric} {number(effect)} {word}" if effect else f"mean {terms.metric} the same"
-    difference = f"{difference} ({level} interval {range_})"
+    known = math.isfinite(high - low)
+    difference = f"{difference} ({f'{level} interval {range_}' if known else 'too few pairs for an interval'})"
     beats = f"beats it on a fresh seed with probability {chance:.2f} ({least:.2f} to {most:.2f})"
     owned = f"{first}'s " if effect else ""
     end = f", N = {result.n} seeds."
@@ -46,6 +47,8 @@ def advice(claim: Claim) -> str:
     result = claim.paired
     if claim.verdict != "not resolved" or result is None:
         return ""
+    if claim.terms.sequential:
+        return f"The same command with max_seeds={2 * result.n} goes on from here."
     said = ""
     if not result.reachable:
         said = f"{result.n} pairs can never reach the {percent(claim.terms.level)} level with a sign-flip test. "
@@ -57,7 +60,9 @@ def advice(claim: Claim) -> str:
 
 def number(value: float) -> str:
     """Three digits that mean something."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if math.isfinite(value) else "unknown"
+    if not math.isfinite(value):
+        return "unknown"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def percent(level: float) -> str:
