@@ -15,7 +15,7 @@ Settings = Mapping[str, Any]
 
 def build_task(settings: Settings, data_dir: str | None) -> Task:
     """The task of a config group, its data read. UserError where they cannot be."""
-    own = {key: value for key, value in settings.items() if key != "name"}
+    own = {key: value for key, value in settings.items() if key not in ("name", "margin")}
     takes_data = "data_dir" in inspect.signature(tasks.lookup(settings["name"])).parameters
     return tasks.create(settings["name"], **own, **({"data_dir": data_dir} if takes_data else {}))
 

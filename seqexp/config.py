@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from seqexp.errors import UserError, unknown_key
 
 LONGEST_YAML = 1_000_000  # bytes of a stored config worth reading
-UNSIGNED_TRAINING = {"checkpoint_every"}  # changes nothing about the result
+UNSIGNED = {"training": {"checkpoint_every"}, "task": {"margin"}}  # change nothing about the result
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,19 @@ def check_choice(experiment: str | None, task: str | None) -> None:
         raise UserError(f"task: expected one of {', '.join(known)} for experiment={experiment}; got {task!r}")
 
 
+def composed(words: Sequence[str]) -> DictConfig:
+    """The config that these words compose, as a command line's would. UserError names the word at fault."""
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+            return compose("config", list(words))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error, words)) from error
+
+
 def check(cfg: DictConfig) -> Experiment:
     """The checked experiment of a composed config (without its hydra node). UserError names the key at fault."""
     config = OmegaConf.to_container(cfg, resolve=True)
@@ -117,8 +130,9 @@ def stored(path: Path) -> Experiment:
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that decide the result: model, task, optimizer, training, seed, dtype, threads; a false test."""
-    decides = {key: settings[key] for key in ("model", "task", "optimizer", "seed", "dtype", "threads")}
-    decides["training"] = {k: v for k, v in settings["training"].items() if k not in UNSIGNED_TRAINING}
+    decides = {key: settings[key] for key in ("model", "task", "optimizer", "training", "seed", "dtype", "threads")}
+    for group, unsigned in UNSIGNED.items():
+        decides[group] = {key: value for key, value in settings[group].items() if key not in unsigned}
     if not settings.get("test", True):
         decides["test"] = False
     return decides

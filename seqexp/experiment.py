@@ -106,7 +106,7 @@ class _Run:
     def __init__(self, experiment: Experiment, task: Task, network: Network, path: Path, place: Place) -> None:
         self.experiment, self.task, self.network, self.path, self.place = experiment, task, network, path, place
         self.identity = {"settings": experiment.deciding(), "data": task.fingerprint()}
-        self.result = about(experiment, task, network)
+        self.result = about(experiment, task, network) | {"parent_run_id": place.parent_run_id}
         self.trainer: Trainer | None = None
         self.how = self.token = ""
 

@@ -41,6 +41,7 @@ ENVIRONMENT = {  # unless the user has set them
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",  # else each migration of a new database is a line
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the trying again is done here; its own holds an epoch up for minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds
 }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqexp import threads
-from seqexp.build import count
+from seqexp.build import build_network, count
 from seqexp.config import Experiment
 from seqexp.networks import Network
 from seqexp.records import RunDirectory, finite, now
@@ -33,6 +33,7 @@ def about(experiment: Experiment, task: Task, network: Network) -> dict[str, Any
         "params": sizes["counted"] + sizes["embedding"],
         "embedding_params": sizes["embedding"],
         "hidden_size": network.core.hidden_size,
+        "params_per_unit": _counted_with(network.core.hidden_size + 1, experiment, task) - sizes["counted"],
         "seconds": 0.0,
         "metrics": {},
         "primary_metric": f"{'val' if experiment.is_trial else 'test'}/{task.primary_metric}",
@@ -44,6 +45,7 @@ def about(experiment: Experiment, task: Task, network: Network) -> dict[str, Any
         "mlflow_run_id": None,
         "data": task.fingerprint(),
         "started": round(now(), 3),
+        **machine(),
     }
 
 
@@ -103,9 +105,7 @@ def tags(result: Mapping[str, Any]) -> dict[str, str]:
     return {
         **{key: str(result[key]) for key in ("model", "task", "signature", "primary_metric")},
         **kind(result),
-        "git_sha": _git_sha(),
-        "numpy": np.__version__,
-        "blas": threads.kernels(),
+        **{key: text for key, text in machine().items() if key != "cpu"},
     }
 
 
@@ -120,7 +120,19 @@ def run_name(result: Mapping[str, Any]) -> str:
     return f"{result['model']} {result['task']} {last}"
 
 
-def _git_sha() -> str:
+def _counted_with(hidden: int, experiment: Experiment, task: Task) -> int:
+    """What a budget counts of the same model with so many units."""
+    settings = experiment.settings["model"] | {"hidden_size": hidden, "param_budget": None}
+    return count(build_network(settings, task.shape))["counted"]
+
+
+@cache
+def machine() -> dict[str, str]:
+    """The code and what it ran on: scores may differ between two of them."""
+    return {"git_sha": git_sha(), "numpy": np.__version__, "blas": threads.kernels(), "cpu": threads.cpu()}
+
+
+def git_sha() -> str:
     """The commit of the code that runs, with "+" where the tree differs from it; empty outside a checkout."""
     here = Path(__file__).resolve().parent
     try:

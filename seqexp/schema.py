@@ -36,6 +36,7 @@ TOP: Fields = {
     "retry_failed": (bool, True),
     "probes": (bool | Literal["auto"], "auto"),
 }
+MARGIN: Fields = {"margin": (dict[str, Annotated[float, Ge(0)]], {})}  # of a task: metric -> units of it
 GROUPS = ("model", "task", "optimizer", "training", "tracking")
 
 
@@ -61,7 +62,7 @@ def group_fields(group: str, config: Mapping[str, Any]) -> Fields:
     if group == "model":
         return NETWORK | fields(models.lookup(name), without=("input_size", "hidden_size"))
     if group == "task":
-        return named | fields(tasks.lookup(name), without=("data_dir",))
+        return named | fields(tasks.lookup(name), without=("data_dir",)) | MARGIN
     return named | fields(optim.lookup(name))
 
 

@@ -1,8 +1,9 @@
 """BLAS threads, and which kernels the BLAS picked for this CPU."""
 
 import os
+import platform
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 WORTH_A_THREAD = 4_000_000  # multiply-adds of one step's product from which a second thread gained; docs/performance.md
@@ -42,6 +43,15 @@ def kernels() -> str:
         if library["user_api"] == "blas" and "numpy" in library["filepath"]:
             return " ".join(str(library.get(key) or "") for key in ("internal_api", "version", "architecture")).strip()
     return "unknown"
+
+
+def cpu() -> str:
+    """The processor's name."""
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # Linux only
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def held_below() -> str | None:

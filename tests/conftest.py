@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,26 @@ def data_dir() -> Path:
     if not Path(named).is_dir():
         pytest.fail(f"SEQEXP_DATA_DIR={named} is no folder")
     return Path(named)
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """The folder of the runs of the current folder, a new one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def compare(capsys):
+    """Calls python -m seqexp.compare with words, in this process: (exit code, what it printed in one line, stderr)."""
+    from seqexp.compare import exit_code
+
+    def call(*words):
+        code = exit_code([*words, "tracking=off"])
+        said = capsys.readouterr()
+        return code, " ".join(re.sub(r"[│╭╮╰╯─]", " ", said.out).split()), said.err
+
+    return call
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -16,10 +16,13 @@ LAYERS = (
     "models losses optim gradcheck checkpoint",
     "networks tasks data",
     "train records build mechanism",
-    "mlflow_store tracking analysis progress",
-    "schema config __main__ compare sync sweep job experiment place workers report tuning space probes explain",
+    "mlflow_store tracking tracked analysis progress",
+    "schema config words experiment probes place report explain compare duel sync sweep workers job space tuning __main__",
 )
-FRONT = (*(f"seqexp.{name}" for name in ("config", "__main__", "compare", "sync", "sweep", "job")), "hydra_plugins")
+FRONT = (
+    *(f"seqexp.{name}" for name in ("config", "__main__", "compare", "words", "duel", "sync", "sweep", "job")),
+    "hydra_plugins",
+)
 HOMES = {  # third-party vocabulary -> the only modules that may speak it
     "mlflow": ("seqexp.mlflow_store", "seqexp.tracking"),
     "pandas": ("seqexp.analysis",),

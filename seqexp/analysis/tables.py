@@ -87,9 +87,9 @@ def half_interval(values: Sequence[float], level: float = 0.95) -> float:
     """
     if len(values) < 2:
         return math.nan
-    from scipy.stats import t
+    from scipy import special  # scipy.stats takes a second to import
 
-    return float(t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return float(special.stdtrit(len(values) - 1, (1 + level) / 2) * np.std(values, ddof=1) / math.sqrt(len(values)))
 
 
 def run_table(result: Result) -> "Table":
@@ -232,3 +232,8 @@ def _shown(value: object, column: str = "") -> str:
 
 def _missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value)) or str(value) == "<NA>"
+
+
+def shown(frame: "pd.DataFrame") -> tuple[list[list[str]], list[bool]]:
+    """The frame's cells as text, and which columns are numbers, to be aligned right."""
+    return _cells(frame), _numeric(frame)

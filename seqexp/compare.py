@@ -1,0 +1,181 @@
+"""``python -m seqexp.compare a=rnn b=lstm task=adding``: who wins, by how much, how sure, and why."""
+
+import os
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from seqexp.errors import UserError
+
+if TYPE_CHECKING:
+    from seqexp.analysis.gathering import Answer, Question
+    from seqexp.analysis.reporting import Commands, Report
+    from seqexp.duel import Fought
+    from seqexp.mlflow_store import TrackingSettings
+    from seqexp.words import Words
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its code."""
+    from seqexp import stopping
+
+    if stopping.heard(signal.SIGTERM):
+        signal.signal(signal.SIGTERM, stopping.stop)
+    sys.exit(exit_code(sys.argv[1:]))
+
+
+def exit_code(arguments: Sequence[str]) -> int:
+    """Compare as the words say: 0 done, 1 a run failed, 2 bad input, 130 Ctrl-C."""
+    if {"-h", "--help"} & set(arguments):
+        from seqexp.words import HELP
+
+        print(HELP, end="")
+        return OK
+    try:
+        return _compare(arguments)
+    except UserError as error:
+        if os.environ.get("SEQEXP_TRACEBACK"):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _compare(arguments: Sequence[str]) -> int:
+    from seqexp import config
+    from seqexp.words import parsed
+
+    config.register_resolvers()
+    words = parsed(arguments)
+    fought = None
+    if words.run:
+        from seqexp.duel import fight
+
+        fought = fight(words, _command(arguments))
+    from seqexp.analysis import gathering, reporting
+
+    answer = gathering.gather(_question(words, fought))
+    folder = _folder(words, answer)
+    report = reporting.write(answer, folder, words.match, _commands(answer, arguments))
+    _show(report)
+    _attach(words, answer, report, fought)
+    return FAILED if fought is not None and fought.failed else OK
+
+
+def _question(words: "Words", fought: "Fought | None") -> "Question":
+    from seqexp import tasks
+    from seqexp.analysis.gathering import Question
+    from seqexp.place import Place
+    from seqexp.words import margins
+
+    return Question(
+        root=Place.root,
+        tasks=words.tasks,
+        models=words.models,
+        pairs=[words.pair] if words.pair else None,
+        metric=words.metric,
+        match=words.match,
+        margin=words.margin,
+        level=words.level,
+        filters={} if fought else words.filters,
+        margins=margins(words.tasks or tasks.names()),
+        tracking=None if fought else _tracking(words),
+        only=frozenset(fought.signatures) if fought else None,
+        sequential=fought is not None,
+    )
+
+
+def _tracking(words: "Words") -> "TrackingSettings | None":
+    """Where runs without a directory may be: what the words say, else the usual place."""
+    from seqexp.mlflow_store import TrackingSettings
+    from seqexp.words import tracking
+
+    settings = TrackingSettings(**tracking(words))
+    return None if settings.name == "off" else settings
+
+
+def _folder(words: "Words", answer: "Answer") -> Path:
+    """The report's folder, which is created. UserError where it cannot be."""
+    from seqexp.place import Place
+
+    models = list(dict.fromkeys(entry.model for contest in answer.contests for entry in contest.entries))
+    name = re.sub(r"\W+", "_", "_".join([*(contest.task for contest in answer.contests), *models]))
+    folder = Path(words.out) if words.out else Place.root / "compare" / name[:150]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"out: cannot write to {folder} ({error.strerror}); name another folder") from error
+    return folder
+
+
+def _show(report: "Report") -> None:
+    from rich.console import Console
+
+    from seqexp.analysis.reporting import renderables
+
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    for renderable in renderables(report):
+        console.print(renderable)
+    for file in report.files:
+        print(f"{'report' if file.suffix == '.html' else 'wrote'}: {file}")
+
+
+def _attach(words: "Words", answer: "Answer", report: "Report", fought: "Fought | None") -> None:
+    """Send the report to the run in MLflow that holds all runs compared, if one does."""
+    from seqexp import tracked
+
+    results = [r.result for c in answer.contests for e in c.entries for r in e.runs.values()]
+    parent = fought.parent if fought else tracked.parent_of(results)
+    settings = fought.tracking if fought else _tracking(words)
+    if parent is not None and settings is not None and tracked.attach(settings, parent, report.files, report.markdown):
+        print("the report is in MLflow too, with the sweep's run")
+
+
+def _commands(answer: "Answer", arguments: Sequence[str]) -> "Commands":
+    from seqexp.analysis.reporting import Commands
+
+    return Commands([line for contest in answer.contests for line in _sweeps(contest)], _command(arguments))
+
+
+def _sweeps(contest: Any) -> list[str]:
+    """The sweep that makes a contest's runs: one line, or one a model where their settings differ."""
+    each = {entry.model: _changed(entry.any.settings, entry.model, contest.task) for entry in contest.entries}
+    seeds = {entry.model: ",".join(map(str, entry.runs)) for entry in contest.entries}
+    alike = len({(tuple(words), seeds[model]) for model, words in each.items()}) == 1
+    lines, start = [",".join(each)] if alike else list(each), ["python", "-m", "seqexp", "-m"]
+    return [
+        shlex.join([*start, f"model={models}", f"task={contest.task}", *each[first], f"seed={seeds[first]}"])
+        for models in lines
+        for first in [models.partition(",")[0]]
+    ]
+
+
+def _changed(settings: Mapping[str, Any], model: str, task: str) -> list[str]:
+    """The words that make these settings of the defaults."""
+    from seqexp.analysis.runs import decides, same
+    from seqexp.words import settings_of, word
+
+    defaults = settings_of(model, task)
+    skipped = {"model.name", "task.name"}
+    if settings.get("model.param_budget") is not None:
+        skipped.add("model.hidden_size")
+    return [
+        ("" if key in defaults else "++") + word(key, value)
+        for key, value in settings.items()
+        if decides(key) and key not in skipped and not same(defaults.get(key), value)
+    ]
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return shlex.join(["python", "-m", "seqexp.compare", *arguments])
+
+
+if __name__ == "__main__":
+    main()
