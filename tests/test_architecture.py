@@ -17,7 +17,8 @@ LAYERS = (
     "networks tasks data",
     "train records build mechanism",
     "mlflow_store tracking tracked analysis progress",
-    "schema config words experiment probes place report explain compare duel sync sweep workers job space tuning __main__",
+    "schema config words experiment probes place report explain compare duel sync sweep workers job space tuning "
+    "__main__",
 )
 FRONT = (
     *(f"seqexp.{name}" for name in ("config", "__main__", "compare", "words", "duel", "sync", "sweep", "job")),
