@@ -14,7 +14,7 @@ from typing import Any, NoReturn, get_args
 from seqexp import config
 from seqexp.errors import UserError
 from seqexp.mlflow_store import TrackingSettings, run_with_tag
-from seqexp.records import METRICS, RESULT, STARTED, history, locked, numbers, stored_result, write_text
+from seqexp.records import LOCK, METRICS, RESULT, STARTED, history, locked, numbers, stored_result, write_text
 from seqexp.tracking import Status, open_tracker
 
 logger = logging.getLogger("seqexp")
@@ -63,6 +63,8 @@ def mark_killed(root: Path) -> None:
     """Find the runs below ``root`` whose process was killed, and wrap them up. Trouble with one is a warning."""
     for file in sorted(root.glob(f"*/*/*/{STARTED}")):
         path = file.parent
+        if not (path / LOCK).exists():  # no run's directory, such as MLflow's copy of one
+            continue
         try:
             with locked(path, wait=False) as held:
                 if held and file.exists():

@@ -39,6 +39,7 @@ PAUSE = 100.0  # times what sending took: it may take 1 % of a run
 LONGEST_PARAM, LONGEST_TAG = 6_000, 8_000  # characters; MLflow's limits
 PARAMS_A_BATCH, METRICS_A_BATCH = 100, 1_000  # likewise
 UPLOADED = {".yaml", ".json", ".jsonl", ".png", ".txt", ".log", ".md", ".csv"}  # of a run directory's own files
+OWN = {"run.json"}  # says that a run goes on, which no copy of it does
 
 logger = logging.getLogger("seqexp")
 
@@ -145,7 +146,7 @@ class MlflowTracker:
 
     def _upload(self, directory: Path) -> None:
         for file in sorted(directory.iterdir()):
-            if file.is_file() and file.suffix in UPLOADED:
+            if file.is_file() and file.suffix in UPLOADED and file.name not in OWN:
                 self._client.log_artifact(self.run_id, str(file))
         for file in sorted(directory.glob("checkpoints/best*")):
             if file.is_file() and file.suffix != ".tmp":
