@@ -21,8 +21,9 @@ def _main() -> int:
     from omegaconf.errors import OmegaConfBaseException
 
     from seqexp import config, job, stopping, sweep, workers
-    from seqexp.errors import UserError
+    from seqexp.errors import UserError, mask_logs
 
+    mask_logs()
     for number in stopping.SIGNALS:
         if stopping.heard(number):
             signal.signal(number, workers.stop)

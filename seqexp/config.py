@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from seqexp.errors import UserError, unknown_key
+from seqexp.errors import UserError, masked, unknown_key
 
 LONGEST_YAML = 1_000_000  # bytes of a stored config worth reading
 UNSIGNED_TRAINING = {"checkpoint_every"}  # changes nothing about the result
@@ -39,7 +39,11 @@ class Experiment:
         return dict(json.loads(json.dumps(_flattened(deciding(self.settings)))))
 
     def as_yaml(self) -> str:
-        return OmegaConf.to_yaml(OmegaConf.create(self.settings))
+        """config.yaml, which is copied and shared: without the password that ``tracking.uri`` may have."""
+        settings = dict(self.settings)
+        if uri := settings["tracking"].get("uri"):
+            settings["tracking"] = settings["tracking"] | {"uri": masked(uri)}
+        return OmegaConf.to_yaml(OmegaConf.create(settings))
 
 
 def conf_directory() -> Path:
@@ -151,7 +155,7 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
 
     ``words`` are the command line's: they tell which choice of a group the legal keys are those of.
     """
-    text = str(error)
+    text = masked(str(error))
     choice = re.search(r"Could not find '(.+?)/([^']*)'\s*(?:Available options in '.+?':\s*(.*))?", text, re.DOTALL)
     if choice:
         group, given, options = choice.groups()
@@ -162,7 +166,7 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
         group, _, key = missing.group(1).rpartition(".")
         return unknown_key(group, key, _keys_of(group, words))
     line = " ".join(line.strip() for line in text.splitlines() if line.strip() and "full_key" not in line)
-    return line or f"the command line cannot be understood ({type(error).__name__}): {' '.join(words)[:200]}"
+    return masked(line or f"the command line cannot be understood ({type(error).__name__}): {' '.join(words)[:200]}")
 
 
 def _keys_of(group: str, words: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from time import monotonic
 from time import time as clock
 from typing import Any, Literal, Protocol
 
-from seqexp.errors import UserError
+from seqexp.errors import UserError, masked
 from seqexp.mlflow_store import (
     TrackingSettings,
     cause_of,
@@ -27,7 +27,6 @@ from seqexp.mlflow_store import (
     leaderboard_path,
     legal,
     locate,
-    masked,
     retried,
     shorten,
     usable,
