@@ -9,16 +9,19 @@ from functools import cache
 from typing import Any
 
 HIDDEN = "***"
+LONGEST = 1_000  # characters of a line
 
 
 class UserError(Exception):
     """The user's input is wrong: one line saying where, what was expected, what was given, what to try.
 
-    The command line prints the line and exits with 2. A password in an address is masked.
+    The command line prints the line and exits with 2. A password in an address is masked, and of a line that quotes
+    too much of the input the middle is left out.
     """
 
     def __init__(self, line: str) -> None:
-        super().__init__(masked(line))
+        line = masked(" ".join(line.splitlines()))
+        super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}")
 
 
 class Diverged(Exception):

@@ -12,7 +12,7 @@ from uuid import uuid4
 import numpy as np
 
 from seqexp import stopping, threads
-from seqexp.build import build_network, build_optimizer, build_task
+from seqexp.build import build_network, build_optimizer, build_task, check_memory
 from seqexp.checkpoint import Checkpoints, Schedule, Snapshot, save_weights
 from seqexp.config import Experiment
 from seqexp.errors import Diverged, UserError, masked
@@ -80,6 +80,7 @@ def run(experiment: Experiment, place: Place) -> dict[str, Any]:
     settings = experiment.settings
     task = build_task(settings["task"], settings["data_dir"])
     network = build_network(settings["model"], task.shape)
+    check_memory(network, settings)
     if path is None:
         path = place.fresh(experiment)
     with locked(path, wait=place.in_sweep) as held:

@@ -65,11 +65,21 @@ def test_bytes_that_are_no_checkpoint(tmp_path, data):
         assert "\n" not in str(refusal.value)
 
 
-def test_overrides_end_in_success_or_one_line():
+def test_hostile_overrides_files_and_checkpoints_end_in_success_or_one_line(tmp_path):
     """python -m scripts.fuzzing tries 20,000."""
-    ended, bad = fuzz(120, seed=1)
-    assert not bad
-    assert ended["accepted"] + ended["refused by the check"] >= 0.3 * 120
+    tried = fuzz(150, 1, tmp_path)
+    assert not tried.bad
+    overrides = tried.ended["overrides"]
+    assert tried.passed >= 0.3 * overrides.total() > 0
+    assert sum(ended["accepted"] for kind, ended in tried.ended.items() if kind != "overrides") > 10
+
+
+def test_a_line_that_quotes_too_much_is_one_short_line():
+    line = str(UserError("own.csv:3: expected a label; got 'a\nb" + "y" * 100_000 + "'; remove the row"))
+    assert len(line) < 1_100
+    assert "\n" not in line
+    assert line.startswith("own.csv:3: expected a label")
+    assert line.endswith("; remove the row")
 
 
 LINE = st.one_of(
