@@ -7,6 +7,7 @@ take more than ``SECONDS`` of the processor, or allocate more than ``MEMORY`` an
 import argparse
 import importlib
 import logging
+import math
 import shutil
 import signal
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import yaml
 from hydra.errors import HydraException
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
@@ -126,17 +128,20 @@ def in_time() -> Iterator[None]:
 class Fuzz:
     """How cases ended, by kind, and those that ended badly."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, until: float) -> None:
+        """``until``: the moment, by the monotonic clock, after which no case is tried."""
         self.folder = folder
         self.ended: dict[str, Counter[str]] = defaultdict(Counter)
         self.bad: list[str] = []
-        self.longest = 0.0
+        self.longest, self.until = 0.0, until
         self.most = self.passed = 0  # bytes allocated at once; override cases past composition
         self.saved = Saved(folder)
         importlib.import_module("sklearn.pipeline")  # which is no case's to pay for
 
     def one(self, data: Any) -> None:
         """Draw a case and see how it ends: one in ten overrides, four files, five checkpoints."""
+        if time.monotonic() > self.until:
+            return
         which = data.draw(st.sampled_from(("overrides", *["file"] * 4, *["checkpoint"] * 5)))
         for file in self.folder.glob("own.*"):
             file.unlink()
@@ -207,12 +212,14 @@ class Fuzz:
         self.passed += passed
 
 
-def fuzz(cases: int, number: int, folder: Path) -> Fuzz:
-    """Try so many cases; ``number`` seeds them. ``folder`` keeps the files that ended badly."""
+def fuzz(cases: int, number: int, folder: Path, minutes: float = math.inf) -> Fuzz:
+    """Try so many cases, or as many as the time allows; ``number`` seeds them. ``folder`` keeps the files that ended
+    badly."""
     from hydra import initialize_config_dir
 
     config.register_resolvers()
-    tried = Fuzz(folder)
+    vars(yaml)["SafeLoader"] = yaml.CSafeLoader  # Hydra reads its files anew for each case
+    tried = Fuzz(folder, time.monotonic() + 60 * minutes)
 
     @seed(number)
     @settings(max_examples=cases, database=None, deadline=None, suppress_health_check=list(HealthCheck))
@@ -238,10 +245,11 @@ HOW = ("accepted", "refused in one line", "diverged", "ended badly")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.fuzzing", description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=20_000)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="try no case after this time")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="fuzzing_"))
-    tried = fuzz(given.cases, given.seed, folder)
+    tried = fuzz(given.cases, given.seed, folder, given.minutes)
     print("| cases | " + " | ".join(HOW) + " |", "|---|" + "--:|" * len(HOW), sep="\n")
     total: Counter[str] = Counter()
     for kind, ended in [*sorted(tried.ended.items()), ("all", total)]:
@@ -257,7 +265,7 @@ def main() -> None:
         print(f"files that ended badly: {folder}")
     else:
         shutil.rmtree(folder)
-    sys.exit(1 if tried.bad or share < 0.3 else 0)
+    sys.exit(1 if tried.bad or share < 0.3 or total.total() < given.cases else 0)
 
 
 if __name__ == "__main__":

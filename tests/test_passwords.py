@@ -89,8 +89,13 @@ def test_sync_sends_to_the_address_with_the_password(tmp_path, monkeypatch):
     whole = "postgresql://me:hush@host/db"
     experiment = composed([*SHORT, "training.epochs=1", f"tracking.uri={whole}"])
     opened = []
-    monkeypatch.setattr(running, "open_tracker", lambda settings, **more: opened.append(settings.uri) or Untracked())
-    monkeypatch.setattr(sync, "open_tracker", running.open_tracker)
+
+    def open_tracker(settings, **more):
+        opened.append(settings.uri)
+        return Untracked()
+
+    monkeypatch.setattr(running, "open_tracker", open_tracker)
+    monkeypatch.setattr(sync, "open_tracker", open_tracker)
     monkeypatch.setattr(sync, "run_with_tag", lambda *words: None)
     path = Path(running.run(experiment, Place(root=tmp_path))["directory"])
     assert yaml.safe_load((path / "config.yaml").read_text())["tracking"]["uri"] == HIDDEN
