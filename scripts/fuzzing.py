@@ -17,7 +17,7 @@ import traceback
 import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -141,7 +141,7 @@ class Fuzz:
     def one(self, data: Any) -> None:
         """Draw a case and see how it ends: one in ten overrides, four files, five checkpoints."""
         if time.monotonic() > self.until:
-            return
+            raise KeyboardInterrupt  # which hypothesis passes on
         which = data.draw(st.sampled_from(("overrides", *["file"] * 4, *["checkpoint"] * 5)))
         for file in self.folder.glob("own.*"):
             file.unlink()
@@ -231,7 +231,7 @@ def fuzz(cases: int, number: int, folder: Path, minutes: float = math.inf) -> Fu
     try:
         for name in levels:
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        with initialize_config_dir(str(config.conf_directory()), version_base="1.3"):
+        with initialize_config_dir(str(config.conf_directory()), version_base="1.3"), suppress(KeyboardInterrupt):
             each()
     finally:
         for name, level in levels.items():
