@@ -12,6 +12,7 @@ from scripts.fuzzing import fuzz
 from seqexp import losses, models
 from seqexp.batch import Batch, SourceBatch
 from seqexp.checkpoint import NEWEST, Checkpoints, Snapshot, load_weights
+from seqexp.data import tables
 from seqexp.errors import UserError
 from seqexp.networks import Chain, EncoderDecoder, FedCore
 from seqexp.params import Layout
@@ -80,6 +81,13 @@ def test_a_line_that_quotes_too_much_is_one_short_line():
     assert "\n" not in line
     assert line.startswith("own.csv:3: expected a label")
     assert line.endswith("; remove the row")
+
+
+def test_half_a_character_is_refused_with_its_line(tmp_path):
+    file = tmp_path / "own.jsonl"
+    file.write_text('{"text": "good", "label": "a"}\n{"text": "b\\ud800d", "label": "b"}\n')
+    with pytest.raises(UserError, match=r"own.jsonl:2: expected text in column 'text'; got half of a character"):
+        tables.read(file, "text", "label")
 
 
 LINE = st.one_of(
