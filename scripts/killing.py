@@ -1,12 +1,12 @@
 """Kill runs with SIGKILL at random moments, let them go on, and compare what they leave with an uninterrupted run.
 
 ``scripts/kill_test`` kills at least 200 times and prints a table; the tests kill a handful of times. Runs are forked,
-with everything imported, and tell in shared memory where they are; nothing of this is in the package.
+with everything imported, and tell in shared memory where they are; nothing of this is in the package. With ``--log``
+each run's row goes to a file, and the same command again goes on behind the last one.
 """
 
 import argparse
 import json
-import math
 import mmap
 import os
 import random
@@ -145,8 +145,9 @@ def kill_after(seconds: float) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def kill(experiment: Any, root: Path, told: Told, rng: random.Random, kind: str) -> str | None:
-    """Start or go on with the run and kill it; where it was then: "save", "flush", "step", "else". None: it ended."""
+def kill(experiment: Any, root: Path, told: Told, rng: random.Random, kind: str) -> list[str]:
+    """Start or go on with the run and kill it; what it was in then: a "save", a "flush", and "between" the first and
+    the last step, or "before or after". Nothing: it ended."""
     for place in range(4):
         told[place] = 0
     plan = None if kind == "time" else (kind, rng.randint(1, 3), rng.uniform(0, 0.002 if kind == "save" else 0.02))
@@ -157,19 +158,16 @@ def kill(experiment: Any, root: Path, told: Told, rng: random.Random, kind: str)
             ended, status = os.waitpid(process, os.WNOHANG)
             if ended:
                 ended_well(status)
-                return None
+                return []
             time.sleep(0.001)
         time.sleep(rng.uniform(0, 0.2))
         os.kill(process, signal.SIGKILL)
     _, status = os.waitpid(process, 0)
     if not os.WIFSIGNALED(status):
         ended_well(status)
-        return None
-    if told[SAVING]:
-        return "save"
-    if told[FLUSHING]:
-        return "flush"
-    return "step" if 0 < told[STEP] < told[LAST] else "else"
+        return []
+    hit = ["kills", "between" if 0 < told[STEP] < told[LAST] else "before or after"]
+    return [*hit, *(["save"] if told[SAVING] else []), *(["flush"] if told[FLUSHING] else [])]
 
 
 def ended_well(status: int) -> None:
@@ -197,9 +195,7 @@ def kill_runs(words: Sequence[str], folder: Path, kinds: Sequence[str], seed: in
 
     mlflow.MlflowClient(tracking_uri=uri).delete_run(json.loads((before / "result.json").read_text())["mlflow_run_id"])
     for kind in kinds:
-        hit = kill(experiment, killed, told, rng, kind)
-        if hit is not None:
-            where[hit] += 1
+        where.update(kill(experiment, killed, told, rng, kind))
     _, status = os.waitpid(child(lambda: attempt(experiment, killed, told, None)), 0)
     ended_well(status)
     after = next(killed.glob("*/*/*/result.json")).parent
@@ -209,42 +205,85 @@ def kill_runs(words: Sequence[str], folder: Path, kinds: Sequence[str], seed: in
 
 def sizes(task: str) -> list[str]:
     """Words that make the task's run last about a second."""
-    words = ["training.epochs=20", "training.checkpoint_every=15", "training.batch_size=8", "model.hidden_size=24"]
-    return words + (["+task.examples=128"] if task == "sentiment" else ["task.steps_per_epoch=20"])
+    import yaml
+
+    from seqexp import config
+
+    own = yaml.safe_load((config.conf_directory() / "task" / f"{task}.yaml").read_text())["task"]
+    words = ["training.epochs=20", "training.checkpoint_every=15", "model.hidden_size=24"]
+    if task == "digits":  # 1,437 pictures
+        return [*words, "training.batch_size=72"]
+    words += ["training.batch_size=8", *(["task.steps_per_epoch=20"] if "steps_per_epoch" in own else [])]
+    return words + (["task.examples=128"] if "examples" in own else [])
+
+
+def every_pair() -> list[tuple[str, str]]:
+    """Each model with each task that carries its data, neighbours differing in both."""
+    import yaml
+
+    from seqexp import config, models, tasks
+    from seqexp.data import catalogue
+
+    def source(task: str) -> str:
+        text = (config.conf_directory() / "task" / f"{task}.yaml").read_text()
+        return str(yaml.safe_load(text)["task"].get("source"))
+
+    carried = [task for task in tasks.names() if source(task) not in catalogue.FILES]
+    named = models.names()
+    return [(named[(k + turn) % len(named)], task) for turn in range(len(named)) for k, task in enumerate(carried)]
+
+
+def one_run(number: int, seed: int) -> dict[str, Any]:
+    """The table's row of the run with this number."""
+    pairs = every_pair()
+    model, task = pairs[number % len(pairs)]
+    folder = Path(tempfile.mkdtemp(prefix="kill_test_"))
+    kinds = ["time", "save", "flush", "time", "save", "flush", "time"]
+    words = [f"model={model}", f"task={task}", f"seed={number}", *sizes(task)]
+    where, differing, points = kill_runs(words, folder, kinds, seed + number)
+    shutil.rmtree(folder)
+    return {"task": task, "model": model, **where, "differ": differing, "points": points}
+
+
+COLUMNS = ("kills", "between", "before or after", "save", "flush", "differ", "points")
+
+
+def enough(total: Counter[str], given: argparse.Namespace) -> bool:
+    if given.runs:
+        return total["runs"] >= int(given.runs)
+    return (
+        total["kills"] >= given.kills
+        and total["runs"] >= len(every_pair())
+        and total["between"] >= total["kills"] / 2
+        and min(total["save"], total["flush"]) >= 30
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/kill_test", description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=200, help="at least so many")
+    parser.add_argument("--kills", type=int, default=200, help="at least so many, over every task and model")
     parser.add_argument("--runs", type=int, help="this many runs, however many kills")
+    parser.add_argument("--minutes", type=float, default=45, help="start no run after this time")
+    parser.add_argument("--log", type=Path, help="a file of rows; what it has already is not done again")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    from seqexp import models, tasks
-
+    rows = [json.loads(line) for line in given.log.read_text().splitlines()] if given.log and given.log.exists() else []
+    deadline = time.monotonic() + 60 * given.minutes
     total: Counter[str] = Counter()
-    exceptions = number = 0
-    pairs = [(model, task) for task in tasks.names() for model in models.names()]
-    print(f"{'task':<14}{'model':<14}{'steps':>7}{'saves':>7}{'flushes':>9}{'else':>6}{'differ':>8}{'points':>8}")
-    while (
-        number < given.runs
-        if given.runs
-        else sum(total.values()) < given.kills or total["save"] < 30 or total["flush"] < 30
-    ):
-        model, task = pairs[number % len(pairs)]
-        folder = Path(tempfile.mkdtemp(prefix="kill_test_"))
-        kinds = ["time", "save", "flush", "time", "time"]
-        words = [f"model={model}", f"task={task}", f"seed={number}", *[w.removeprefix("+") for w in sizes(task)]]
-        where, differing, points = kill_runs(words, folder, kinds, given.seed + number)
-        shutil.rmtree(folder)
-        total += where
-        exceptions += bool(differing or points)
-        hits = f"{where['step']:>7}{where['save']:>7}{where['flush']:>9}{where['else']:>6}"
-        print(f"{task:<14}{model:<14}{hits}{differing:>8}{points:>8}", flush=True)
+    print("| task | model | " + " | ".join(COLUMNS) + " |", "|---|---|" + "--:|" * len(COLUMNS), sep="\n")
+    number = 0
+    while not enough(total, given) and (number < len(rows) or time.monotonic() < deadline):
+        row = rows[number] if number < len(rows) else one_run(number, given.seed)
+        if given.log and number >= len(rows):
+            with given.log.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+        counts = {name: row.get(name, 0) for name in COLUMNS}
+        total.update(counts | {"runs": 1, "exceptions": int(bool(row["differ"] or row["points"]))})
+        print(f"| {row['task']} | {row['model']} | " + " | ".join(map(str, counts.values())) + " |", flush=True)
         number += 1
-    share = (sum(total.values()) - total["else"]) / max(1, sum(total.values()))
-    print(f"{sum(total.values())} kills: {dict(total)}, {share:.0%} between the first and the last step or in a save")
-    print(f"{exceptions} exceptions in {number} runs")
-    sys.exit(1 if exceptions or math.isnan(share) else 0)
+    print("| all | | " + " | ".join(str(total[name]) for name in COLUMNS) + " |")
+    print(f"{total['exceptions']} exceptions in {total['runs']} runs, {total['kills']} kills")
+    sys.exit(0 if enough(total, given) and not total["exceptions"] else 1)
 
 
 if __name__ == "__main__":

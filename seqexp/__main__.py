@@ -1,5 +1,6 @@
 """The command line: ``python -m seqexp model=lstm task=sentiment``. Exit codes: 0, 1 failed, 2 bad input, 130, 143."""
 
+import gc
 import os
 import signal
 import sys
@@ -8,7 +9,9 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    sys.exit(_main())
+    code = _main()
+    gc.freeze()  # else the interpreter ends by searching all of MLflow for garbage, which takes a second or two
+    sys.exit(code)
 
 
 def _main() -> int:
@@ -18,8 +21,9 @@ def _main() -> int:
     from omegaconf.errors import OmegaConfBaseException
 
     from seqexp import config, job, stopping, sweep, workers
-    from seqexp.errors import UserError
+    from seqexp.errors import UserError, mask_logs
 
+    mask_logs()
     for number in stopping.SIGNALS:
         if stopping.heard(number):
             signal.signal(number, workers.stop)

@@ -1,8 +1,11 @@
 """From checked settings to the objects of a run: the task, the network that fits it, the optimizer."""
 
 import inspect
+import os
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from seqexp import models, optim, tasks
 from seqexp.errors import UserError
@@ -30,6 +33,17 @@ def build_network(settings: Settings, shape: Shape) -> Network:
 
 def build_optimizer(settings: Settings) -> optim.Optimizer:
     return optim.create(settings["name"], **{key: value for key, value in settings.items() if key != "name"})
+
+
+def check_memory(network: Network, settings: Settings) -> None:
+    """UserError where the weights, their gradient, the best ones and the optimizer's two moments exceed the memory."""
+    needed = 5 * network.layout.size * np.dtype(settings["dtype"]).itemsize
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise UserError(
+            f"model.hidden_size: expected a network that fits the memory of {there / 1e9:.0f} GB; "
+            f"{network.layout.size:.3g} parameters take {needed / 1e9:.3g} GB; make it smaller"
+        )
 
 
 def count(network: Network) -> dict[str, int]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from seqexp.errors import UserError
+from seqexp.errors import UserError, masked
 
 if TYPE_CHECKING:
     from seqexp.analysis.gathering import Answer, Question
@@ -174,7 +174,7 @@ def _changed(settings: Mapping[str, Any], model: str, task: str) -> list[str]:
 
 
 def _command(arguments: Sequence[str]) -> str:
-    return shlex.join(["python", "-m", "seqexp.compare", *arguments])
+    return shlex.join(["python", "-m", "seqexp.compare", *map(masked, arguments)])
 
 
 if __name__ == "__main__":

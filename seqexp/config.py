@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from seqexp.errors import UserError, unknown_key
+from seqexp.errors import UserError, masked, unknown_key
 
 LONGEST_YAML = 1_000_000  # bytes of a stored config worth reading
 UNSIGNED = {"training": {"checkpoint_every"}, "task": {"margin"}}  # change nothing about the result
@@ -44,7 +44,11 @@ class Experiment:
         return not self.settings.get("test", True)
 
     def as_yaml(self) -> str:
-        return OmegaConf.to_yaml(OmegaConf.create(self.settings))
+        """config.yaml, which is copied and shared: without the password that ``tracking.uri`` may have."""
+        settings = dict(self.settings)
+        if uri := settings["tracking"].get("uri"):
+            settings["tracking"] = settings["tracking"] | {"uri": masked(uri)}
+        return OmegaConf.to_yaml(OmegaConf.create(settings))
 
 
 def conf_directory() -> Path:
@@ -180,7 +184,7 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
 
     ``words`` are the command line's: they tell which choice of a group the legal keys are those of.
     """
-    text = str(error)
+    text = masked(str(error))
     choice = re.search(r"Could not find '(.+?)/([^']*)'\s*(?:Available options in '.+?':\s*(.*))?", text, re.DOTALL)
     if choice:
         group, given, options = choice.groups()
@@ -191,7 +195,7 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
         group, _, key = missing.group(1).rpartition(".")
         return unknown_key(group, key, _keys_of(group, words))
     line = " ".join(line.strip() for line in text.splitlines() if line.strip() and "full_key" not in line)
-    return line or f"the command line cannot be understood ({type(error).__name__}): {' '.join(words)[:200]}"
+    return masked(line or f"the command line cannot be understood ({type(error).__name__}): {' '.join(words)[:200]}")
 
 
 def _keys_of(group: str, words: Sequence[str]) -> list[str]:

@@ -42,8 +42,8 @@ def fight(words: Words, command: str) -> Fought:
         handler.setLevel(logging.WARNING)  # a line a pair is enough; run.log has the rest
     assert words.pair is not None
     configs = _matched(words, [_compose(words, model) for model in words.pair])
-    mark_killed(Place.root)
     first = _experiment(configs[0], 0)
+    mark_killed(Place.root, first.settings["tracking"]["uri"])
     fought = Fought(tracking=TrackingSettings(**first.settings["tracking"]))
     with _parent(fought, command):
         _pairs(words, configs, fought)

@@ -12,10 +12,10 @@ from uuid import uuid4
 import numpy as np
 
 from seqexp import stopping, threads
-from seqexp.build import build_network, build_optimizer, build_task
+from seqexp.build import build_network, build_optimizer, build_task, check_memory
 from seqexp.checkpoint import Checkpoints, Schedule, Snapshot, save_weights
 from seqexp.config import Experiment
-from seqexp.errors import Diverged, UserError
+from seqexp.errors import Diverged, UserError, masked
 from seqexp.mlflow_store import TrackingSettings, run_with_tag
 from seqexp.networks import Network
 from seqexp.place import Place, belongs, choose, earlier_result, refuse_another, refuse_differences
@@ -85,6 +85,7 @@ def run(experiment: Experiment, place: Place) -> dict[str, Any]:
     settings = experiment.settings
     task = build_task(settings["task"], settings["data_dir"])
     network = build_network(settings["model"], task.shape)
+    check_memory(network, settings)
     if path is None:
         path = place.fresh(experiment)
     with locked(path, wait=place.in_sweep) as held:
@@ -203,9 +204,9 @@ class _Run:
         except Exception as error:
             result["error"] = _described(error)
             logger.error("failed: %s", result["error"])
-            logger.debug("%s", traceback.format_exc())
+            logger.debug("%s", masked(traceback.format_exc()))
             if not isinstance(error, OSError):
-                directory.write("traceback.txt", traceback.format_exc())
+                directory.write("traceback.txt", masked(traceback.format_exc()))
         except BaseException as error:  # Ctrl-C, SIGTERM: the run is marked, and the signal goes on
             status = "KILLED"
             result["error"] = f"stopped by {type(error).__name__}"
@@ -266,4 +267,4 @@ def _described(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}; the last checkpoint is kept: make room, and go on with resume=<run directory>"
-    return f"{type(error).__name__}: {error}"
+    return masked(f"{type(error).__name__}: {error}")

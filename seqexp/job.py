@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from seqexp import config, sweep, workers
-from seqexp.errors import UserError
+from seqexp.errors import UserError, masked
 
 logger = logging.getLogger("seqexp")
 
@@ -51,7 +51,7 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
     place = Place(directory)
     try:
         experiment = config.check(cfg)
-        mark_killed(place.root)
+        mark_killed(place.root, experiment.settings["tracking"]["uri"])
         result = run(experiment, place)
     except UserError as refusal:
         if directory is not None:
@@ -66,7 +66,8 @@ def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[st
     from seqexp.experiment import run
     from seqexp.place import Place
 
-    record: dict[str, Any] = {"job": number, "overrides": overrides, "status": "KILLED"}
+    said = {key: masked(value) for key, value in overrides.items()}
+    record: dict[str, Any] = {"job": number, "overrides": said, "status": "KILLED"}
     if not workers.begin_job(sweep_dir):
         workers.end_job(sweep_dir)
         return
@@ -80,10 +81,10 @@ def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[st
         record |= {"status": "BAD_INPUT", "error": str(refusal)}
         logger.error("%s", refusal)
     except Exception as failure:
-        record |= {"status": "FAILED", "error": f"{type(failure).__name__}: {failure}"}
+        record |= {"status": "FAILED", "error": masked(f"{type(failure).__name__}: {failure}")}
         logger.error("failed: %s", record["error"])
         if os.environ.get("SEQEXP_TRACEBACK"):
-            logger.error("%s", traceback.format_exc())
+            logger.error("%s", masked(traceback.format_exc()))
     except SystemExit:
         if workers.leading() is not None:
             raise  # else the leader has stopped this worker, and waits for its record

@@ -15,7 +15,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import sleep
 from typing import Any, Literal, TypeVar
@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
-from seqexp.errors import UserError
+from seqexp.errors import HIDDEN, UserError, masked
 
 T = TypeVar("T")
 
@@ -83,6 +83,19 @@ def locate(settings: TrackingSettings) -> Store:
     raise UserError(
         f"tracking.uri: expected sqlite:///<file>, http(s)://<host> or a database like postgresql://<host>/<name>; "
         f"got {masked(uri)!r}; try tracking.uri=sqlite:///runs/mlflow.db, or tracking=off"
+    )
+
+
+def unmasked(settings: TrackingSettings, *addresses: str | None) -> TrackingSettings:
+    """Stored settings with the password that is kept nowhere: from that of the ``addresses``, or of the environment's
+    MLFLOW_TRACKING_URI, which is the same but for it. UserError where none is."""
+    if settings.name == "off" or HIDDEN not in (settings.uri or ""):
+        return settings
+    for address in (*addresses, os.environ.get("MLFLOW_TRACKING_URI")):
+        if address is not None and masked(address) == settings.uri:
+            return replace(settings, uri=address)
+    raise UserError(
+        f"tracking.uri: the password of {settings.uri} is kept nowhere; set MLFLOW_TRACKING_URI to the whole address"
     )
 
 
@@ -215,11 +228,6 @@ def cause_of(error: BaseException) -> str:
         error = error.__cause__
     first = (str(error).strip() or "no message").splitlines()[0]
     return shorten(masked(f"{type(error).__name__}: {first}"), 200)  # a password cut in two would not be recognized
-
-
-def masked(text: str) -> str:
-    """Without the password of an address."""
-    return re.sub(r"(://[^:/@\s]*:)[^@/\s]+@", r"\1***@", text)
 
 
 def legal(name: str) -> str:

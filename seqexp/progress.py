@@ -9,6 +9,8 @@ from typing import Self
 from rich.console import Console
 from rich.logging import RichHandler
 
+from seqexp.errors import mask_logs
+
 console = Console(stderr=True)  # the one console of the process, so that log lines and the bar do not tear each other
 logger = logging.getLogger("seqexp")
 
@@ -20,6 +22,7 @@ def configure_logging(prefix: str = "") -> None:
 
     ``prefix`` tells a sweep's jobs apart.
     """
+    mask_logs()
     logger.setLevel(logging.INFO)
     logger.propagate = False
     for old in logger.handlers[:]:

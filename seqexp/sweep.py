@@ -4,6 +4,7 @@ Jobs may run in other processes, so they and the callback meet in files of the s
 """
 
 import json
+import logging
 import shlex
 import shutil
 import sys
@@ -20,12 +21,16 @@ from omegaconf import DictConfig, open_dict
 
 from seqexp import config as configs
 from seqexp import workers
-from seqexp.errors import UserError
-from seqexp.mlflow_store import TrackingSettings, connect
+from seqexp.errors import UserError, masked
+from seqexp.mlflow_store import TrackingSettings, connect, unmasked
 from seqexp.records import locked, write_text
 from seqexp.tracking import dashboard_command, finish_parent, leaderboard_address, open_parent
 
+logger = logging.getLogger("seqexp")
+
 Result = dict[str, Any]
+
+_uri: str | None = None  # of the sweep that this process leads, with its password
 
 
 class Refused(BaseException):
@@ -53,6 +58,8 @@ class SweepCallback(Callback):
         except UserError as error:
             raise Refused(str(error)) from None
         if config.tracking.name != "off":
+            global _uri
+            _uri = config.tracking.uri
             Thread(target=_prepare_to_end, args=[Path(config.hydra.sweep.dir) / "parent.json"], daemon=True).start()
 
 
@@ -63,26 +70,40 @@ def parent_run(sweep_dir: Path, tracking: Mapping[str, Any]) -> str | None:
         if file.exists():
             found: str | None = json.loads(file.read_text(encoding="utf-8"))["run_id"]
             return found
-        _mark_killed(sweep_dir)
+        _mark_killed(sweep_dir, tracking["uri"])
+        _hide_passwords(sweep_dir / "multirun.yaml")
         name = f"sweep {sweep_dir.name}"
         run_id = open_parent(TrackingSettings(**tracking), name=name, tags={"kind": "sweep"}, note=_command())
-        file.write_text(json.dumps({"run_id": run_id, "tracking": dict(tracking)}), encoding="utf-8")
+        kept = dict(tracking) | {"uri": masked(tracking["uri"] or "")}
+        write_text(file, json.dumps({"run_id": run_id, "tracking": kept}))
         return run_id
 
 
-def _mark_killed(sweep_dir: Path) -> None:
+def _hide_passwords(file: Path) -> None:
+    """In what Hydra has written of the sweep."""
+    with suppress(FileNotFoundError):
+        text = file.read_text(encoding="utf-8")
+        if masked(text) != text:
+            write_text(file, masked(text))
+
+
+def _parent_settings(parent: Mapping[str, Any], uri: str | None) -> TrackingSettings:
+    return unmasked(TrackingSettings(**parent["tracking"]), uri)
+
+
+def _mark_killed(sweep_dir: Path, uri: str | None) -> None:
     """Runs and sweeps that were killed before this one started are marked so."""
     from seqexp.place import Place
     from seqexp.sync import mark_killed
 
-    mark_killed(Place.root)
+    mark_killed(Place.root, uri)
     for file in (Place.root / "sweeps").glob("*/parent.json"):
         if file.parent.name == sweep_dir.name:
             continue
-        with locked(file.parent, wait=False) as held, suppress(OSError, ValueError, KeyError, TypeError):
+        with locked(file.parent, wait=False) as held, suppress(OSError, ValueError, KeyError, TypeError, UserError):
             if held:
                 parent = json.loads(file.read_text(encoding="utf-8"))
-                finish_parent(TrackingSettings(**parent["tracking"]), parent["run_id"], "KILLED", {}, {}, "")
+                finish_parent(_parent_settings(parent, uri), parent["run_id"], "KILLED", {}, {}, "")
                 file.unlink()
 
 
@@ -194,7 +215,11 @@ def _end_parent(
     if not file.exists():
         return None
     parent = json.loads(file.read_text(encoding="utf-8"))
-    settings = TrackingSettings(**parent["tracking"])
+    try:
+        settings = _parent_settings(parent, _uri)
+    except UserError as error:
+        logger.warning("tracking: could not finish the sweep's parent run (%s)", error)
+        return None
     finish_parent(settings, parent["run_id"], status, metrics, texts, note, figures)
     file.unlink()
     return settings
@@ -205,12 +230,12 @@ def _prepare_to_end(parent: Path) -> None:
     while not parent.exists():  # which a job creates that MLflow is to keep
         sleep(0.2)
     with suppress(Exception):
-        connect(TrackingSettings(**json.loads(parent.read_text(encoding="utf-8"))["tracking"]))
+        connect(_parent_settings(json.loads(parent.read_text(encoding="utf-8")), _uri))
 
 
 def _command() -> str:
     """The command line, as Markdown."""
-    return f"```sh\n{shlex.join(['python', '-m', 'seqexp', *sys.argv[1:]])}\n```\n"
+    return f"```sh\n{shlex.join(['python', '-m', 'seqexp', *map(masked, sys.argv[1:])])}\n```\n"
 
 
 def _json(study: Any) -> str:

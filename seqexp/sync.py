@@ -1,6 +1,7 @@
 """``python -m seqexp.sync <run directory>``: send what MLflow is missing of a run, and find runs that were killed.
 
-Each line of metrics.jsonl is sent with its stored time, so sending it again changes nothing.
+Each line of metrics.jsonl is sent with its stored time, so sending it again changes nothing. A password that
+``tracking.uri`` had is stored nowhere: MLFLOW_TRACKING_URI gives it, or the uri of the run that is being started.
 """
 
 import json
@@ -13,8 +14,8 @@ from typing import Any, NoReturn, get_args
 
 from seqexp import config
 from seqexp.errors import UserError
-from seqexp.mlflow_store import TrackingSettings, run_with_tag
-from seqexp.records import METRICS, RESULT, STARTED, TRIALS, history, locked, numbers, stored_result, write_text
+from seqexp.mlflow_store import TrackingSettings, run_with_tag, unmasked
+from seqexp.records import LOCK, METRICS, RESULT, STARTED, TRIALS, history, locked, numbers, stored_result, write_text
 from seqexp.report import kind, run_name
 from seqexp.tracking import Status, open_tracker
 
@@ -47,28 +48,34 @@ def main() -> NoReturn:
     sys.exit(0 if complete else 1)
 
 
-def wrap_up(path: Path, *, keep: bool = False) -> bool:
+def wrap_up(path: Path, *, keep: bool = False, uri: str | None = None) -> bool:
     """Bring a run that no process works on to its end: it is marked KILLED if it has no result, here and in MLflow,
     which gets what it is missing. False where MLflow could not take it all.
 
-    ``keep``: a run that could not be sent can be found again by ``mark_killed``.
+    ``keep``: a run that could not be sent can be found again by ``mark_killed``. ``uri``: an address whose password may
+    be the stored one's.
     """
     result = _result(path)
-    complete = _send(path, result)
+    complete = _send(path, result, uri)
     if complete or not keep:
         (path / STARTED).unlink(missing_ok=True)
     return complete
 
 
-def mark_killed(root: Path) -> None:
-    """Find the runs below ``root`` whose process was killed, and wrap them up. Trouble with one is a warning."""
+def mark_killed(root: Path, uri: str | None = None) -> None:
+    """Find the runs below ``root`` whose process was killed, and wrap them up. Trouble with one is a warning.
+
+    ``uri``: as in ``wrap_up``.
+    """
     started = [file for folder in (root, root / TRIALS) for file in sorted(folder.glob(f"*/*/*/{STARTED}"))]
     for file in started:
         path = file.parent
+        if not (path / LOCK).exists():  # no run's directory, such as MLflow's copy of one
+            continue
         try:
             with locked(path, wait=False) as held:
                 if held and file.exists():
-                    wrap_up(path)
+                    wrap_up(path, uri=uri)
                     logger.info("found a run whose process was killed: %s", path)
         except UserError as error:
             logger.warning("a run whose process was killed could not be wrapped up: %s", error)
@@ -111,9 +118,9 @@ def _is_time(value: object) -> bool:
     return isinstance(value, int | float) and 0 <= value < 1e11
 
 
-def _send(path: Path, result: dict[str, Any]) -> bool:
+def _send(path: Path, result: dict[str, Any], uri: str | None) -> bool:
     experiment = config.stored(path / "config.yaml")
-    settings = TrackingSettings(**experiment.settings["tracking"])
+    settings = unmasked(TrackingSettings(**experiment.settings["tracking"]), uri)
     if settings.name == "off":
         return True
     token = (stored_result(path, STARTED) or {}).get("token")

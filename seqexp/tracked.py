@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from seqexp.errors import UserError
-from seqexp.mlflow_store import TrackingSettings, cause_of, connect, locate, masked, shorten, usable
+from seqexp.errors import UserError, masked
+from seqexp.mlflow_store import TrackingSettings, cause_of, connect, locate, shorten, usable
 from seqexp.records import RESULT, stored_result
 from seqexp.tracking import LONGEST_TAG
 

@@ -19,7 +19,7 @@ from time import monotonic
 from time import time as clock
 from typing import Any, Literal, Protocol
 
-from seqexp.errors import UserError
+from seqexp.errors import UserError, masked
 from seqexp.mlflow_store import (
     TrackingSettings,
     cause_of,
@@ -27,7 +27,6 @@ from seqexp.mlflow_store import (
     leaderboard_path,
     legal,
     locate,
-    masked,
     retried,
     shorten,
     usable,
@@ -39,6 +38,7 @@ PAUSE = 100.0  # times what sending took: it may take 1 % of a run
 LONGEST_PARAM, LONGEST_TAG = 6_000, 8_000  # characters; MLflow's limits
 PARAMS_A_BATCH, METRICS_A_BATCH = 100, 1_000  # likewise
 UPLOADED = {".yaml", ".json", ".jsonl", ".png", ".txt", ".log", ".md", ".csv"}  # of a run directory's own files
+OWN = {"run.json"}  # says that a run goes on, which no copy of it does
 
 logger = logging.getLogger("seqexp")
 
@@ -145,7 +145,7 @@ class MlflowTracker:
 
     def _upload(self, directory: Path) -> None:
         for file in sorted(directory.iterdir()):
-            if file.is_file() and file.suffix in UPLOADED:
+            if file.is_file() and file.suffix in UPLOADED and file.name not in OWN:
                 self._client.log_artifact(self.run_id, str(file))
         for file in sorted(directory.glob("checkpoints/best*")):
             if file.is_file() and file.suffix != ".tmp":

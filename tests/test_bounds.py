@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from scripts.fuzzing import fuzz
 from seqexp import losses, models
-from seqexp.batch import Batch
+from seqexp.batch import Batch, SourceBatch
 from seqexp.checkpoint import NEWEST, Checkpoints, Snapshot, load_weights
+from seqexp.data import tables
 from seqexp.errors import UserError
-from seqexp.networks import Chain
+from seqexp.networks import Chain, EncoderDecoder, FedCore
 from seqexp.params import Layout
 from seqexp.records import RunDirectory
 
@@ -65,11 +66,28 @@ def test_bytes_that_are_no_checkpoint(tmp_path, data):
         assert "\n" not in str(refusal.value)
 
 
-def test_overrides_end_in_success_or_one_line():
+def test_hostile_overrides_files_and_checkpoints_end_in_success_or_one_line(tmp_path):
     """python -m scripts.fuzzing tries 20,000."""
-    ended, bad = fuzz(120, seed=1)
-    assert not bad
-    assert ended["accepted"] + ended["refused by the check"] >= 0.3 * 120
+    tried = fuzz(150, 1, tmp_path)
+    assert not tried.bad
+    overrides = tried.ended["overrides"]
+    assert tried.passed >= 0.3 * overrides.total() > 0
+    assert sum(ended["accepted"] for kind, ended in tried.ended.items() if kind != "overrides") > 10
+
+
+def test_a_line_that_quotes_too_much_is_one_short_line():
+    line = str(UserError("own.csv:3: expected a label; got 'a\nb" + "y" * 100_000 + "'; remove the row"))
+    assert len(line) < 1_100
+    assert "\n" not in line
+    assert line.startswith("own.csv:3: expected a label")
+    assert line.endswith("; remove the row")
+
+
+def test_half_a_character_is_refused_with_its_line(tmp_path):
+    file = tmp_path / "own.jsonl"
+    file.write_text('{"text": "good", "label": "a"}\n{"text": "b\\ud800d", "label": "b"}\n')
+    with pytest.raises(UserError, match=r"own.jsonl:2: expected text in column 'text'; got half of a character"):
+        tables.read(file, "text", "label")
 
 
 LINE = st.one_of(
@@ -118,3 +136,37 @@ def test_extreme_batches_have_finite_gradients(name, answers, case):
     assert math.isfinite(value)
     assert np.isfinite(grad.flat).all()
     assert case != "nothing answered" or answers == "last" or not grad.flat.any()
+
+
+@pytest.mark.parametrize("names", [("rnn", "rnn"), ("stacked_rnn", "lstm"), ("lstm", "lstm")])
+@pytest.mark.parametrize(
+    "case", ["one step", "one example", "ragged", "nothing answered", "10,000 steps", "logits of 1e4"]
+)
+def test_extreme_pairs_have_finite_gradients(names, case):
+    Ts, T, B = {"one step": (1, 1, 3), "one example": (5, 4, 1), "10,000 steps": (10_000, 3, 2)}.get(case, (5, 4, 3))
+    rng = np.random.default_rng(0)
+    source, target = (models.create(name, input_size=4, hidden_size=5) for name in names)
+    network = EncoderDecoder(
+        FedCore(source), Chain(target, 4, "steps"), bridge=names[0] != names[1], reverse_source=True
+    )
+    p = network.init(rng)
+    if case == "logits of 1e4":
+        p[next(name for name, _ in p.items() if name.endswith("readout/b_y"))][:2] = [[1e4], [-1e4]]
+    lengths = np.array([T, 1, 1]) if case == "ragged" else np.full(B, T)
+    answered = (np.arange(T)[:, None] < lengths) & (case != "nothing answered")
+    batch = SourceBatch(
+        x=rng.integers(0, 4, (T, B)),
+        target=rng.integers(0, 4, (T, B)),
+        lengths=lengths,
+        answered=answered,
+        source=rng.integers(0, 4, (Ts, B)),
+        source_lengths=np.array([Ts, 1, 0]) if case == "ragged" else None,
+    )
+    y, _, tape = network.forward(p, batch)
+    loss = losses.create("softmax")
+    value, loss_tape = loss.forward(y, batch.answers())
+    grad = p.like()
+    network.backward(p, grad, loss.backward(loss_tape), tape)
+    assert math.isfinite(value)
+    assert np.isfinite(grad.flat).all()
+    assert bool(grad.flat.any()) == (case != "nothing answered")

@@ -98,6 +98,37 @@ def test_a_joblib_sweep_is_stopped_and_goes_on(number, code, tmp_path):
     assert len(list(tmp_path.glob("runs/adding/rnn/*/checkpoints/last.safetensors"))) == 2
 
 
+@pytest.mark.parametrize("words, number, code", [([], signal.SIGINT, 130), (["-m", "seed=0,1"], signal.SIGTERM, 143)])
+def test_with_mlflow_a_run_and_a_sweep_are_stopped_as_quickly(words, number, code, tmp_path):
+    with Started(tmp_path, *words, *LONG) as started:
+        wait_for_lines(tmp_path)
+        start = time.monotonic()
+        os.killpg(started.process.pid, number)
+        assert started.process.wait(timeout=20) == code
+        assert time.monotonic() - start < 4  # half a second on a machine that does nothing else
+    _, runs = mlflow_runs(tmp_path)
+    assert {run.info.status for run in runs} == {"KILLED"}
+    assert len(runs) == (2 if words else 1)  # the second job never started; the sweep has a run of its own
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_end_of_the_step(tmp_path):
+    words = ["model=lstm", "model.hidden_size=256", "task.length=20000", "tracking=off"]
+    with Started(tmp_path, *LONG, *words) as started:
+        deadline = time.monotonic() + 60
+        while not any("hidden units" in file.read_text() for file in tmp_path.glob("runs/adding/lstm/*/run.log")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.5)
+        os.kill(started.process.pid, signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            started.process.wait(timeout=0.7)  # the step goes on for half a minute
+        os.kill(started.process.pid, signal.SIGINT)
+        assert started.process.wait(timeout=5) == 130
+    result, path = result_of(tmp_path)
+    assert (result["status"], result["steps"]) == ("KILLED", 0)
+    assert not (path / "checkpoints" / "last.safetensors").exists()
+
+
 def test_a_killed_run_is_found_and_marked_and_goes_on_under_its_id(tmp_path):
     words = [*LONG[:-1], "training.epochs=40", "training.checkpoint_every=50", "hydra.launcher.n_jobs=1"][:-1]
     with Started(tmp_path, "-m", *words, "task.steps_per_epoch=200", "seed=0,1") as sweep:

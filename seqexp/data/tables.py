@@ -129,6 +129,10 @@ def _value(path: Path, line: int, key: str, column: str, field: object) -> str:
     value = ("" if field is None else field if isinstance(field, str) else json.dumps(field)).strip()
     if not value:
         raise UserError(f"{path}:{line}: expected a {key} in column {column!r}, got nothing; remove the row")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):  # JSON can say half of a character, no file can
+        raise UserError(
+            f"{path}:{line}: expected text in column {column!r}; got half of a character (\\ud800 to \\udfff)"
+        )
     return value
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from seqexp.initializers import Recurrent, glorot, recurrent
 from seqexp.models import register
@@ -30,7 +30,7 @@ class StackedRNN:
 
     input_size: Annotated[int, Ge(1)]
     hidden_size: Annotated[int, Ge(1)]
-    num_layers: Annotated[int, Ge(1)] = 2
+    num_layers: Annotated[int, Ge(1), Le(1000)] = 2
     activation: Activation = "tanh"
     recurrent_init: Recurrent = "orthogonal"
     recurrent_scale: Annotated[float, Ge(0)] = 1.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from seqexp.batch import Purpose, stream
 from seqexp.data import corpora, text
@@ -40,7 +40,7 @@ class Sentiment(TextClassifier):
 
     source: str
     split_seed: Annotated[int, Ge(0)]
-    gap: Annotated[int, Ge(0)]
+    gap: Annotated[int, Ge(0), Le(1000)]
     examples: Annotated[int, Ge(2)]
     min_count: Annotated[int, Ge(1)]
     max_length: Annotated[int, Ge(1)]
