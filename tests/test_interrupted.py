@@ -112,7 +112,7 @@ def test_with_mlflow_a_run_and_a_sweep_are_stopped_as_quickly(words, number, cod
 
 
 def test_a_second_ctrl_c_does_not_wait_for_the_end_of_the_step(tmp_path):
-    words = ["model=lstm", "model.hidden_size=256", "task.length=20000", "tracking=off"]
+    words = ["model=lstm", "model.hidden_size=128", "task.length=400000", "training.batch_size=1", "tracking=off"]
     with Started(tmp_path, *LONG, *words) as started:
         deadline = time.monotonic() + 60
         while not any("hidden units" in file.read_text() for file in tmp_path.glob("runs/adding/lstm/*/run.log")):
@@ -121,9 +121,12 @@ def test_a_second_ctrl_c_does_not_wait_for_the_end_of_the_step(tmp_path):
         time.sleep(0.5)
         os.kill(started.process.pid, signal.SIGINT)
         with pytest.raises(subprocess.TimeoutExpired):
-            started.process.wait(timeout=0.7)  # the step goes on for half a minute
-        os.kill(started.process.pid, signal.SIGINT)
-        assert started.process.wait(timeout=5) == 130
+            started.process.wait(timeout=0.7)  # the step goes on for many seconds
+        while started.process.poll() is None:  # two that come during one call of NumPy's are one to Python
+            assert time.monotonic() < deadline
+            os.kill(started.process.pid, signal.SIGINT)
+            time.sleep(3)
+        assert started.process.returncode == 130
     result, path = result_of(tmp_path)
     assert (result["status"], result["steps"]) == ("KILLED", 0)
     assert not (path / "checkpoints" / "last.safetensors").exists()
