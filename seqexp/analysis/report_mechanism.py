@@ -25,12 +25,14 @@ FOUND, OVER_TIME = "mechanism.json", "mechanism.jsonl"
 MOST_RUNS = 20  # of a model
 MOST_LINES = 2_000  # of a mechanism.jsonl
 WHOLE = {"none": "none, as trained"}
-FAINTEST = 1e-8  # of the largest norm: what a heat map shows as nothing
+RELATIVE = "|∂L/∂state|, relative to |∂L/∂h| at lag 0"
+FAINTEST = 1e-6  # of the largest norm: what a heat map shows as nothing
 
 
 @dataclass(frozen=True)
 class Flow:
-    """Gradient norms against the lag: lags (n,), norms (n,) of h and, where the model has one, of c."""
+    """Gradient norms against the lag, relative to that by h at the first one: lags (n,), norms (n,) of h and, where the
+    model has one, of c. Relative, since a model that has solved its task has small gradients at every lag."""
 
     lag: np.ndarray
     h: np.ndarray
@@ -70,7 +72,7 @@ def how_to_get(contest: Contest, read: Sequence[Mechanism]) -> str:
 
 
 def gradient(contest: Contest, read: Sequence[Mechanism], path: Path) -> bool:
-    """The norm of the loss's derivative against the lag, all models on the same axes; False without data."""
+    """The relative norm of the loss's derivative against the lag, all models on the same axes; False without data."""
     look, drawn = styles(contest), False
     with frame(path, height=4.2) as (axes,):
         for mechanism in read:
@@ -85,14 +87,12 @@ def gradient(contest: Contest, read: Sequence[Mechanism], path: Path) -> bool:
                 logs = np.log(np.where(np.array(norms) > 0, norms, np.nan))
                 known = np.isfinite(logs).any(axis=0)
                 middle = np.exp(np.nanmean(logs[:, known], axis=0))
-                half = _half_life(mechanism, name)
-                told = f"half-life {number(half)} steps" if half is not None else "half-life not reached"
-                label = f"{mechanism.model}: by {name}_t, {told}"
+                label = f"{mechanism.model}: by {name}_t, halves in {_told(mechanism, name)}"
                 axes.plot(flows[0].lag[known], middle, style, color=colour, label=label)
         if drawn:
             log_scale(axes, np.concatenate([line.get_ydata() for line in axes.lines]))
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set(xlabel="lag (steps back from the loss)", ylabel="norm of the loss's derivative")
+        axes.set(xlabel="lag (steps back from the loss)", ylabel=RELATIVE)
         axes.set_title(
             f"{contest.label}: how far gradients reach back\nlines are geometric means over seeds", loc="left"
         )
@@ -123,7 +123,7 @@ def over_training(contest: Contest, mechanism: Mechanism, limits: tuple[float, f
         mesh.set_clim(*np.log10(limits))
         axes.yaxis.get_major_locator().set_params(integer=True)
         bar = axes.figure.colorbar(mesh, ax=axes, format=lambda x, _: f"{10**x:.2g}")
-        bar.set_label("gradient norm")
+        bar.set_label("|∂L/∂h|, relative to lag 0")
         axes.grid(visible=False)
         axes.set(xlabel="optimizer steps", ylabel="lag (steps back from the loss)")
         title = (
@@ -139,8 +139,8 @@ def half_lives(read: Sequence[Mechanism]) -> "pd.DataFrame":
         {
             "model": mechanism.model,
             "seeds": len(mechanism.found),
-            "half-life by h_t (steps)": _told(mechanism, "h"),
-            "half-life by c_t (steps)": _told(mechanism, "c"),
+            "half-life by h_t": _told(mechanism, "h"),
+            "half-life by c_t": _told(mechanism, "c"),
         }
         for mechanism in read
         if mechanism.found
@@ -185,17 +185,21 @@ def surgery(read: Sequence[Mechanism]) -> "pd.DataFrame":
 
 
 def _told(mechanism: Mechanism, of: str) -> str | None:
-    """The half-life in words; None for a model without this state."""
-    flows = [_flow(content.get("gradient")) for content in mechanism.found]
-    if of == "c" and all(flow is None or flow.c is None for flow in flows):
+    """The median half-life in words; None for a model without this state."""
+    flows = [flow for content in mechanism.found if (flow := _flow(content.get("gradient"))) is not None]
+    if not flows or (of == "c" and all(flow.c is None for flow in flows)):
         return None
     half = _half_life(mechanism, of)
-    return "not reached" if half is None else number(half)
+    return (
+        f"{number(half)} steps" if math.isfinite(half) else f"more than {max(flow.lag[-1] for flow in flows):.0f} steps"
+    )
 
 
-def _half_life(mechanism: Mechanism, of: str) -> float | None:
+def _half_life(mechanism: Mechanism, of: str) -> float:
+    """The median over the runs; one in which nothing halves counts as endless."""
     lives = [content["half_life"].get(of) for content in mechanism.found if isinstance(content.get("half_life"), dict)]
-    return _median(lives)
+    known = [finite(life) for life in lives]
+    return float(np.median([math.inf if life is None else life for life in known])) if known else math.inf
 
 
 def _median(values: Sequence[Any]) -> float | None:
@@ -232,7 +236,9 @@ def _flow(content: Any) -> Flow | None:
     lag, h, c = (_array(content.get(key)) for key in ("lag", "h", "c"))
     if lag is None or h is None or len(lag) != len(h) or not len(lag):
         return None
-    return Flow(lag, h, c if c is not None and len(c) == len(lag) else None)
+    if h[0] <= 0:
+        return None
+    return Flow(lag, h / h[0], c / h[0] if c is not None and len(c) == len(lag) else None)
 
 
 def _array(values: Any) -> np.ndarray | None:
