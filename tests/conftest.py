@@ -2,9 +2,12 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 # Before anything imports them: no window, no message home.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -17,6 +20,18 @@ ROOT = Path(__file__).resolve().parent.parent
 def project_root() -> Path:
     """The checkout: conf/, seqexp/, tests/, pyproject.toml."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def task_settings(project_root) -> Callable[[str], dict[str, Any]]:
+    """What a task's yaml gives its constructor, by the task's name."""
+
+    def settings(name: str) -> dict[str, Any]:
+        own = dict(OmegaConf.load(project_root / f"conf/task/{name}.yaml").task)
+        del own["margin"]  # seqexp.compare's
+        return own
+
+    return settings
 
 
 @pytest.fixture(scope="session")

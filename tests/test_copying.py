@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
 from seqexp import tasks
 from seqexp.tasks import passes
@@ -13,8 +12,8 @@ def batches(task, split, batch_size):
 
 
 @pytest.fixture
-def make(project_root):
-    settings = dict(OmegaConf.load(project_root / "conf/task/copy.yaml").task)
+def make(task_settings):
+    settings = task_settings("copy")
     return lambda **changes: tasks.create(**(settings | changes))
 
 

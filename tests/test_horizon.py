@@ -15,6 +15,7 @@ import pytest
 from seqexp import models, tasks
 from seqexp.analysis.horizon import bounds, draw, horizon
 from seqexp.analysis.tables import sweep_tables
+from seqexp.build import build_task
 from seqexp.tasks import solves
 
 SWEPT = {"adding": "task.length", "copy": "task.delay", "temporal_order": "task.length", "sentiment": "task.gap"}
@@ -175,9 +176,7 @@ def test_solved_at_the_score_the_task_states():
 def test_a_stated_score_beats_every_score_without_memory_and_a_distance_is_a_field():
     for name in SWEPT:
         experiment = composed("memory_horizon", name, models.names()[0])
-        task: Any = tasks.create(
-            name, **{key: value for key, value in experiment.settings["task"].items() if key != "name"}
-        )
+        task: Any = build_task(experiment.settings["task"], None)
         assert not any(solves(task, score) for score in task.baselines().values())
         assert f"task.{task.distance}" == SWEPT[name]
         assert hasattr(task, task.distance)

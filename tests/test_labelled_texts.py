@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
 from seqexp import tasks
 from seqexp.batch import Batch, Purpose, stream
@@ -16,11 +15,11 @@ SPLITS = ("train", "val", "test")
 
 
 @pytest.fixture(scope="module")
-def make(project_root):
+def make(task_settings):
     """A task with the settings of its yaml, changed by keyword."""
 
     def create(name, **changes):
-        return tasks.create(**(dict(OmegaConf.load(project_root / f"conf/task/{name}.yaml").task) | changes))
+        return tasks.create(**(task_settings(name) | changes))
 
     return create
 

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
 from seqexp import models, optim, tasks
 from seqexp.batch import Batch
@@ -20,11 +19,11 @@ TEXT = "".join(f"{number} is a number, and so is {number * 7 % 101}.\n" for numb
 
 
 @pytest.fixture
-def make(project_root, tmp_path):
+def make(task_settings, tmp_path):
     """A task with the settings of its yaml, changed by keyword; ``text`` becomes its source."""
 
     def create(name="char_lm", text=None, **changes):
-        settings = dict(OmegaConf.load(project_root / f"conf/task/{name}.yaml").task)
+        settings = task_settings(name)
         if text is not None:
             (tmp_path / "own.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
             changes["source"] = str(tmp_path / "own.txt")

@@ -149,9 +149,9 @@ def test_baselines():
     assert (task.primary_metric, task.direction, len(task.fingerprint())) == ("note_accuracy", "max", 64)
 
 
-def test_padding_is_under_a_tenth(project_root):
-    settings = OmegaConf.load(project_root / "conf/task/melody.yaml")
-    task, size = tasks.create(**settings.task), settings.training.batch_size
+def test_padding_is_under_a_tenth(project_root, task_settings):
+    size = OmegaConf.load(project_root / "conf/task/melody.yaml").training.batch_size
+    task = tasks.create(**task_settings("melody"))
     batches = [task.batch(0, "train", index, size) for index in range(60)]
     own, steps = (
         np.sum([part(batch) for batch in batches]) for part in (lambda b: b.lengths.sum(), lambda b: b.x.size)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
 from seqexp import tasks
 from seqexp.batch import Batch
@@ -16,9 +15,9 @@ SPLITS = ("train", "val", "test")
 
 
 @pytest.fixture(scope="module")
-def make(project_root):
+def make(task_settings):
     """The task with the settings of its yaml, changed by keyword."""
-    settings = dict(OmegaConf.load(project_root / "conf/task/names.yaml").task)
+    settings = task_settings("names")
     return lambda **changes: tasks.create(**(settings | changes))
 
 

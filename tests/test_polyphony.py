@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
 from seqexp import tasks
 from seqexp.batch import Purpose, stream
@@ -21,8 +20,8 @@ def batches(task, split, batch_size):
 
 
 @pytest.fixture
-def make(project_root, tmp_path):
-    settings = dict(OmegaConf.load(project_root / "conf/task/polyphony.yaml").task)
+def make(task_settings, tmp_path):
+    settings = task_settings("polyphony")
 
     def create(content=None, **changes):
         if content is not None:

@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
 from seqexp import tasks
 from seqexp.batch import Batch, Purpose, stream
@@ -21,9 +20,9 @@ GAPS = (0, 10, 40)
 
 
 @pytest.fixture(scope="module")
-def make(project_root):
+def make(task_settings):
     """The task with the settings of its yaml, changed by keyword."""
-    settings = dict(OmegaConf.load(project_root / "conf/task/sentiment.yaml").task)
+    settings = task_settings("sentiment")
     return lambda **changes: tasks.create(**(settings | changes))
 
 

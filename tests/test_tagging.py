@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
 from seqexp import tasks
 from seqexp.batch import Purpose, stream
@@ -21,8 +20,8 @@ CONLLU = "".join(
 
 
 @pytest.fixture
-def make(project_root, tmp_path):
-    settings = dict(OmegaConf.load(project_root / "conf/task/tagging.yaml").task)
+def make(task_settings, tmp_path):
+    settings = task_settings("tagging")
 
     def create(file=None, text="", **changes):
         if file is not None:
