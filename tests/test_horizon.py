@@ -160,6 +160,11 @@ def test_no_horizon_of_what_is_no_distance(key, tmp_path):
 # -- what counts as solved -------------------------------------------------------------------------------------------
 
 
+def test_no_horizon_where_only_the_seed_was_varied_of_a_task_without_distances(tmp_path):
+    results = [result("rnn", seed, True) | {"distance": None} for seed in range(3)]
+    assert draw(sweep_tables(results)[0], results, tmp_path) == (None, {}, [])
+
+
 def test_solved_at_the_score_the_task_states():
     adding = tasks.create("adding", length=4, steps_per_epoch=1, examples=1, split_seed=0)
     assert [solves(adding, score) for score in (0.005, 0.01, 0.0101, math.nan, None)] == [

@@ -96,6 +96,7 @@ def test_a_trial_whose_process_was_killed_is_found(tmp_path):
     trial = run(checked("test=false"), Place(root=tmp_path, in_sweep=True))
     path = Path(trial["directory"])
     (path / "result.json").rename(path / "run.json")
+    (path / "run.lock").touch()
     mark_killed(tmp_path)
     assert json.loads((path / "result.json").read_text())["status"] == "KILLED"
 

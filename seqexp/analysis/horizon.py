@@ -131,7 +131,9 @@ def draw(
         started = of_task[(of_task["status"] != "BAD_INPUT")]
         started = started[(started["status"] != "FINISHED") | started["solved"].notna()]
         varied = varied_in(started)
-        if keys != set(varied) or not started["solved"].notna().any() or not all(map(is_number, started[varied[0]])):
+        if len(varied) != 1 or keys != set(varied) or not started["solved"].notna().any():
+            continue
+        if not all(map(is_number, started[varied[0]])):
             continue
         key = varied[0]
         found = {str(model): _of_model(of_model, key) for model, of_model in started.groupby("model")}
