@@ -2,10 +2,12 @@
 
     python -m scripts.catalogue            # run what is missing, then write the rows there are
     python -m scripts.catalogue --only copy,digits
+    python -m scripts.catalogue --again    # run all of it, whatever is there
     python -m scripts.catalogue --write    # no runs: the table from the scores that are there
 
-The runs are ordinary sweeps under runs/, so a call that was cut off goes on where it ended. The scores of every
-finished seed are kept in docs/catalogue.csv, and each table is made from that file.
+The runs are ordinary sweeps under runs/, so a call that was cut off goes on where it ended. The scores of every seed
+are kept in docs/catalogue.csv with the commit that ran it, and the table is made from that file; a seed that stands
+there with the same words is not run again.
 """
 
 import argparse
@@ -25,8 +27,9 @@ MODELS = ("rnn", "stacked_rnn", "lstm")
 SEEDS = 5
 COLUMNS = (
     *("row", "words", "task", "model", "seed", "status", "metric", "direction", "value"),
-    *("hidden_size", "counted", "embedding", "seconds", "baseline", "baseline_value"),
+    *("hidden_size", "counted", "embedding", "seconds", "baseline", "baseline_value", "git_sha"),
 )
+ENDED = ("FINISHED", "DIVERGED")  # and would so end again
 
 # name -> the words that, with the models and the seeds, are the command. Epochs are such that a run takes a minute at
 # most on one core; budgets are of the size that the task's defaults have.
@@ -56,26 +59,37 @@ ROWS = {
 }
 
 TEN_SEEDS = (  # where a verdict needs them, which five can never give, and they cost minutes
-    *("hello", "melody", "names", "caption", "sentiment", "rt_polarity", "name_origin", "adding", "temporal_order"),
-    *("digits", "word_lm", "tagging", "atis", "polyphony", "jsb_chorales"),
+    *("hello", "melody", "names", "caption", "sentiment", "rt_polarity", "offensive", "name_origin", "adding"),
+    *("temporal_order", "digits", "mnist_rows", "word_lm", "tagging", "atis", "polyphony", "jsb_chorales", "translate"),
 )
 
 
-def words(name: str) -> list[str]:
-    """The command line of a row, behind ``python -m seqexp``."""
-    seeds = ",".join(map(str, range(10 if name in TEN_SEEDS else SEEDS)))
-    return ["-m", *shlex.split(ROWS[name]), f"model={','.join(MODELS)}", f"seed={seeds}"]
+def missing(name: str) -> list[int]:
+    """The seeds of a row that docs/catalogue.csv does not have for every model."""
+    there = {(row["model"], int(row["seed"])) for row in scores() if row["row"] == name and row["words"] == ROWS[name]}
+    return [seed for seed in seeds(name) if any((model, seed) not in there for model in MODELS)]
 
 
-def run(name: str, more: list[str]) -> None:
-    """Run the row's sweep, which skips what has finished, and keep the scores of all its seeds."""
+def seeds(name: str) -> range:
+    return range(10 if name in TEN_SEEDS else SEEDS)
+
+
+def run(name: str, chosen: list[int], more: list[str]) -> None:
+    """Run the row's sweep over these seeds, which skips what has finished, and keep the scores."""
     folder = ROOT / "runs" / "sweeps" / f"catalogue-{name}"
-    command = [sys.executable, "-m", "seqexp", *words(name), f"hydra.sweep.dir={folder}", *more]
+    words = [*shlex.split(ROWS[name]), f"model={','.join(MODELS)}", f"seed={','.join(map(str, chosen))}"]
+    command = [sys.executable, "-m", "seqexp", "-m", *words, f"hydra.sweep.dir={folder}", *more]
     print(shlex.join(["python", *command[1:]]), flush=True)
     subprocess.run(command, cwd=ROOT, check=False)
-    found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted((folder / "jobs").glob("*.json"))]
-    kept = [row for row in scores() if row["row"] != name]
-    write([*kept, *(as_row(name, result) for result in found if "metrics" in result)])
+    results = [json.loads(file.read_text(encoding="utf-8")) for file in sorted((folder / "jobs").glob("*.json"))]
+    found = [as_row(name, result) for result in results if result.get("status") in ENDED]
+    replaced = {(row["model"], row["seed"]) for row in found}
+    kept = [
+        row
+        for row in scores()
+        if row["row"] != name or (row["words"] == ROWS[name] and (row["model"], int(row["seed"])) not in replaced)
+    ]
+    write([*kept, *found])
 
 
 def as_row(name: str, result: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +104,7 @@ def as_row(name: str, result: dict[str, Any]) -> dict[str, Any]:
         "embedding": result["embedding_params"],
         "baseline": best or "",
         "baseline_value": result["baseline"][best] if best else "",
+        "git_sha": result.get("git_sha") or "",
     }
 
 
@@ -165,13 +180,15 @@ def shown(value: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.catalogue", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default=",".join(ROWS), help=f"rows, with commas between: {', '.join(ROWS)}")
+    parser.add_argument("--again", action="store_true", help="run the seeds that docs/catalogue.csv has, too")
     parser.add_argument("--write", action="store_true", help="run nothing; write the table from docs/catalogue.csv")
     options, more = parser.parse_known_args()  # the rest goes to the sweeps, such as hydra/launcher=joblib
     chosen = options.only.split(",")
     if unknown := [name for name in chosen if name not in ROWS]:
         parser.error(f"--only: expected some of {', '.join(ROWS)}; got {', '.join(unknown)}")
     for name in [] if options.write else chosen:
-        run(name, more)
+        if wanted := list(seeds(name)) if options.again else missing(name):
+            run(name, wanted, more)
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     PAGE.write_text(f"{before}{BEGIN}\n{chr(10).join(table(scores()))}\n{END}{after}", encoding="utf-8")
