@@ -9,6 +9,7 @@ Columns = slice | np.ndarray
 
 CHUNK_BYTES = 1 << 19  # a backward chunk's derivatives stay in a core's own cache (2 MiB on current CPUs)
 CHUNK_COLUMNS = 256  # ... unless that leaves too few columns for an efficient weight-gradient product
+FEW_TOKENS = 128  # up to which a product with one-hot columns is faster than a sparse one
 OUTER_ROWS = 1024  # rows of a weight gradient computed at once, which bounds its temporary
 
 
@@ -102,21 +103,42 @@ def side_by_side(steps: np.ndarray, name: str, tape: Tape) -> np.ndarray:
     return out
 
 
-def take_columns(W: np.ndarray, tokens: np.ndarray, out: np.ndarray) -> None:
-    """Column ``tokens[b]`` of W (R, V) to out (R, B): W times one-hot columns without the product; -1 gives zeros."""
-    np.take(W, tokens, axis=1, out=out, mode="clip")  # "raise" would go through a second buffer
-    nothing = tokens < 0
-    if nothing.any():
-        out[:, nothing] = 0
+def token_columns(W: np.ndarray, x: np.ndarray, tape: Tape) -> tuple[np.ndarray, np.ndarray]:
+    """W (R, V) times the one-hot columns of tokens x (T, B), without the product.
+
+    Returns ``rows`` (P, R), the column of each token that occurs, and ``which`` (T, B), the row of each place; the
+    row of -1 is zeros. Taking whole rows is several times as fast as taking columns of W at each step.
+    """
+    present, which = np.unique(x, return_inverse=True)
+    rows = tape.array("token_columns", (len(present), len(W)), W.dtype)
+    rows[:] = W[:, present].T
+    if len(present) and present[0] < 0:
+        rows[0] = 0
+    return rows, which.reshape(x.shape)
 
 
 def add_columns(dW: np.ndarray, tokens: np.ndarray, dz: np.ndarray) -> None:
-    """dW[:, tokens[n]] += dz[:, n], by sorted segments; dz (R, N), tokens (N,), -1 for no input."""
+    """dW[:, tokens[n]] += dz[:, n]; dW (R, V), dz (R, N), tokens (N,), -1 for no input."""
+    V, N = dW.shape[1], len(tokens)
+    if V <= FEW_TOKENS:
+        one_hot = np.zeros((N, V), dz.dtype)
+        one_hot[np.arange(N), tokens] = tokens >= 0
+        dW += dz @ one_hot
+    else:
+        present, sums = sum_by_token(np.ascontiguousarray(dz.T), tokens)
+        dW[:, present] += sums.T
+
+
+def sum_by_token(rows: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens that occur (P,), without -1, and the sum of each one's rows (P, D); rows (N, D), tokens (N,)."""
+    from scipy.sparse import csr_array  # here, since a run without tokens need not wait for the import
+
     order = np.argsort(tokens, kind="stable")
     order = order[np.searchsorted(tokens[order], 0) :]
-    if len(order):
-        present, first = np.unique(tokens[order], return_index=True)
-        dW[:, present] += np.add.reduceat(dz[:, order], first, axis=1)
+    present, first = np.unique(tokens[order], return_index=True)
+    ones = np.ones(len(order), rows.dtype)
+    selection = csr_array((ones, order, np.append(first, len(order))), shape=(len(present), len(rows)))
+    return present, selection @ rows
 
 
 def check_input(x: np.ndarray, input_size: int, dtype: np.dtype[Any], name: str) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from seqexp import models
 from seqexp.gradcheck import complex_step, worst_error
 from seqexp.params import Params
+from seqexp.tape import FEW_TOKENS
 
 X, H = 3, 4
 LENGTHS = {"full": None, "ragged": [4, 2, 0, 3], "equal": [3, 3, 3, 3]}
@@ -124,13 +125,20 @@ def test_no_tape_gives_the_same_answer(case, tokens):
 
 
 @every_core
-def test_tokens_are_one_hot_columns(case):
-    rng = np.random.default_rng(4)
-    core, p = make(case, rng)
-    tokens = rng.integers(-1, X, (5, 3))
-    one_hot = np.concatenate([np.eye(X), np.zeros((1, X))])[tokens].transpose(0, 2, 1)
-    by_gather, by_product = core.forward(p, tokens)[0], core.forward(p, one_hot)[0]
-    np.testing.assert_allclose(by_gather, by_product, atol=1e-14)
+@pytest.mark.parametrize("vocabulary", [X, FEW_TOKENS + 50], ids=["few", "many"])
+def test_tokens_are_one_hot_columns(case, vocabulary):
+    rng = np.random.default_rng(5)
+    core, p = make(case, rng, input_size=vocabulary)
+    tokens = rng.integers(-1, vocabulary, (12, 20))
+    one_hot = np.concatenate([np.eye(vocabulary), np.zeros((1, vocabulary))])[tokens].transpose(0, 2, 1)
+    results = []
+    for x in (tokens, one_hot):
+        h, state, tape = core.forward(p, x)
+        grad = p.like()
+        core.backward(p, grad, np.cos(np.arange(h.size)).reshape(h.shape), state, tape)
+        results.append((h.copy(), grad.flat))
+    for by_gather, by_product in zip(*results, strict=True):
+        np.testing.assert_allclose(by_gather, by_product, atol=1e-12 * np.abs(by_product).max())
 
 
 @every_core

@@ -12,7 +12,7 @@ from seqexp.initializers import Recurrent, glorot, recurrent
 from seqexp.models import register
 from seqexp.numerics import FLUSH_EVERY, flush, halve_and_shift, product
 from seqexp.params import Layout, Params
-from seqexp.tape import Ends, Tape, add_columns, add_outer, check_input, chunk_steps, side_by_side, take_columns
+from seqexp.tape import Ends, Tape, add_columns, add_outer, check_input, chunk_steps, side_by_side, token_columns
 
 Gate = Literal["f", "i", "o"]
 ROWS = "oift"  # the gates' order in memory: the three sigmoids adjacent, and i and f as their products with t and c
@@ -115,14 +115,16 @@ class LSTM:
             state[H:, ends.at[-1]] = c[:, ends.at[-1]]
 
         multiply = product(W[:, : a.shape[1]], B)
-        from_x = tape.array("from_x", (4 * H, B), W.dtype)
+        if tokens:
+            from_x, which = token_columns(W[:, 1 + H :], x, tape)
+            W_x_x = tape.array("W_x_x", (B, 4 * H), W.dtype)
         frozen = [self._rows(gate) for gate in self.freeze_gates]
         for t in range(ends.steps):
             z, oif, o, i, f, t_t, fc, h = steps[t]
             multiply(a_steps[t], z)
             if tokens:
-                take_columns(W[:, 1 + H :], x[t], from_x)
-                z += from_x
+                np.take(from_x, which[t], axis=0, out=W_x_x, mode="clip")  # "raise" would go through a second buffer
+                z += W_x_x.T
             oif *= 0.5  # sigmoid(z) = (1 + tanh(z/2)) / 2, so one tanh serves all four gates
             np.tanh(z, out=z)
             halve_and_shift(oif)

@@ -20,7 +20,7 @@ from seqexp.tape import (
     check_input,
     chunk_steps,
     side_by_side,
-    take_columns,
+    token_columns,
 )
 
 Activation = Literal["tanh", "relu", "sigmoid"]
@@ -125,13 +125,15 @@ def layer_forward(
     state = np.empty((H, B), W.dtype)
     W_h, W_x = W[:, :K], W[:, 1 + H :]
     multiply, activate = product(W_h, B), ACTIVATIONS[activation]
-    from_x = tape.array("from_x", (H, B), W.dtype)
+    if tokens:
+        from_x, which = token_columns(W_x, x, tape)
+        W_x_x = tape.array("W_x_x", (B, H), W.dtype)
     for t in range(ends.steps):
         z = h[t]
         multiply(a[t], z)
         if tokens:
-            take_columns(W_x, x[t], from_x)
-            z += from_x
+            np.take(from_x, which[t], axis=0, out=W_x_x, mode="clip")  # "raise" would go through a second buffer
+            z += W_x_x.T
         activate(z)
         if t >= ends.shortest:
             assert ends.dead is not None

@@ -7,7 +7,7 @@ import numpy as np
 
 from seqexp.initializers import glorot
 from seqexp.params import Layout, Params
-from seqexp.tape import Tape
+from seqexp.tape import Tape, sum_by_token
 
 
 class Readout:
@@ -61,14 +61,10 @@ class Embedding:
         return x
 
     def backward(self, grad: Params, dx: np.ndarray, tokens: np.ndarray) -> None:
-        """Adds dx (T, D, B) to the rows of the tokens, by sorted segments."""
-        flat = tokens.ravel()
-        order = np.argsort(flat, kind="stable")
-        order = order[np.searchsorted(flat[order], 0) :]
-        if len(order):
-            present, first = np.unique(flat[order], return_index=True)
-            rows = dx.swapaxes(1, 2).reshape(len(flat), -1)[order]
-            grad["E"][present] += np.add.reduceat(rows, first, axis=0)
+        """Adds dx (T, D, B) to the rows of the tokens."""
+        rows = dx.swapaxes(1, 2).reshape(tokens.size, -1)
+        present, sums = sum_by_token(rows, tokens.ravel())
+        grad["E"][present] += sums
 
 
 class Dense:
