@@ -20,15 +20,15 @@ FLUSH_EVERY = 8  # steps: in so few, no gradient falls from above the floor's ro
 def product(W: np.ndarray, columns: int) -> Product:
     """A function that writes W @ a to out, for a (K, columns) and W (M, K), cut into row blocks where that is faster.
 
-    The function sees later changes to W's numbers. W needs contiguous rows, nothing more.
+    W's numbers are those of now: rows that do not follow each other in memory are copied once, instead of by each call.
     """
+    W = np.ascontiguousarray(W)
     rows, inner = W.shape
     block = SMALL_PRODUCT // max(1, inner * columns) // BLOCK_ROWS * BLOCK_ROWS
     if rows * inner * columns <= SMALL_PRODUCT or columns > FEW_COLUMNS or block == 0:
         return lambda a, out: np.dot(W, a, out=out)
     whole = rows // block * block
-    stride = W.strides
-    W_blocks = np.lib.stride_tricks.as_strided(W, (whole // block, block, inner), (block * stride[0], *stride))
+    W_blocks = W[:whole].reshape(-1, block, inner)
     if whole == rows:
         return lambda a, out: np.matmul(W_blocks, a, out=out.reshape(-1, block, columns))
     W_rest = W[whole:]
