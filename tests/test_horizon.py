@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from seqexp import models, tasks
-from seqexp.analysis.horizon import bounds, draw, horizon
+from seqexp.analysis.horizon import draw, horizon
+from seqexp.analysis.pairs import clopper_pearson
 from seqexp.analysis.tables import sweep_tables
 from seqexp.build import build_task
 from seqexp.tasks import solves
@@ -89,7 +90,7 @@ def test_bounds_are_those_of_the_exact_test():
 
     for solved, runs in [(0, 5), (1, 5), (4, 5), (5, 5), (17, 20)]:
         theirs = binomtest(solved, runs).proportion_ci(0.95, "exact")
-        assert bounds(solved, runs) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+        assert clopper_pearson(solved, runs) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
 
 @pytest.mark.parametrize("seeds", [1, 3, 5, 12, 20])

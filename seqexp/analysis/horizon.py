@@ -10,6 +10,7 @@ import numpy as np
 
 from seqexp.analysis.curves import STYLES, is_number, varied_in
 from seqexp.analysis.figures import GREY, frame
+from seqexp.analysis.pairs import clopper_pearson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +74,7 @@ def horizon(
     while low < last:
         count = _enough(runs_[low + 1 :], to_pass)
         pool = slice(low + 1, low + 1 + count)
-        if not count or bounds(solved_[pool].sum(), runs_[pool].sum(), level)[0] <= share:
+        if not count or clopper_pearson(solved_[pool].sum(), runs_[pool].sum(), level)[0] <= share:
             break
         low += 1
     high = last
@@ -81,7 +82,7 @@ def horizon(
     while high >= 0:
         count = _enough(runs_[high::-1], to_exclude)
         pool = slice(high + 1 - count, high + 1)
-        if not count or bounds(solved_[pool].sum(), runs_[pool].sum(), level)[1] >= share:
+        if not count or clopper_pearson(solved_[pool].sum(), runs_[pool].sum(), level)[1] >= share:
             break
         high -= 1
 
@@ -90,16 +91,6 @@ def horizon(
 
     counts = tuple(map(int, solved_)), tuple(map(int, runs_))
     return Horizon(tuple(map(float, distances)), *counts, at(passed), at(low), at(high))
-
-
-def bounds(solved: int, runs: int, level: float = LEVEL) -> tuple[float, float]:
-    """The exact interval of a fraction, solved / runs (Clopper and Pearson 1934)."""
-    from scipy.stats import beta
-
-    error = (1 - level) / 2
-    low = float(beta.ppf(error, solved, runs - solved + 1)) if solved else 0.0
-    high = float(beta.ppf(1 - error, solved + 1, runs - solved)) if solved < runs else 1.0
-    return low, high
 
 
 def _enough(runs: np.ndarray, wanted: int) -> int:
@@ -184,7 +175,7 @@ def _figure(task: str, key: str, found: Mapping[str, Horizon], path: Path) -> No
             step = number - (len(found) - 1) / 2  # so that intervals stand side by side
             x = x * aside**step if log else x + aside * step
             y = np.array(one.solved) / n
-            ends = np.array([bounds(k, of) for k, of in zip(one.solved, one.runs, strict=True)])
+            ends = np.array([clopper_pearson(k, of, LEVEL) for k, of in zip(one.solved, one.runs, strict=True)])
             reach = np.clip([y - ends[:, 0], ends[:, 1] - y], 0, None)
             label = f"{model}: {_told(one, one.reached)} ({_interval(one)})"
             axes.errorbar(x, y, reach, color=colour, marker=marker, label=label, elinewidth=1, capsize=3, markersize=6)

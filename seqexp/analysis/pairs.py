@@ -1,4 +1,4 @@
-"""Pairs of scores of the same seed, and the signs of their differences.
+"""Pairs of scores of the same seed: the signs of their differences, and the intervals of a mean and of a share.
 
 d (n,) holds the differences of n pairs, oriented so that positive means "a is better".
 """
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from scipy import special  # the same distributions as scipy.stats has, a hundred times faster for single numbers
 
 from seqexp.batch import Purpose, stream
 
@@ -43,6 +44,19 @@ def differences(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray
 
 def at_most(p: float, alpha: float) -> bool:
     return p <= alpha * (1 + 1e-9)  # 1 - level is rounded
+
+
+def half_width(sd: float, n: int, level: float) -> float:
+    """Half the width of the t interval of the mean of n >= 2 values, t sd / sqrt(n) (Student 1908)."""
+    return float(special.stdtrit(n - 1, 1 - (1 - level) / 2)) * sd / math.sqrt(n)
+
+
+def clopper_pearson(count: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The exact interval of a share, count / n (Clopper and Pearson 1934); ties may count half."""
+    error = (1 - level) / 2
+    low = float(special.betaincinv(count, n - count + 1, error)) if count > 0 else 0.0
+    high = float(special.betaincinv(count + 1, n - count, 1 - error)) if count < n else 1.0
+    return low, high
 
 
 def sign_flip(d: Sequence[float] | np.ndarray) -> float:

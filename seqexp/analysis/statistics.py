@@ -13,9 +13,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special  # the same distributions as scipy.stats has, a hundred times faster for single numbers
+from scipy import special
 
-from seqexp.analysis.pairs import Direction, Verdict, at_most, checked, differences, sign_flip
+from seqexp.analysis.pairs import (
+    Direction,
+    Verdict,
+    at_most,
+    checked,
+    clopper_pearson,
+    differences,
+    half_width,
+    sign_flip,
+)
 from seqexp.analysis.sequential import Sequential
 
 __all__ = ["Direction", "Paired", "Sequential", "Verdict", "paired", "sign_flip"]
@@ -90,10 +99,10 @@ def paired(
     effect, sd = float(d.mean()), float(d.std(ddof=1)) if n > 1 else math.nan
     if n > 1 and np.ptp(d) == 0:
         effect, sd = float(d[0]), 0.0  # summation would leave rounding where there is no spread
-    half = _half_width(n, sd, alpha)
+    half = half_width(sd, n, level) if n > 1 else math.inf
     low, high = effect - half, effect + half
     wins = float(np.mean((d > 0) + 0.5 * (d == 0)))
-    count = n * wins
+    p_low, p_high = clopper_pearson(n * wins, n, level)
     p_flip = sign_flip(d)
     verdict = _verdict(low, high, n, p_flip, margin, alpha)
     return Paired(
@@ -106,8 +115,8 @@ def paired(
         p_sign_flip=p_flip,
         p_t=_t_test(effect, sd, n),
         p_superior=wins,
-        p_low=float(special.betaincinv(count, n - count + 1, alpha / 2)) if count > 0 else 0.0,
-        p_high=float(special.betaincinv(count + 1, n - count, 1 - alpha / 2)) if count < n else 1.0,
+        p_low=p_low,
+        p_high=p_high,
         verdict=verdict,
         more_seeds=_more_seeds(effect, sd, n, margin, alpha) if verdict == "not resolved" else 0,
         unseen=1 - alpha ** (1 / n),
@@ -116,10 +125,6 @@ def paired(
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------
-
-
-def _half_width(n: int, sd: float, alpha: float) -> float:
-    return math.inf if n < 2 else float(special.stdtrit(n - 1, 1 - alpha / 2)) * sd / math.sqrt(n)
 
 
 def _t_test(effect: float, sd: float, n: int) -> float:

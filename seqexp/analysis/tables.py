@@ -81,15 +81,15 @@ def best_baseline(result: Result) -> tuple[str, float] | None:
 
 
 def half_interval(values: Sequence[float], level: float = 0.95) -> float:
-    """Half the width of the t interval of the mean, t s / sqrt(n); nan for fewer than two values (Student 1908).
+    """Half the width of the t interval of the mean; nan for fewer than two values.
 
     On skewed scores a few seeds' interval covers the mean less often than it says.
     """
     if len(values) < 2:
         return math.nan
-    from scipy import special  # scipy.stats takes a second to import
+    from seqexp.analysis.pairs import half_width  # with scipy, which a single run's table does without
 
-    return float(special.stdtrit(len(values) - 1, (1 + level) / 2) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return half_width(float(np.std(values, ddof=1)), len(values), level)
 
 
 def run_table(result: Result) -> "Table":
