@@ -10,14 +10,14 @@ import numpy as np
 from seqexp.analysis.comparison import Contest
 from seqexp.analysis.curves import STYLES
 from seqexp.analysis.figures import GREY, LABELS, frame
-from seqexp.analysis.scales import log_if_wide, log_scale
+from seqexp.analysis.scales import log_if_wide
+from seqexp.analysis.studies import best_so_far
 from seqexp.analysis.wording import number
 from seqexp.errors import UserError
 from seqexp.records import history
 
 MOST_CURVES = 50  # runs of a model whose metrics.jsonl is read
 MOST_LINES = 5_000  # of each
-WIDE = 50  # factor between the largest and the smallest score from which the axis is logarithmic
 
 Style = tuple[str, str]
 
@@ -53,7 +53,7 @@ def points(contest: Contest, path: Path) -> bool:
             axes.axhline(value, color=GREY, linestyle=(0, (5, 3)), label=label)
             axes.legend()
         axes.set_xlim(-0.5, len(entries) - 0.4)
-        _log_if_wide(axes, [value for entry in entries for value in entry.scores.values()])
+        log_if_wide(axes, np.array([value for entry in entries for value in entry.scores.values()]))
         lost = [f"{len(entry.lost)} without a score" if entry.lost else "" for entry in entries]
         names = [f"{entry.model}\n{why}" if why else entry.model for entry, why in zip(entries, lost, strict=True)]
         axes.set_xticks(range(len(entries)), names)
@@ -95,9 +95,9 @@ def tuning(contest: Contest, path: Path) -> bool:
     with frame(path, height=3.8) as (axes,):
         for model, study in contest.studies.items():
             colour, marker = look[model]
-            best = study.best_so_far()
-            trials = np.arange(1, len(best) + 1)
-            axes.plot(trials, [math.nan if s is None else s for s in study.scores], marker, color=colour, alpha=0.3)
+            trials = np.arange(1, len(study.scores) + 1)
+            axes.plot(trials, np.array(study.scores, float), marker, color=colour, alpha=0.3)
+            best = best_so_far(study.scores, study.direction)
             axes.step(trials, best, where="post", color=colour, label=model)
         axes.set(xlabel="trials", ylabel=f"best {next(iter(contest.studies.values())).metric} so far")
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -122,11 +122,6 @@ def _bare(contest: Contest) -> str:
 
 def _label(contest: Contest) -> str:
     return f"{contest.terms.metric.partition('/')[0]} {_bare(contest)}"
-
-
-def _log_if_wide(axes: Any, values: Sequence[float]) -> None:
-    if values and min(values) > 0 and max(values) > WIDE * min(values):
-        log_scale(axes, np.array(values))
 
 
 def _curve(directory: Path | None, metric: str) -> dict[int, float] | None:

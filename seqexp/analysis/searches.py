@@ -10,6 +10,7 @@ import numpy as np
 from seqexp.analysis.curves import STYLES
 from seqexp.analysis.figures import LABELS, frame
 from seqexp.analysis.scales import log_if_wide
+from seqexp.analysis.studies import best_so_far
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,7 @@ def table(studies: Sequence[Study]) -> "pd.DataFrame":
                 "model": study["model"],
                 **study["varied"],
                 "metric": study["metric"],
-                "best": _best_so_far(study)[-1] if scores else np.nan,
+                "best": best_so_far(scores, study["direction"])[-1] if scores else np.nan,
                 "trials": len(scores),
                 "failed": sum(score is None for score in scores),
                 **{key: _word(study["best"].get(key)) for key in study["space"]},
@@ -71,7 +72,8 @@ def _curves(studies: Sequence[Study], path: Path) -> None:
             dash = DASHES[[one for one in studies if one["model"] == study["model"]].index(study) % len(DASHES)]
             x, y = np.arange(1, len(study["scores"]) + 1), _values(study)
             axes.plot(x, y, marker, color=colour, markersize=4, alpha=0.45, linestyle="none")
-            axes.plot(x, _best_so_far(study), dash, color=colour, drawstyle="steps-post", label=_label(study))
+            best = best_so_far(y, study["direction"])
+            axes.plot(x, best, dash, color=colour, drawstyle="steps-post", label=_label(study))
             lost += [(trial, number, colour) for trial in x[np.isnan(y)]]
         log_if_wide(axes)
         for trial, number, colour in lost:
@@ -91,7 +93,8 @@ def _curves(studies: Sequence[Study], path: Path) -> None:
 
 def _message(studies: Sequence[Study]) -> str:
     """What the search found, in words."""
-    best = [(float(_best_so_far(study)[-1]), study) for study in studies if not np.isnan(_values(study)).all()]
+    scored = [study for study in studies if not np.isnan(_values(study)).all()]
+    best = [(float(best_so_far(_values(study), study["direction"])[-1]), study) for study in scored]
     smaller = best[0][1]["direction"] == "min"
     value, winner = (min if smaller else max)(best, key=lambda pair: pair[0])
     name = winner["metric"].rpartition("/")[2]
@@ -110,14 +113,7 @@ def _label(study: Study) -> str:
 
 def _values(study: Study) -> np.ndarray:
     """(N,) scores of the trials, nan where there is none."""
-    return np.array([np.nan if one["score"] is None else one["score"] for one in study["scores"]], float)
-
-
-def _best_so_far(study: Study) -> np.ndarray:
-    """(N,) the best score up to each trial, nan before the first."""
-    better = np.fmin if study["direction"] == "min" else np.fmax
-    best: np.ndarray = better.accumulate(_values(study))
-    return best
+    return np.array([one["score"] for one in study["scores"]], float)
 
 
 def _word(value: object) -> str | None:

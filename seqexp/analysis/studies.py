@@ -1,11 +1,12 @@
 """Tuning studies as their files tell of them: which configurations won, and how much tuning each model had."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from seqexp.analysis.runs import finite
 from seqexp.records import LONGEST_JSON
@@ -26,15 +27,6 @@ class Study:
     scores: Sequence[float | None]
     signatures: frozenset[str]
 
-    def best_so_far(self) -> list[float]:
-        """The best validation score after each trial; nan before the first that has one."""
-        better = min if self.direction == "min" else max
-        best, curve = math.nan, []
-        for score in self.scores:
-            best = best if score is None else score if math.isnan(best) else better(best, score)
-            curve.append(best)
-        return curve
-
 
 def find(root: Path, task: str, models: Sequence[str]) -> tuple[dict[str, list[Study]], list[str]]:
     """Each model's studies below ``root``/tuning, the newest first; and the files that are none, a line each."""
@@ -54,6 +46,13 @@ def find(root: Path, task: str, models: Sequence[str]) -> tuple[dict[str, list[S
 def winner(studies: Sequence[Study], signatures: frozenset[str]) -> Study | None:
     """The study whose winner is among the runs."""
     return next((study for study in studies if study.signatures & signatures), None)
+
+
+def best_so_far(scores: Sequence[float | None] | np.ndarray, direction: str) -> np.ndarray:
+    """(N,) the best score after each of N trials; nan before the first that has one."""
+    better = np.fmin if direction == "min" else np.fmax
+    best: np.ndarray = better.accumulate(np.array(scores, float))  # None becomes nan, which loses to any number
+    return best
 
 
 def _study(path: Path, task: str, model: str) -> Study | None:
