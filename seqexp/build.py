@@ -3,6 +3,7 @@
 import inspect
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,12 +52,14 @@ def count(network: Network) -> dict[str, int]:
     return {"counted": network.layout.size - network.embedded, "embedding": network.embedded}
 
 
+def counted_with(settings: Settings, shape: Shape, hidden: int) -> int:
+    """What a budget counts of the network with so many hidden units, whatever size the settings name."""
+    return count(_network(settings, shape, hidden))["counted"]
+
+
 def hidden_size_for(settings: Settings, shape: Shape, budget: int) -> int:
     """The largest hidden size whose network has at most ``budget`` parameters, the embedding table not counted."""
-
-    def size(hidden: int) -> int:
-        return count(_network(settings, shape, hidden))["counted"]
-
+    size = partial(counted_with, settings, shape)
     if size(1) > budget:
         raise UserError(
             f"model.param_budget: expected at least {size(1)}, which one hidden unit takes here; got {budget}"

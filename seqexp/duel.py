@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, open_dict
 
 from seqexp import config
-from seqexp.build import build_network, build_task, count
+from seqexp.build import build_network, build_task, count, counted_with
 from seqexp.config import Experiment
 from seqexp.errors import UserError
 from seqexp.experiment import run
@@ -129,12 +129,9 @@ def _equal_budgets(configs: list[DictConfig]) -> list[DictConfig]:
         with open_dict(each):
             each.model.hidden_size, each.model.param_budget = None, budget
         model = _experiment(each, 0).settings["model"]
-        network = build_network(model, task.shape)
-        counted = count(network)["counted"]
-        more = count(build_network({**model, "hidden_size": network.core.hidden_size + 1}, task.shape))["counted"]
-        sizes.append(
-            f"{model['name']} gets {network.core.hidden_size} units: {counted:,} parameters (one more: {more:,})"
-        )
+        units = build_network(model, task.shape).core.hidden_size
+        counted, more = (counted_with(model, task.shape, hidden) for hidden in (units, units + 1))
+        sizes.append(f"{model['name']} gets {units} units: {counted:,} parameters (one more: {more:,})")
     size, name = settings["model"]["hidden_size"], settings["model"]["name"]
     print(f"match=params: model.param_budget={budget}, what {name} has with {size} units, the embedding not counted")
     print("\n".join(f"  {line}" for line in sizes))

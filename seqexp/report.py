@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqexp import threads
-from seqexp.build import build_network, count
+from seqexp.build import count, counted_with
 from seqexp.config import Experiment
 from seqexp.networks import Network
 from seqexp.records import RunDirectory, finite, now
@@ -23,7 +23,7 @@ logger = logging.getLogger("seqexp")
 
 def about(experiment: Experiment, task: Task, network: Network) -> dict[str, Any]:
     """result.json as far as it is known before the first step."""
-    sizes = count(network)
+    sizes, one_more = count(network), network.core.hidden_size + 1
     return {
         "status": "FAILED",
         "model": experiment.name("model"),
@@ -33,7 +33,7 @@ def about(experiment: Experiment, task: Task, network: Network) -> dict[str, Any
         "params": sizes["counted"] + sizes["embedding"],
         "embedding_params": sizes["embedding"],
         "hidden_size": network.core.hidden_size,
-        "params_per_unit": _counted_with(network.core.hidden_size + 1, experiment, task) - sizes["counted"],
+        "params_per_unit": counted_with(experiment.settings["model"], task.shape, one_more) - sizes["counted"],
         "seconds": 0.0,
         "metrics": {},
         "primary_metric": f"{'val' if experiment.is_trial else 'test'}/{task.primary_metric}",
@@ -118,12 +118,6 @@ def run_name(result: Mapping[str, Any]) -> str:
     """As MLflow shows it."""
     last = f"trial {result['signature']}" if kind(result) else f"seed {result.get('seed')}"
     return f"{result['model']} {result['task']} {last}"
-
-
-def _counted_with(hidden: int, experiment: Experiment, task: Task) -> int:
-    """What a budget counts of the same model with so many units."""
-    settings = experiment.settings["model"] | {"hidden_size": hidden, "param_budget": None}
-    return count(build_network(settings, task.shape))["counted"]
 
 
 @cache
