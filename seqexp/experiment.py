@@ -106,8 +106,8 @@ class _Run:
 
     def __init__(self, experiment: Experiment, task: Task, network: Network, path: Path, place: Place) -> None:
         self.experiment, self.task, self.network, self.path, self.place = experiment, task, network, path, place
-        self.identity = {"settings": experiment.deciding(), "data": task.fingerprint()}
         self.result = about(experiment, task, network) | {"parent_run_id": place.parent_run_id}
+        self.identity = {"settings": experiment.deciding(), "data": self.result["data"]}
         self.trainer: Trainer | None = None
         self.how = self.token = ""
 
@@ -193,7 +193,7 @@ class _Run:
                 directory.path / "checkpoints" / "best.safetensors", outcome.best, {"step": str(outcome.best_step)}
             )
             if not trial:
-                draw(directory, self.task, outcome, settings)
+                draw(directory, outcome, result, settings["training"]["clip_norm"])
                 with threads.limited(settings["threads"]):
                     probes.finish(outcome.best, result)
             status = "FINISHED"

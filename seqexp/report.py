@@ -62,16 +62,19 @@ def scores(task: Task, outcome: Outcome, test: bool) -> dict[str, Any]:
     }
 
 
-def draw(directory: RunDirectory, task: Task, outcome: Outcome, settings: Mapping[str, Any]) -> None:
+def draw(directory: RunDirectory, outcome: Outcome, result: Mapping[str, Any], clip_norm: float | None) -> None:
     """The run's figures and samples."""
     from seqexp.analysis import figures
 
-    baselines = task.baselines()
     history, path = directory.history(), directory.path
     figures.learning_curve(
-        history, path / "learning_curve.png", primary=task.primary_metric, direction=task.direction, baseline=baselines
+        history,
+        path / "learning_curve.png",
+        primary=result["primary_metric"],
+        direction=result["direction"],
+        baseline=result["baseline"],
     )
-    figures.gradient_norm(history, path / "gradient_norm.png", clip_norm=settings["training"]["clip_norm"])
+    figures.gradient_norm(history, path / "gradient_norm.png", clip_norm=clip_norm)
     for artifact in outcome.artifacts:
         drawn = figures.draw(artifact, path / artifact.name)
         if isinstance(artifact, TextSamples):
