@@ -22,7 +22,7 @@ from seqexp.place import Place, belongs, choose, earlier_result, refuse_another,
 from seqexp.probes import Probes
 from seqexp.progress import Progress
 from seqexp.records import RunDirectory, leave_nothing, locked, now, numbers, stored_result
-from seqexp.report import about, announce, draw, run_name, scores, tags
+from seqexp.report import about, announce, draw, params, run_name, scores, tags
 from seqexp.tasks import Task
 from seqexp.tracking import Status, Tracker, open_tracker
 from seqexp.train import Outcome, Trainer, Training
@@ -132,8 +132,7 @@ class _Run:
         tracker = open_tracker(
             tracking,
             name=run_name(result),
-            params=self.experiment.flattened()
-            | {"params": result["params"], "params.embedding": result["embedding_params"]},
+            params=params(self.experiment, result),
             tags=tags(result) | {"token": token},
             parent_run_id=self.place.parent_run_id,
             run_id=result["mlflow_run_id"],

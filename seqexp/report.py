@@ -117,6 +117,12 @@ def kind(result: Mapping[str, Any]) -> dict[str, str]:
     return {"kind": "trial"} if str(result["primary_metric"]).startswith("val/") else {}
 
 
+def params(experiment: Experiment, result: Mapping[str, Any]) -> dict[str, Any]:
+    """MLflow's params: every key of the config, and how many parameters the network has."""
+    sizes = {"params": result.get("params"), "params.embedding": result.get("embedding_params")}
+    return experiment.flattened() | sizes
+
+
 def run_name(result: Mapping[str, Any]) -> str:
     """As MLflow shows it."""
     last = f"trial {result['signature']}" if kind(result) else f"seed {result.get('seed')}"

@@ -16,7 +16,7 @@ from seqexp import config
 from seqexp.errors import UserError
 from seqexp.mlflow_store import TrackingSettings, run_with_tag, unmasked
 from seqexp.records import LOCK, METRICS, RESULT, STARTED, TRIALS, history, locked, numbers, stored_result, write_text
-from seqexp.report import kind, run_name
+from seqexp.report import kind, params, run_name
 from seqexp.tracking import Status, open_tracker
 
 logger = logging.getLogger("seqexp")
@@ -129,8 +129,7 @@ def _send(path: Path, result: dict[str, Any], uri: str | None) -> bool:
     tracker = open_tracker(
         settings,
         name=run_name(result),
-        params=experiment.flattened()
-        | {"params": result.get("params"), "params.embedding": result.get("embedding_params")},
+        params=params(experiment, result),
         tags={key: result[key] for key in ("model", "task", "signature", "primary_metric")} | kind(result),
         run_id=result.get("mlflow_run_id"),
         started=result.get("started"),
