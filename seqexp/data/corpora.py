@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqexp.data import catalogue, fetch, tables
-from seqexp.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -19,14 +18,7 @@ class Corpus:
 
 def own_file(source: str, named: Sequence[str], text_column: str, label_column: str) -> Corpus:
     """The user's .csv, .tsv or .jsonl. UserError, which lists the ``named`` sources too, if there is none."""
-    path = Path(source).expanduser()
-    if path.suffix.lower() not in tables.SUFFIXES:
-        raise UserError(
-            f"task.source: expected {', '.join(named)}, or a file ending in {', '.join(tables.SUFFIXES)}; "
-            f"got {source!r}"
-        )
-    if not path.is_file():
-        raise UserError(f"task.source: expected an existing file; there is no {path.absolute()}")
+    path = fetch.own_path(source, named, tables.SUFFIXES)
     table = tables.read(path, text_column, label_column)
     return Corpus(table.texts, table.labels, fetch.sha256(path))
 

@@ -182,6 +182,13 @@ def _objects(path: Path, content: str) -> Iterator[Row]:
         yield line, value
 
 
+def split_rows(rows: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """80, 10 and 10 % of at least three rows, for training, validation and test; one row in each of them at least."""
+    rows = rng.permutation(rows)
+    tenth = max(1, round(len(rows) / 10))
+    return [np.sort(part) for part in np.split(rows, [len(rows) - 2 * tenth, len(rows) - tenth])]
+
+
 def stratified(classes: np.ndarray, split_seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows for training, validation and test, (n,) each in ascending order: 80, 10 and 10 % of every class.
 
@@ -192,9 +199,7 @@ def stratified(classes: np.ndarray, split_seed: int) -> tuple[np.ndarray, np.nda
         rows = np.flatnonzero(classes == number)
         if len(rows) < 3:
             raise ValueError(f"stratified: class {number} has {len(rows)} rows, a split into three needs 3")
-        rows = stream(split_seed, Purpose.SPLIT, int(number)).permutation(rows)
-        tenth = max(1, round(len(rows) / 10))
-        for part, chosen in zip(parts, np.split(rows, [len(rows) - 2 * tenth, len(rows) - tenth]), strict=True):
+        for part, chosen in zip(parts, split_rows(rows, stream(split_seed, Purpose.SPLIT, int(number))), strict=True):
             part.append(chosen)
     train, val, test = (np.sort(np.concatenate(part)) for part in parts)
     return train, val, test

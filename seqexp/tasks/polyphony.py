@@ -3,14 +3,13 @@
 import logging
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Le
 
 from seqexp.batch import Batch, Purpose, stream
-from seqexp.data import catalogue, fetch, rolls
+from seqexp.data import catalogue, fetch, rolls, tables
 from seqexp.errors import UserError
 from seqexp.tasks import Generator, Metrics, Shape, Split, register
 from seqexp.tasks._passes import Passes
@@ -168,11 +167,7 @@ def _read(source: str, data_dir: str | None, split_seed: int) -> tuple[dict[Spli
         parts = rolls.read_matlab(fetch.locate(data_dir, source, "Nottingham.mat"))
         fingerprint = catalogue.fingerprint(source)
     else:
-        path = Path(source).expanduser()
-        if path.suffix.lower() != ".json":
-            raise UserError(f"task.source: expected {', '.join(NAMED)}, or a file ending in .json; got {source!r}")
-        if not path.is_file():
-            raise UserError(f"task.source: expected an existing file; there is no {path}")
+        path = fetch.own_path(source, NAMED, (".json",))
         parts, fingerprint = rolls.read_json(path), fetch.sha256(path)
     if len(parts) == 1:
         parts = _split(source, parts[0], split_seed)
@@ -193,7 +188,5 @@ def _split(source: str, pieces: Pieces, split_seed: int) -> list[Pieces]:
             f"task.source: {source}: expected at least 3 different pieces, for training, validation and test; "
             f"got {len(different)}"
         )
-    order = stream(split_seed, Purpose.SPLIT).permutation(len(different))
-    tenth = max(1, round(len(different) / 10))
-    rows = np.split(order, [len(different) - 2 * tenth, len(different) - tenth])
-    return [[different[row] for row in np.sort(part)] for part in rows]
+    rows = tables.split_rows(np.arange(len(different)), stream(split_seed, Purpose.SPLIT))
+    return [[different[row] for row in part] for part in rows]

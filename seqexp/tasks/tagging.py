@@ -12,7 +12,7 @@ import numpy as np
 from annotated_types import Ge
 
 from seqexp.batch import Batch, Purpose, stream
-from seqexp.data import catalogue, fetch, tagged
+from seqexp.data import catalogue, fetch, tables, tagged
 from seqexp.data.tagged import Sentence
 from seqexp.data.text import Ragged, Vocabulary
 from seqexp.errors import UserError
@@ -183,14 +183,7 @@ def _read(source: str, data_dir: str | None, split_seed: int) -> tuple[dict[Spli
         if left_out := len(parts["train"]) - len(kept):
             _log.info("%s: %d training sentences that validation or test repeat are left out", source, left_out)
         return parts | {"train": kept}, catalogue.fingerprint(source)
-    path = Path(source).expanduser()
-    if path.suffix.lower() not in tagged.SUFFIXES:
-        raise UserError(
-            f"task.source: expected generated, {', '.join(PUBLISHED)}, or a file ending in "
-            f"{', '.join(tagged.SUFFIXES)}; got {source!r}"
-        )
-    if not path.is_file():
-        raise UserError(f"task.source: expected an existing file; there is no {path}")
+    path = fetch.own_path(source, ("generated", *PUBLISHED), tagged.SUFFIXES)
     return _split(path, tagged.read(path), split_seed), fetch.sha256(path)
 
 
@@ -204,10 +197,8 @@ def _split(path: Path, sentences: Sequence[Sentence], split_seed: int) -> dict[S
             f"{path}: expected at least 3 different sentences, for training, validation and test, with blank lines "
             f"between; got {len(kept)}"
         )
-    order = stream(split_seed, Purpose.SPLIT).permutation(len(kept))
-    tenth = max(1, round(len(kept) / 10))
-    rows = np.split(order, [len(kept) - 2 * tenth, len(kept) - tenth])
-    parts = {split: [kept[row] for row in sorted(part)] for split, part in zip(SPLITS, rows, strict=True)}
+    rows = tables.split_rows(np.arange(len(kept)), stream(split_seed, Purpose.SPLIT))
+    parts = {split: [kept[row] for row in part] for split, part in zip(SPLITS, rows, strict=True)}
     known = {tag for one in parts["train"] for tag in one.tags}
     for one in (*parts["val"], *parts["test"]):
         for position, tag in enumerate(one.tags):

@@ -3,16 +3,14 @@
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Le
 
 from seqexp.batch import Purpose, SourceBatch, stream
-from seqexp.data import text
+from seqexp.data import fetch, text
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
-from seqexp.errors import UserError
 from seqexp.tasks import Generator, Metrics, Shape, Split, _pairs, register
 from seqexp.tasks._pairs import Pair, Pairs
 from seqexp.tasks.artifacts import Artifact, TextSamples
@@ -77,13 +75,7 @@ class Translate:
         if self.source == "tatoeba-fra-eng":
             pairs, fingerprint = _pairs.tatoeba(self.data_dir, self.from_language, self.to_language)
         else:
-            path = Path(self.source).expanduser()
-            if path.suffix.lower() != ".tsv":
-                raise UserError(
-                    f"task.source: expected numbers, tatoeba-fra-eng, or a file ending in .tsv; got {self.source!r}"
-                )
-            if not path.is_file():
-                raise UserError(f"task.source: expected an existing file; there is no {path.absolute()}")
+            path = fetch.own_path(self.source, ("numbers", "tatoeba-fra-eng"), (".tsv",))
             pairs, fingerprint = _pairs.own(path)
         return _pairs.sentences(pairs, fingerprint, self.source, self.max_length, self.examples, self.split_seed)
 
