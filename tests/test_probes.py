@@ -269,7 +269,6 @@ def test_figures_of_several_models_whatever_is_missing(tmp_path):
     gone["half_life"] = {"h": 3, "c": None}
     nothing = {"model": "rnn", "gradient": {"lag": [], "h": [], "c": None}, "half_life": {"h": None, "c": None}}
     for number, mechanisms in enumerate(({"lstm": [whole, whole], "rnn": [plain, gone]}, {"rnn": [nothing]}, {})):
-        for draw in (mechanism_figures.draw_gradient_flow, mechanism_figures.draw_half_life):
-            path = tmp_path / f"{draw.__name__}{number}.png"
-            draw(mechanisms, path)
-            assert path.stat().st_size > 5_000
+        path = tmp_path / f"{number}.png"
+        mechanism_figures.draw_gradient_flow(mechanisms, path)
+        assert path.stat().st_size > 5_000

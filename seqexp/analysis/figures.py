@@ -73,20 +73,20 @@ def learning_curve(
         message = f"no validation {metric} was logged"
         if np.isfinite(values).any():
             best = int(np.nanargmax(values) if direction == "max" else np.nanargmin(values))
-            message = f"best validation {metric} {_number(values[best])} at step {steps[best]:,}"
-            mark = f"best: {_number(values[best])}"
+            message = f"best validation {metric} {number(values[best])} at step {steps[best]:,}"
+            mark = f"best: {number(values[best])}"
             bottom.plot(
                 steps[best], values[best], "*", color=RED, markersize=13, zorder=3, label=mark, linestyle="none"
             )
         if baseline:
             name, value = (max if direction == "max" else min)(baseline.items(), key=lambda item: item[1])
-            bottom.axhline(value, color=GREY, linestyle=(0, (5, 3)), label=f"{name}: {_number(value)} (test)")
+            bottom.axhline(value, color=GREY, linestyle=(0, (5, 3)), label=f"{name}: {number(value)} (test)")
         bottom.set(xlabel="optimizer steps", ylabel=LABELS.get(metric, metric))
         for axes in (top, bottom):
             _mark_trouble(axes, history)
             if axes.get_legend_handles_labels()[0]:
                 axes.legend()
-        _title(top, title, message)
+        headline(top, title, message)
 
 
 def gradient_norm(history: History, path: Path, clip_norm: float | None, *, title: str = "") -> None:
@@ -103,17 +103,17 @@ def gradient_norm(history: History, path: Path, clip_norm: float | None, *, titl
             axes.plot(steps, values, color=BLUE, label="gradient norm before clipping", **_marks(steps))
         if finite.size:
             log_scale(axes, finite)
-            message = f"gradient norm: median {_number(float(np.median(finite)))}, largest {_number(finite.max())}"
+            message = f"gradient norm: median {number(float(np.median(finite)))}, largest {number(finite.max())}"
         else:
             message = "no gradient norm was logged"
         if clip_norm is not None:
-            axes.axhline(clip_norm, color=RED, linestyle=(0, (5, 3)), label=f"clip norm {_number(clip_norm)}")
+            axes.axhline(clip_norm, color=RED, linestyle=(0, (5, 3)), label=f"clip norm {number(clip_norm)}")
             if finite.size:
                 message = f"{np.mean(finite > clip_norm):.0%} of the logged gradients were above the clip norm"
         axes.set(xlabel="optimizer steps", ylabel="gradient norm (L2)")
         _mark_trouble(axes, history)
         axes.legend()
-        _title(axes, title, message)
+        headline(axes, title, message)
 
 
 def draw(artifact: Artifact, path: Path) -> Path:
@@ -130,7 +130,7 @@ def draw(artifact: Artifact, path: Path) -> Path:
             width, height = pictures.size(artifact)
             with frame(path, width=width, height=height) as (axes,):
                 pictures.lay_out(artifact, axes)
-                _title(axes, "", artifact.title)
+                headline(axes, "", artifact.title)
         case TextSamples():
             path = path.with_suffix(".txt")
             path.write_text(text_table(artifact), encoding="utf-8")
@@ -174,7 +174,7 @@ def _confusion(matrix: ConfusionMatrix, path: Path) -> None:
         axes.set(xlabel="answer", ylabel="true class")
         total = counts.sum()
         right = np.trace(counts) / total if total else 0.0
-        _title(axes, "", f"{right:.1%} of {total:,} answers are right\n{_worst(matrix, share)}")
+        headline(axes, "", f"{right:.1%} of {total:,} answers are right\n{_worst(matrix, share)}")
 
 
 def _worst(matrix: ConfusionMatrix, share: np.ndarray) -> str:
@@ -201,7 +201,7 @@ def _scatter(plot: ScatterPlot, path: Path) -> None:
         axes.set(xlabel="true value", ylabel="answer")
         axes.set_aspect("equal", adjustable="datalim")
         axes.legend()
-        _title(axes, "", f"mean squared error {_number(error)}; always the mean: {_number(constant)}")
+        headline(axes, "", f"mean squared error {number(error)}; always the mean: {number(constant)}")
 
 
 def _piano_roll(roll: PianoRoll, path: Path) -> None:
@@ -218,7 +218,7 @@ def _piano_roll(roll: PianoRoll, path: Path) -> None:
         pair[1].set_xlabel("frame")
         hits, found = (roll.truth & (roll.answer > 0.5)).sum(), (roll.answer > 0.5).sum()
         share = hits / max(1, roll.truth.sum())
-        _title(pair[0], "", f"{share:.0%} of the notes were expected; {found - hits:,} others were too")
+        headline(pair[0], "", f"{share:.0%} of the notes were expected; {found - hits:,} others were too")
 
 
 # -- what the figures share ------------------------------------------------------------------------------------------
@@ -280,12 +280,14 @@ def _mark_trouble(axes: Any, history: History) -> None:
         axes.axvline(min(broken), color=RED, linewidth=1, linestyle=":", label=f"not finite at step {min(broken):,}")
 
 
-def _title(axes: Any, subject: str, message: str) -> None:
+def headline(axes: Any, subject: str, message: str) -> None:
+    """The figure's title: its message, after what it is about where that is not plain."""
     text = f"{subject}: {message}" if subject else message[:1].upper() + message[1:]
     width = int(12 * axes.figure.get_figwidth())  # characters of this size
     lines = [fill(line, width) for line in text.split("\n")]
     axes.figure.suptitle("\n".join(lines), x=0.02, ha="left", fontsize=11)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three digits, and all of those before the point."""
     return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.analysis.figures import BLUE, GREEN, GREY, LABELS, ORANGE, RED, frame
-from seqexp.analysis.figures import _number as number
-from seqexp.analysis.figures import _title as title
+from seqexp.analysis.figures import BLUE, GREEN, GREY, LABELS, ORANGE, RED, frame, headline, number
 from seqexp.analysis.scales import log_axis
 
 Mechanism = Mapping[str, Any]
@@ -32,7 +30,7 @@ def gates(found: Mechanism, path: Path) -> None:
         axes.legend(loc="upper center", ncols=3, columnspacing=1.2)
         opened = {name: use["mean"] for name, use in found["gates"].items() if use["mean"] is not None}
         told = ", ".join(f"{GATES.get(name, (name,))[0]} {mean:.2f}" for name, mean in opened.items())
-        title(axes, subject(found), f"mean gate {told}")
+        headline(axes, subject(found), f"mean gate {told}")
 
 
 def time_constants(found: Mechanism, path: Path) -> None:
@@ -55,7 +53,7 @@ def time_constants(found: Mechanism, path: Path) -> None:
         constant = use["time_constant"]
         lives = "for ever" if constant is None else f"{number(constant)} steps"
         kept = f"; {endless} never forget" if endless else ""
-        title(axes, subject(found), f"a typical cell lives {lives}{kept}")
+        headline(axes, subject(found), f"a typical cell lives {lives}{kept}")
 
 
 def known_constants(found: Mechanism) -> list[float]:
@@ -95,7 +93,7 @@ def surgery(found: Mechanism, path: Path, result: Mapping[str, Any]) -> None:
             axes.set_ylim(0, 1.35 * (max([*scores.values(), baseline.get(best, 0)]) or 1))
         better = "larger" if result.get("direction") == "max" else "smaller"
         axes.set_ylabel(f"test {LABELS.get(metric, metric)}\n({better} is better)")
-        title(axes, subject(found), surgery_message(scores, str(result.get("direction"))))
+        headline(axes, subject(found), surgery_message(scores, str(result.get("direction"))))
 
 
 def surgery_message(scores: Mapping[str, float], direction: str) -> str:

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqexp.analysis.curves import STYLES
-from seqexp.analysis.figures import BLUE, GREY, ORANGE, RED, frame
-from seqexp.analysis.figures import _number as number
-from seqexp.analysis.figures import _title as title
+from seqexp.analysis.figures import BLUE, ORANGE, RED, frame, headline, number
 from seqexp.analysis.gate_figures import gates, known_constants, subject, surgery, time_constants
 from seqexp.analysis.scales import log_axis
 
@@ -73,34 +71,7 @@ def draw_gradient_flow(mechanisms: Mapping[str, Sequence[Mechanism]], path: Path
         axes.set(xlabel="lag (steps back from the answer)", ylabel="|∂L/∂state|, relative to |∂L/∂h| at lag 0")
         if drawn:
             axes.legend()
-        title(axes, subject, f"the gradient halves in {', '.join(messages)}")
-
-
-def draw_half_life(mechanisms: Mapping[str, Sequence[Mechanism]], path: Path) -> None:
-    """The half-life of |dL/dh| of every seed of every model as a point, with the median a bar; those that do not halve
-    within the lags measured stand on a line of their own at the top."""
-    values = {model: _half_lives(seeds, "h") for model, seeds in mechanisms.items()}
-    known = [value for of_model in values.values() for value in of_model if value is not None]
-    longest = max((lag for seeds in mechanisms.values() for one in seeds for lag in one["gradient"]["lag"]), default=1)
-    top = 3 * max([*known, longest])
-    with frame(path, width=1.6 + 1.6 * max(2, len(values)), height=3.8) as (axes,):
-        for place, (of_model, (colour, marker)) in enumerate(zip(values.values(), STYLES * 3, strict=False)):
-            heights = [top if value is None else value for value in of_model]
-            spread = place + np.linspace(-0.12, 0.12, len(heights)) if len(heights) > 1 else [place]
-            axes.plot(spread, heights, marker, color=colour, alpha=0.6, linestyle="none")
-            if heights:
-                axes.plot([place - 0.25, place + 0.25], [np.median(heights)] * 2, color=colour, linewidth=2.5)
-        axes.axhline(longest, color=GREY, linestyle=(0, (5, 3)), label=f"longest lag measured: {longest:,}")
-        if any(value is None for of_model in values.values() for value in of_model):
-            axes.axhline(top, color="#CCCCCC", linewidth=1, zorder=0)
-            axes.text(-0.45, top * 1.05, "not halved within the lags measured", color=GREY, fontsize=9, va="bottom")
-        axes.set_xticks(range(len(values)), list(values))
-        axes.set_xlim(-0.5, max(1, len(values)) - 0.5)
-        log_axis(axes, np.array([*known, top, longest], float))
-        axes.set_ylabel("half-life of |∂L/∂h| (steps)")
-        axes.legend(loc="lower right")
-        told = [f"{_half_life(seeds, 'h')} ({model})" for model, seeds in mechanisms.items()]
-        title(axes, "", f"the gradient halves in {', '.join(told)}")
+        headline(axes, subject, f"the gradient halves in {', '.join(messages)}")
 
 
 def gradient_over_training(lines: Lines, path: Path, *, subject: str = "") -> None:
@@ -122,7 +93,7 @@ def gradient_over_training(lines: Lines, path: Path, *, subject: str = "") -> No
             bar.set_ticks(powers, labels=["1" if power == 0 else f"1e{power}" for power in powers])
             bar.set_label("|∂L/∂state|, relative to |∂L/∂h| at lag 0")
         first, last = (_told(line.get("half_life_h"), line["lag"]) for line in (lines[0], lines[-1]))
-        title(rows[0], subject, f"the gradient's half-life: {first} at first, {last} at the end")
+        headline(rows[0], subject, f"the gradient's half-life: {first} at first, {last} at the end")
 
 
 def jacobian(found: Mechanism, path: Path) -> None:
@@ -143,7 +114,7 @@ def jacobian(found: Mechanism, path: Path) -> None:
         fastest = f"by {factors[0]:.3f} a step" if len(factors) else "unknown"
         largest = number(float(values[0])) if len(values) else "unknown"
         message = f"one step stretches by up to {largest}; over many, the best kept direction is multiplied {fastest}"
-        title(axes, subject(found), message)
+        headline(axes, subject(found), message)
 
 
 # -- words and numbers -----------------------------------------------------------------------------------------------
@@ -190,13 +161,10 @@ def _edges(centres: np.ndarray) -> np.ndarray:
     return np.concatenate([[2 * centres[0] - between[0]], between, [2 * centres[-1] - between[-1]]])
 
 
-def _half_lives(seeds: Sequence[Mechanism], kind: str) -> list[float | None]:
-    return [one["half_life"].get(kind) for one in seeds]
-
-
 def _half_life(seeds: Sequence[Mechanism], kind: str) -> str:
     """The seeds' median in words; one that has none counts as the longest."""
-    values = sorted(math.inf if value is None else value for value in _half_lives(seeds, kind))
+    found = [one["half_life"].get(kind) for one in seeds]
+    values = sorted(math.inf if value is None else value for value in found)
     lags = [lag for one in seeds for lag in one["gradient"]["lag"]]
     return _told(values[len(values) // 2], lags) if values else "an unknown time"
 
