@@ -66,7 +66,7 @@ def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> 
     figures, and printed. UserError where there is no finished run, or its files do not belong together."""
     from seqexp import threads
     from seqexp.errors import UserError
-    from seqexp.probes import LINES, SUMMARY, stored_lines
+    from seqexp.mechanism.summary import LINES, SUMMARY, stored_lines
     from seqexp.records import cannot_write, locked, write_text
 
     result, experiment, task, network, p = rebuilt(path, data_dir)

@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqexp import mechanism
-from seqexp.errors import UserError
 from seqexp.mechanism.steps import COLUMNS, STEPS
+from seqexp.mechanism.summary import LINES, SUMMARY, stored_lines
 from seqexp.params import Params
-from seqexp.records import LONGEST_JSON, write_text
+from seqexp.records import write_text
 from seqexp.train import Trainer
 
 logger = logging.getLogger("seqexp")
 
-LINES, SUMMARY = "mechanism.jsonl", "mechanism.json"
 COST = 8  # training steps in whose time an epoch's probe is done; docs/mechanism.md has the figures
 SHARE = 0.04  # of the training steps' time that the epochs' probes may take where nobody asked for them
 LEAST_STEPS = 2_000  # of a run that is probed unasked: in fewer, what comes at the end would be too large a share
@@ -110,38 +109,6 @@ def epochs_between(trainer: Trainer, steps: int) -> int:
 def whose(result: Mapping[str, Any]) -> dict[str, Any]:
     """What of a run's result says whose mechanism it is."""
     return {key: result.get(key) for key in ("task", "model", "seed", "signature", "best_step")}
-
-
-def stored_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a mechanism.jsonl that are what ``mechanism.line`` writes, up to the first that is not; none
-    where there is no file. UserError where it cannot be read."""
-    lines = []
-    try:
-        with open(path, "rb") as file:
-            while (text := file.readline(LONGEST_JSON)).endswith(b"\n"):
-                line = json.loads(text)
-                if not _is_line(line):
-                    break
-                lines.append(line)
-    except FileNotFoundError:
-        return []
-    except (ValueError, RecursionError):
-        return lines
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    return lines
-
-
-def _is_line(line: object) -> bool:
-    if not isinstance(line, dict) or type(line.get("step")) is not int or not isinstance(line.get("lag"), list):
-        return False
-    curves = [line.get("h"), *([line["c"]] if line.get("c") is not None else [])]
-    return all(type(lag) is int for lag in line["lag"]) and all(
-        isinstance(curve, list)
-        and len(curve) == len(line["lag"])
-        and all(value is None or type(value) in (int, float) for value in curve)
-        for curve in curves
-    )
 
 
 def keep_lines(path: Path, step: int) -> None:

@@ -15,6 +15,7 @@ from seqexp.analysis.scales import log_axis
 Mechanism = Mapping[str, Any]
 Lines = Sequence[Mapping[str, Any]]
 
+RELATIVE = "|∂L/∂state|, relative to |∂L/∂h| at lag 0"  # what the axes of gradients say
 FAINTEST = 1e-6  # relative to lag 0: below it a gradient is drawn as gone
 
 
@@ -68,7 +69,7 @@ def draw_gradient_flow(mechanisms: Mapping[str, Sequence[Mechanism]], path: Path
             messages.append(f"{_half_life(seeds, 'h')} ({model})")
         log_axis(axes, np.concatenate(drawn) if drawn else np.empty(0))
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set(xlabel="lag (steps back from the answer)", ylabel="|∂L/∂state|, relative to |∂L/∂h| at lag 0")
+        axes.set(xlabel="lag (steps back from the answer)", ylabel=RELATIVE)
         if drawn:
             axes.legend()
         headline(axes, subject, f"the gradient halves in {', '.join(messages)}")
@@ -91,7 +92,7 @@ def gradient_over_training(lines: Lines, path: Path, *, subject: str = "") -> No
             bar = rows[0].figure.colorbar(pictures[0], ax=list(rows), extend="both", shrink=0.8, aspect=30)
             powers = range(low, high + 1)
             bar.set_ticks(powers, labels=["1" if power == 0 else f"1e{power}" for power in powers])
-            bar.set_label("|∂L/∂state|, relative to |∂L/∂h| at lag 0")
+            bar.set_label(RELATIVE)
         first, last = (_told(line.get("half_life_h"), line["lag"]) for line in (lines[0], lines[-1]))
         headline(rows[0], subject, f"the gradient's half-life: {first} at first, {last} at the end")
 

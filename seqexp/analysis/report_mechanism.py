@@ -1,6 +1,5 @@
 """Why, as far as the runs' mechanism.json and mechanism.jsonl tell: how far gradients reach back, what gates do."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,21 +10,22 @@ import numpy as np
 
 from seqexp.analysis.comparison import Contest
 from seqexp.analysis.figures import frame
+from seqexp.analysis.mechanism_figures import RELATIVE
 from seqexp.analysis.report_figures import styles
 from seqexp.analysis.report_tables import frame_of as table
 from seqexp.analysis.runs import Run, finite
 from seqexp.analysis.scales import log_scale
 from seqexp.analysis.wording import number
-from seqexp.records import LONGEST_JSON, stored_result
+from seqexp.errors import UserError
+from seqexp.mechanism.summary import LINES, SUMMARY, stored_lines
+from seqexp.records import stored_result
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FOUND, OVER_TIME = "mechanism.json", "mechanism.jsonl"
 MOST_RUNS = 20  # of a model
 MOST_LINES = 2_000  # of a mechanism.jsonl
 WHOLE = {"none": "none, as trained"}
-RELATIVE = "|∂L/∂state|, relative to |∂L/∂h| at lag 0"
 FAINTEST = 1e-6  # of the largest norm: what a heat map shows as nothing
 
 
@@ -210,24 +210,17 @@ def _median(values: Sequence[Any]) -> float | None:
 def _content(run: Run) -> dict[str, Any] | None:
     """A run's mechanism.json, where it is one."""
     assert run.directory is not None
-    return stored_result(run.directory, FOUND) or None
+    return stored_result(run.directory, SUMMARY) or None
 
 
 def _lines(run: Run) -> list[tuple[int, Flow]]:
     """The usable lines of a run's mechanism.jsonl."""
     assert run.directory is not None
-    lines: list[tuple[int, Flow]] = []
     try:
-        with open(run.directory / OVER_TIME, "rb") as file:
-            for text in file:
-                line: Any = json.loads(text) if len(text) < LONGEST_JSON else None
-                flow = _flow(line)
-                step = line.get("step") if flow is not None else None
-                if flow is not None and type(step) is int and len(lines) < MOST_LINES:
-                    lines.append((step, flow))
-    except (OSError, ValueError, RecursionError):
-        pass  # the lines before are whole
-    return lines
+        lines = stored_lines(run.directory / LINES)[:MOST_LINES]
+    except UserError:
+        return []
+    return [(line["step"], flow) for line in lines if (flow := _flow(line)) is not None]
 
 
 def _flow(content: Any) -> Flow | None:

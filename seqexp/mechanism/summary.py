@@ -1,19 +1,24 @@
-"""What the probes found, in JSON's types."""
+"""What the probes found, in JSON's types, and the lines of it read back."""
 
+import json
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqexp.batch import Batch
+from seqexp.errors import UserError
 from seqexp.losses import Loss
 from seqexp.mechanism.flow import Flow, gradient_flow
 from seqexp.mechanism.gates import GateUse, gate_use
 from seqexp.mechanism.jacobian import lyapunov, spectrum
 from seqexp.networks import Network
 from seqexp.params import Params
+from seqexp.records import LONGEST_JSON
 
+LINES, SUMMARY = "mechanism.jsonl", "mechanism.json"
 MOST_LAGS = 128  # written down; of more, as many evenly spaced ones
 DIGITS = 6  # significant ones
 
@@ -48,6 +53,38 @@ def measured(network: Network, p: Params, batch: Batch, loss: Loss, *, jacobian:
     if uses is not None:
         found["gates"] = {name: _gate(use) for name, use in uses.items()}
     return found
+
+
+def stored_lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a mechanism.jsonl that are what ``line`` writes, up to the first that is not; none where there
+    is no file. UserError where it cannot be read."""
+    lines = []
+    try:
+        with open(path, "rb") as file:
+            while (text := file.readline(LONGEST_JSON)).endswith(b"\n"):
+                content = json.loads(text)
+                if not _is_line(content):
+                    break
+                lines.append(content)
+    except FileNotFoundError:
+        return []
+    except (ValueError, RecursionError):
+        return lines
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    return lines
+
+
+def _is_line(line: object) -> bool:
+    if not isinstance(line, dict) or type(line.get("step")) is not int or not isinstance(line.get("lag"), list):
+        return False
+    curves = [line.get("h"), *([line["c"]] if line.get("c") is not None else [])]
+    return all(type(lag) is int for lag in line["lag"]) and all(
+        isinstance(curve, list)
+        and len(curve) == len(line["lag"])
+        and all(value is None or type(value) in (int, float) for value in curve)
+        for curve in curves
+    )
 
 
 def _gradient(flow: Flow) -> dict[str, Any]:
