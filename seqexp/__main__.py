@@ -17,11 +17,9 @@ def main() -> NoReturn:
 def _main() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print its own report and exit with 1
     import hydra
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
     from seqexp import config, job, stopping, sweep, workers
-    from seqexp.errors import UserError, mask_logs
+    from seqexp.errors import mask_logs
 
     mask_logs()
     for number in stopping.SIGNALS:
@@ -34,17 +32,11 @@ def _main() -> int:
         hydra.main(version_base="1.3", config_path=str(config.conf_directory()), config_name="config")(job.job)()
         if job.error is not None:
             raise job.error
-    except (UserError, sweep.Refused, Exception) as error:
-        # Of some words, such as model=null, Hydra's parser says so with whatever it stumbled over.
-        known = isinstance(error, UserError | sweep.Refused | HydraException | OmegaConfBaseException)
-        if os.environ.get("SEQEXP_TRACEBACK") or (job.begun and not known):
-            raise
-        if workers.any_job() and not known:  # a launcher has lost a worker
-            print(f"failed: {config.one_line(error)}", file=sys.stderr)
-            return max(job.FAILED, sweep.finish())
-        print(f"error: {config.one_line(error, sys.argv[1:])}", file=sys.stderr)
-        sweep.discard()
-        return job.BAD_INPUT
+        stopping.obey()
+    except (Exception, sweep.Refused) as error:
+        if stopping.asked is None:
+            return _failed(error)
+        stopped = 128 + stopping.asked  # within Hydra, which took it for a failure of its own
     except KeyboardInterrupt:
         stopped = job.INTERRUPTED
     except SystemExit as end:  # SIGTERM; or Hydra, which has said why
@@ -55,6 +47,26 @@ def _main() -> int:
         code = sweep.finish(stopped=stopped is not None)
         return code if stopped is None else stopped
     return job.outcome if stopped is None else stopped
+
+
+def _failed(error: BaseException) -> int:
+    """Say in a line what is wrong, and give the exit code. Raises what is this program's own mistake."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from seqexp import config, job, sweep, workers
+    from seqexp.errors import UserError
+
+    # Of some words, such as model=null, Hydra's parser says so with whatever it stumbled over.
+    known = isinstance(error, UserError | sweep.Refused | HydraException | OmegaConfBaseException)
+    if os.environ.get("SEQEXP_TRACEBACK") or (job.begun and not known):
+        raise error
+    if workers.any_job() and not known:  # a launcher has lost a worker
+        print(f"failed: {config.one_line(error)}", file=sys.stderr)
+        return max(job.FAILED, sweep.finish())
+    print(f"error: {config.one_line(error, sys.argv[1:])}", file=sys.stderr)
+    sweep.discard()
+    return job.BAD_INPUT
 
 
 if __name__ == "__main__":

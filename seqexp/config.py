@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from seqexp import stopping
 from seqexp.errors import UserError, masked, unknown_key
 
 LONGEST_YAML = 1_000_000  # bytes of a stored config worth reading
@@ -80,7 +81,8 @@ def composed(words: Sequence[str]) -> DictConfig:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+        # A Ctrl-C waits, since OmegaConf would take it for a failure of its own.
+        with stopping.deferred(), initialize_config_dir(str(conf_directory()), version_base="1.3"):
             return compose("config", list(words))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error, words)) from error

@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from seqexp import config, sweep, workers
+from seqexp import config, stopping, sweep, workers
 from seqexp.errors import UserError, masked
 
 logger = logging.getLogger("seqexp")
@@ -30,6 +30,7 @@ def job(cfg: DictConfig) -> None:
 
     global begun
     begun = True
+    stopping.obey()
     hydra = HydraConfig.get()
     if hydra.mode == RunMode.MULTIRUN:
         configure_logging(f"#{hydra.job.num} ")

@@ -8,8 +8,7 @@ from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-
-_terminated = False
+asked: int | None = None  # the signal that has asked this process to end
 
 
 def stop(number: int, frame: FrameType | None = None) -> None:
@@ -17,12 +16,20 @@ def stop(number: int, frame: FrameType | None = None) -> None:
 
     SIGTERM is heard once: whoever sends it often sends it to a group and again to each process in it.
     """
-    global _terminated
+    global asked
+    again, asked = asked == number, number
     if number == signal.SIGINT:
         raise KeyboardInterrupt
-    if not _terminated:
-        _terminated = True
+    if not again:
         raise SystemExit(128 + number)
+
+
+def obey() -> None:
+    """Stop where a signal has asked for it, and a library has taken what was raised for its own failure."""
+    if asked == signal.SIGINT:
+        raise KeyboardInterrupt
+    if asked is not None:
+        raise SystemExit(128 + asked)
 
 
 class Request:
@@ -36,7 +43,7 @@ class Request:
         if self.signal is None:
             self.signal = number
         elif number == signal.SIGINT:
-            raise KeyboardInterrupt
+            stop(number)
 
     def obey(self) -> None:
         """Stop, if it was asked for."""
@@ -54,10 +61,10 @@ def deferred() -> Iterator[Request]:
     before = {number: signal.signal(number, request.note) for number in SIGNALS if heard(number)}
     try:
         yield request
-        request.obey()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    request.obey()  # only now, when no further signal can be noted and forgotten
 
 
 def heard(number: int) -> bool:

@@ -98,6 +98,33 @@ def test_a_joblib_sweep_is_stopped_and_goes_on(number, code, tmp_path):
     assert len(list(tmp_path.glob("runs/adding/rnn/*/checkpoints/last.safetensors"))) == 2
 
 
+TAKEN = """
+import os, signal, sys
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+compose = ConfigLoaderImpl.load_sweep_config
+def composed(*given, **named):
+    try:
+        os.kill(os.getpid(), signal.{name})
+    except BaseException:
+        {then}
+    return compose(*given, **named)
+ConfigLoaderImpl.load_sweep_config = composed
+from seqexp.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("name, code", [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize("then", ["pass", "raise ValueError('not a config')"])
+def test_a_signal_that_a_library_takes_for_its_own_failure_still_ends_the_sweep(name, code, then, tmp_path):
+    program = [sys.executable, "-c", TAKEN.format(name=name, then=then)]
+    words = ["-m", *SHORT, "seed=0,1", "tracking=off"]
+    ended = subprocess.run([*program, *words], cwd=tmp_path, env=environment(), capture_output=True, timeout=60)
+    assert ended.returncode == code, ended.stderr
+    assert b"error" not in ended.stderr
+    assert not list(tmp_path.glob("runs/adding/*"))
+
+
 @pytest.mark.parametrize("words, number, code", [([], signal.SIGINT, 130), (["-m", "seed=0,1"], signal.SIGTERM, 143)])
 def test_with_mlflow_a_run_and_a_sweep_are_stopped_as_quickly(words, number, code, tmp_path):
     with Started(tmp_path, *words, *LONG) as started:
