@@ -123,8 +123,10 @@ def _show(report: "Report") -> None:
     console = Console() if sys.stdout.isatty() else Console(width=160)
     for renderable in renderables(report):
         console.print(renderable)
-    for file in report.files:
-        print(f"{'report' if file.suffix == '.html' else 'wrote'}: {file}")
+    page, *others = report.files
+    figures = sum(file.suffix == ".png" for file in others)
+    tables = ", ".join(file.name for file in others if file.suffix != ".png")
+    print(f"report: {page}", f"beside it: {tables} and {figures} figures", sep="\n")
 
 
 def _attach(words: "Words", answer: "Answer", report: "Report", fought: "Fought | None") -> None:

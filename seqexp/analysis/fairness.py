@@ -1,6 +1,7 @@
 """What a sceptic would object to: each warning is a line that says what is unequal, and by how much."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
@@ -32,17 +33,22 @@ def warnings(contest: Contest, match: str | None) -> list[str]:
 
 
 def _unreachable(claims: Iterable[Claim]) -> Iterator[str]:
+    few: dict[int, list[Claim]] = defaultdict(list)
     for claim in claims:
         if claim.paired is not None and not claim.paired.reachable:
-            enough = next(n for n in range(1, 200) if 2.0 ** (1 - n) <= 1 - claim.terms.level + 1e-9)
-            if claim.terms.sequential:
-                level = percent(claim.terms.level)
-                yield f"{claim.paired.n} pairs, judged one by one, can never reach the {level} level"
-            else:
-                yield (
-                    f"{claim.paired.n} pairs of {claim.a} and {claim.b} can never reach the "
-                    f"{percent(claim.terms.level)} level with a sign-flip test; at least {enough} are needed"
-                )
+            few[claim.paired.n].append(claim)
+    for n, alike in few.items():
+        terms = alike[0].terms
+        level = percent(terms.level)
+        enough = next(n for n in range(1, 200) if 2.0 ** (1 - n) <= 1 - terms.level + 1e-9)
+        if terms.sequential:
+            yield f"{n} pairs, judged one by one, can never reach the {level} level"
+        else:
+            who = ", ".join(f"{claim.a} and {claim.b}" for claim in alike)
+            yield (
+                f"{n} pairs of {who} can never reach the {level} level with a sign-flip test; "
+                f"at least {enough} are needed"
+            )
 
 
 def _missing_metric(entries: Iterable[Entry]) -> Iterator[str]:
