@@ -106,15 +106,15 @@ def side_by_side(steps: np.ndarray, name: str, tape: Tape) -> np.ndarray:
 def token_columns(W: np.ndarray, x: np.ndarray, tape: Tape) -> tuple[np.ndarray, np.ndarray]:
     """W (R, V) times the one-hot columns of tokens x (T, B), without the product.
 
-    Returns ``rows`` (P, R), the column of each token that occurs, and ``which`` (T, B), the row of each place; the
-    row of -1 is zeros. Taking whole rows is several times as fast as taking columns of W at each step.
+    Returns a table (P, R) whose rows are the columns of the tokens that occur, zeros for -1, and which of them each
+    place has (T, B). Taking whole rows is several times as fast as taking columns of W at each step.
     """
     present, which = np.unique(x, return_inverse=True)
-    rows = tape.array("token_columns", (len(present), len(W)), W.dtype)
-    rows[:] = W[:, present].T
+    table = tape.array("token_columns", (len(present), len(W)), W.dtype)
+    table[:] = W[:, present].T
     if len(present) and present[0] < 0:
-        rows[0] = 0
-    return rows, which.reshape(x.shape)
+        table[0] = 0
+    return table, which.reshape(x.shape)
 
 
 def add_columns(dW: np.ndarray, tokens: np.ndarray, dz: np.ndarray) -> None:

@@ -116,15 +116,15 @@ class LSTM:
 
         multiply = product(W[:, : a.shape[1]], B)
         if tokens:
-            from_x, which = token_columns(W[:, 1 + H :], x, tape)
-            W_x_x = tape.array("W_x_x", (B, 4 * H), W.dtype)
+            table, which = token_columns(W[:, 1 + H :], x, tape)
+            from_x = tape.array("from_x", (B, 4 * H), W.dtype)  # W_x x_t, a row a column
         frozen = [self._rows(gate) for gate in self.freeze_gates]
         for t in range(ends.steps):
             z, oif, o, i, f, t_t, fc, h = steps[t]
             multiply(a_steps[t], z)
             if tokens:
-                np.take(from_x, which[t], axis=0, out=W_x_x, mode="clip")  # "raise" would go through a second buffer
-                z += W_x_x.T
+                np.take(table, which[t], axis=0, out=from_x, mode="clip")  # "raise" would go through a second buffer
+                z += from_x.T
             oif *= 0.5  # sigmoid(z) = (1 + tanh(z/2)) / 2, so one tanh serves all four gates
             np.tanh(z, out=z)
             halve_and_shift(oif)

@@ -126,14 +126,14 @@ def layer_forward(
     W_h, W_x = W[:, :K], W[:, 1 + H :]
     multiply, activate = product(W_h, B), ACTIVATIONS[activation]
     if tokens:
-        from_x, which = token_columns(W_x, x, tape)
-        W_x_x = tape.array("W_x_x", (B, H), W.dtype)
+        table, which = token_columns(W_x, x, tape)
+        from_x = tape.array("from_x", (B, H), W.dtype)  # W_x x_t, a row a column
     for t in range(ends.steps):
         z = h[t]
         multiply(a[t], z)
         if tokens:
-            np.take(from_x, which[t], axis=0, out=W_x_x, mode="clip")  # "raise" would go through a second buffer
-            z += W_x_x.T
+            np.take(table, which[t], axis=0, out=from_x, mode="clip")  # "raise" would go through a second buffer
+            z += from_x.T
         activate(z)
         if t >= ends.shortest:
             assert ends.dead is not None
