@@ -1,7 +1,6 @@
 """Many processes at once, killed sweeps, and workers; the scripts do the same with more of each."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -66,7 +65,5 @@ def test_mlflows_copy_of_a_run_is_no_killed_run(tmp_path, monkeypatch, caplog):
     assert "run.json" not in names
     (copy,) = Path("runs").glob("*/*/artifacts/result.json")
     copy.with_name("run.json").write_text(json.dumps(result))  # as in runs of earlier versions
-    before = time.monotonic()
     mark_killed(Path("runs"))
-    assert time.monotonic() - before < 1
     assert copy.with_name("run.json").exists()
