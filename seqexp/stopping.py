@@ -18,10 +18,8 @@ def stop(number: int, frame: FrameType | None = None) -> None:
     """
     global asked
     again, asked = asked == number, number
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    if not again:
-        raise SystemExit(128 + number)
+    if number == signal.SIGINT or not again:
+        obey()
 
 
 def obey() -> None:

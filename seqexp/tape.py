@@ -135,10 +135,11 @@ def sum_by_token(rows: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.n
 
     order = np.argsort(tokens, kind="stable")
     order = order[np.searchsorted(tokens[order], 0) :]
-    present, first = np.unique(tokens[order], return_index=True)
+    in_order = tokens[order]
+    first = np.flatnonzero(np.diff(in_order, prepend=-1))  # where each token's places begin
     ones = np.ones(len(order), rows.dtype)
-    selection = csr_array((ones, order, np.append(first, len(order))), shape=(len(present), len(rows)))
-    return present, selection @ rows
+    selection = csr_array((ones, order, np.append(first, len(order))), shape=(len(first), len(rows)))
+    return in_order[first], selection @ rows
 
 
 def check_input(x: np.ndarray, input_size: int, dtype: np.dtype[Any], name: str) -> bool:
