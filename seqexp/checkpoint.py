@@ -199,7 +199,7 @@ def load_weights(path: Path, layout: Layout) -> Params:
     dtype = next(iter(arrays.values())).dtype if arrays else np.dtype(np.float32)
     if dtype not in (np.float32, np.float64):
         raise UserError(f"{path}: expected weights in float32 or float64; got {dtype}")
-    p = Params(layout, np.zeros(layout.size, dtype))
+    p = Params.zeros(layout, dtype)
     want = {name: view.shape for name, view in p.items()}
     got = {name: array.shape for name, array in arrays.items()}
     if want != got:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Protocol
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 
+from seqexp import aligned
 from seqexp.numerics import flush
 from seqexp.registry import Registry
 
@@ -89,7 +90,7 @@ class _Scheduled:
     ) -> Iterator[tuple[Any, ...]]:
         """Blocks of (flat, grad, scratch, *state), after the decay."""
         arrays = (flat, grad, *state.values())
-        scratch = np.empty(min(BLOCK, flat.size), flat.dtype)
+        scratch = aligned.empty((min(BLOCK, flat.size),), flat.dtype)
         for start in range(0, flat.size, BLOCK):
             w, g, *rest = (array[start : start + BLOCK] for array in arrays)
             if self.weight_decay:
@@ -122,7 +123,7 @@ class Momentum(_Scheduled):
     momentum: Fraction = 0.9
 
     def init(self, flat: np.ndarray) -> State:
-        return {"u": np.zeros_like(flat)}
+        return {"u": aligned.zeros_like(flat)}
 
     def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
         for w, g, s, u in self._blocks(flat, grad, state, rate, step):
@@ -141,7 +142,7 @@ class RMSprop(_Scheduled):
     epsilon: Annotated[float, Gt(0)] = 1e-8
 
     def init(self, flat: np.ndarray) -> State:
-        return {"v": np.zeros_like(flat)}
+        return {"v": aligned.zeros_like(flat)}
 
     def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
         for w, g, s, v in self._blocks(flat, grad, state, rate, step):
@@ -171,7 +172,7 @@ class Adam(_Scheduled):
     epsilon: Annotated[float, Gt(0)] = 1e-8
 
     def init(self, flat: np.ndarray) -> State:
-        return {"m": np.zeros_like(flat), "v": np.zeros_like(flat)}
+        return {"m": aligned.zeros_like(flat), "v": aligned.zeros_like(flat)}
 
     def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
         # v_hat = v * by_v, so sqrt(v_hat) + epsilon = sqrt(by_v) * (sqrt(v) + epsilon / sqrt(by_v)); likewise m.

@@ -4,8 +4,11 @@ Optimizers, clipping, checkpoints and gradient checks see only the vector; model
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+
+from seqexp import aligned
 
 Index = tuple[slice | int, ...]
 
@@ -74,6 +77,11 @@ class Params:
         self.flat = flat
         self._cache: dict[str, np.ndarray | Params] = {}
 
+    @classmethod
+    def zeros(cls, layout: Layout, dtype: Any) -> "Params":
+        """All parameters zero, in memory of their own."""
+        return cls(layout, aligned.zeros((layout.size,), dtype))
+
     def __getitem__(self, name: str) -> np.ndarray:
         view = self._cache.get(name)
         if view is None:
@@ -101,7 +109,7 @@ class Params:
 
     def like(self, flat: np.ndarray | None = None) -> "Params":
         """Params with the same names on ``flat``, or on zeros of the same dtype."""
-        return Params(self.layout, np.zeros_like(self.flat) if flat is None else flat)
+        return Params.zeros(self.layout, self.flat.dtype) if flat is None else Params(self.layout, flat)
 
     def items(self) -> Iterator[tuple[str, np.ndarray]]:
         return ((name, self[name]) for name in self.names())

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from seqexp import aligned
+
 Columns = slice | np.ndarray
 
 CHUNK_BYTES = 1 << 19  # a backward chunk's derivatives stay in a core's own cache (2 MiB on current CPUs)
@@ -33,7 +35,7 @@ class Tape:
         size = math.prod(shape)
         memory = self._memory.get(name)
         if memory is None or memory.dtype != dtype or memory.size < size:
-            memory = self._memory[name] = np.empty(size, dtype)
+            memory = self._memory[name] = aligned.empty((size,), dtype)
         self._last[name] = memory[:size].reshape(shape)
         return self._last[name]
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
+from seqexp import aligned
 from seqexp.initializers import Recurrent, glorot, recurrent
 from seqexp.models import register
 from seqexp.numerics import FLUSH_EVERY, flush, halve_and_shift, product
@@ -76,7 +77,7 @@ class LSTM:
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params:
         H = self.hidden_size
-        p = Params(self.layout, np.zeros(self.layout.size, dtype))
+        p = Params.zeros(self.layout, dtype)
         for gate in "fiot":
             p[f"W_{gate}"][:, :H] = recurrent(self.recurrent_init, self.recurrent_scale, rng, H)
             p[f"W_{gate}"][:, H:] = glorot(rng, H, self.input_size)
@@ -190,7 +191,7 @@ class LSTM:
         W_hT = tape.array("W_hT", (H, 4 * H), W.dtype)
         W_hT[:] = W[:, 1 : 1 + H].T
         multiply = product(W_hT, B)
-        dh_t, dc_t = dstate0 = np.zeros((2, H, B), W.dtype)  # dL/dh_t and dL/dc_t from everything after step t
+        dh_t, dc_t = dstate0 = aligned.zeros((2, H, B), W.dtype)  # dL/dh_t and dL/dc_t from everything after step t
         scratch = tape.array("c", (2, H, B), W.dtype)[0]
         dx = tape.gradient_of_input(x.shape, W.dtype) if need_dx and not tokens else None
         if dx is not None:

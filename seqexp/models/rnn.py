@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
+from seqexp import aligned
 from seqexp.initializers import Recurrent, glorot, recurrent
 from seqexp.models import register
 from seqexp.numerics import FLUSH_EVERY, flush, halve_and_shift, product
@@ -61,7 +62,7 @@ class RNN:
         return slice(0, self.hidden_size)
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params:
-        p = Params(self.layout, np.zeros(self.layout.size, dtype))
+        p = Params.zeros(self.layout, dtype)
         p["W_xh"][:] = glorot(rng, self.hidden_size, self.input_size)
         p["W_hh"][:] = recurrent(self.recurrent_init, self.recurrent_scale, rng, self.hidden_size)
         return p
@@ -170,7 +171,7 @@ def layer_backward(
     W_hT = tape.array("W_hT", (H, H), W.dtype)
     W_hT[:] = W[:, 1 : 1 + H].T
     multiply, derive = product(W_hT, B), DERIVATIVES[activation]
-    dh_t = np.zeros((H, B), W.dtype)  # dL/dh_t from everything after step t
+    dh_t = aligned.zeros((H, B), W.dtype)  # dL/dh_t from everything after step t
     dx = tape.gradient_of_input(x.shape, W.dtype) if need_dx and not tokens else None
     if dx is not None:
         dx[ends.steps :] = 0

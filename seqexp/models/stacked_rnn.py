@@ -57,7 +57,7 @@ class StackedRNN:
         return slice(self.state_size - self.hidden_size, self.state_size)
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params:
-        p = Params(self.layout, np.zeros(self.layout.size, dtype))
+        p = Params.zeros(self.layout, dtype)
         H = self.hidden_size
         p["W_xh"][:] = glorot(rng, H, self.input_size)
         for l in range(1, self.num_layers + 1):

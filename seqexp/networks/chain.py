@@ -47,7 +47,7 @@ class Chain(FedCore):
         self.layout.part("readout", self.readout.layout)
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params:
-        p = Params(self.layout, np.zeros(self.layout.size, dtype))
+        p = Params.zeros(self.layout, dtype)
         self.init_core(p, rng)
         self.readout.init(p.part("readout"), rng)
         self.init_layers(p, rng)

@@ -58,7 +58,7 @@ class EncoderDecoder:
         return self.encoder.embedded + self.decoder.embedded
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params:
-        p = Params(self.layout, np.zeros(self.layout.size, dtype))
+        p = Params.zeros(self.layout, dtype)
         self.encoder.init_core(p.part("encoder"), rng)
         self.encoder.init_layers(p.part("encoder"), rng)
         if self.bridge is not None:
