@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from seqexp import aligned
 from seqexp.initializers import Recurrent, glorot, recurrent
 from seqexp.models import register
 from seqexp.numerics import FLUSH_EVERY, flush, halve_and_shift, product
@@ -16,7 +15,7 @@ from seqexp.params import Layout, Params
 from seqexp.tape import Ends, Tape, add_columns, add_outer, check_input, chunk_steps, side_by_side, token_columns
 
 Gate = Literal["f", "i", "o"]
-ROWS = "oift"  # the gates' order in memory: the three sigmoids adjacent, and i and f as their products with t and c
+ROWS = "oift"  # the gates' order in memory: the three sigmoids adjacent; i and f as t and c, which they multiply
 
 
 @register("lstm")
@@ -72,7 +71,7 @@ class LSTM:
 
     def gates(self, tape: Tape) -> dict[str, np.ndarray]:
         """f, i and o, each (T, H, B), of the forward pass that left the tape: views, valid until its next."""
-        values = tape.views["gates"]
+        values = tape.views["gates"][:-1]
         return {gate: values[:, self._rows(gate)] for gate in "fio"}
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params:
@@ -101,38 +100,41 @@ class LSTM:
         tokens = check_input(x, self.input_size, W.dtype, "lstm")
         ends = tape.ends = Ends(lengths, T, B)
         tape.x, tape.dx_lent = x, False
-        a, a_steps, steps = self._memory(tape, T, B, tokens, W.dtype, keep)
+        a, a_steps, gates, steps = self._memory(tape, T, B, tokens, W.dtype, keep)
         a[:, 0] = 1
         if not tokens:
             a[:T, 1 + H :] = x
             if ends.dead is not None:
                 np.copyto(a[: ends.steps, 1 + H :], 0, where=ends.dead)  # whatever padding holds, it stays out
-        a[0, 1 : 1 + H] = 0 if state0 is None else state0[:H]
-        c, it = tape.array("c", (2, H, B), W.dtype)
-        c[:] = 0 if state0 is None else state0[H:]
+        h0, c0 = a[0, 1 : 1 + H], gates[0, 4 * H :]
+        h0[:], c0[:] = (0, 0) if state0 is None else (state0[:H], state0[H:])
         state = np.empty((2 * H, B), W.dtype)
         if -1 in ends.at:
-            state[:H, ends.at[-1]] = a[0, 1 : 1 + H][:, ends.at[-1]]
-            state[H:, ends.at[-1]] = c[:, ends.at[-1]]
+            state[:H, ends.at[-1]] = h0[:, ends.at[-1]]
+            state[H:, ends.at[-1]] = c0[:, ends.at[-1]]
 
-        multiply = product(W[:, : a.shape[1]], B)
+        # sigmoid(z) = (1 + tanh(z/2)) / 2, so one tanh serves all four gates once the sigmoids' rows are halved.
+        W_half = tape.array("W", W.shape, W.dtype)
+        np.multiply(W[: 3 * H], 0.5, out=W_half[: 3 * H])
+        W_half[3 * H :] = W[3 * H :]
+        multiply = product(W_half[:, : a.shape[1]], B)
         if tokens:
-            table, which = token_columns(W[:, 1 + H :], x, tape)
+            table, which = token_columns(W_half[:, 1 + H :], x, tape)
             from_x = tape.array("from_x", (B, 4 * H), W.dtype)  # W_x x_t, a row a column
         frozen = [self._rows(gate) for gate in self.freeze_gates]
+        it_fc = tape.array("it_fc", (2, H, B), W.dtype)
+        it, fc = it_fc
         for t in range(ends.steps):
-            z, oif, o, i, f, t_t, fc, h = steps[t]
+            z, oif, o, i_f, t_c, c, h = steps[t]
             multiply(a_steps[t], z)
             if tokens:
                 np.take(table, which[t], axis=0, out=from_x, mode="clip")  # "raise" would go through a second buffer
                 z += from_x.T
-            oif *= 0.5  # sigmoid(z) = (1 + tanh(z/2)) / 2, so one tanh serves all four gates
             np.tanh(z, out=z)
             halve_and_shift(oif)
             for rows in frozen:
                 z[rows] = 1
-            np.multiply(i, t_t, out=it)
-            np.multiply(f, c, out=fc)
+            np.multiply(i_f, t_c, out=it_fc)  # i_t t_t above f_t c_{t-1}
             np.add(it, fc, out=c)
             np.tanh(c, out=h)
             h *= o
@@ -145,25 +147,27 @@ class LSTM:
         h_all[ends.steps :] = 0
         return h_all, state, tape if keep else None
 
-    def _memory(self, tape: Tape, T: int, B: int, tokens: bool, dtype: Any, keep: bool) -> tuple[Any, Any, Any]:
-        """The stacked columns [1; h; x] of all steps, and per-step views named as in the equations.
+    def _memory(self, tape: Tape, T: int, B: int, tokens: bool, dtype: Any, keep: bool) -> tuple[Any, Any, Any, Any]:
+        """The stacked columns [1; h; x] and the gates of all steps, and per-step views named as in the equations.
 
-        A step's slot of ``gates`` holds o, i, f, t and the product f c_{t-1}, so c_t is i t plus the last. Without a
-        tape all steps share one slot. The views are made anew only when the shape changes.
+        A step's slot of ``gates`` holds o, i, f, t and c_{t-1}; c_t goes to the next one. Without a tape all steps
+        share one slot. The views are made anew only when the shape changes.
         """
         H = self.hidden_size
         K = 1 + H if tokens else 1 + H + self.input_size
-        slots = T if keep else min(T, 1)
+        slots = T + 1 if keep else 1
         key = (T, B, K, H, slots, np.dtype(dtype))
         if tape.key != key:
             a = tape.array("a", (T + 1, K, B), dtype)
             gates = tape.array("gates", (slots, 5 * H, B), dtype)
             steps = []
             for t in range(T):
-                g = gates[t % slots]
-                steps.append((g[: 4 * H], g[: 3 * H], *g.reshape(5, H, B), a[t + 1, 1 : 1 + H]))
+                g, after = gates[t % slots], gates[(t + 1) % slots]
+                z, oif, o, i_f, t_c, c = g[: 4 * H], g[: 3 * H], g[:H], g[H : 3 * H], g[3 * H :], after[4 * H :]
+                pairs = i_f.reshape(2, H, B), t_c.reshape(2, H, B)
+                steps.append((z, oif, o, *pairs, c, a[t + 1, 1 : 1 + H]))
             tape.key, tape.views = key, {"a": a, "a_steps": list(a), "steps": steps, "gates": gates}
-        return tape.views["a"], tape.views["a_steps"], tape.views["steps"]
+        return tape.views["a"], tape.views["a_steps"], tape.views["gates"], tape.views["steps"]
 
     def backward(
         self,
@@ -188,22 +192,22 @@ class LSTM:
         B = x.shape[-1]
         tokens = x.ndim == 2
         a, gates = tape.views["a"], tape.views["gates"]
-        W_hT = tape.array("W_hT", (H, 4 * H), W.dtype)
+        W_hT = tape.array("W", (H, 4 * H), W.dtype)
         W_hT[:] = W[:, 1 : 1 + H].T
         multiply = product(W_hT, B)
-        dh_t, dc_t = dstate0 = aligned.zeros((2, H, B), W.dtype)  # dL/dh_t and dL/dc_t from everything after step t
-        scratch = tape.array("c", (2, H, B), W.dtype)[0]
+        dh_t, dc_last = dstate0 = tape.array("dstate", (2, H, B), W.dtype)
+        dstate0[:] = 0
         dx = tape.gradient_of_input(x.shape, W.dtype) if need_dx and not tokens else None
         if dx is not None:
             dx[ends.steps :] = 0
         n = min(chunk_steps(4 * H * B * W.itemsize, B), max(1, ends.steps))
-        local = tape.array("chunk", (n, 4, H, B), W.dtype)
-        c_by_h = tape.array("c_by_h", (n, H, B), W.dtype)
+        local = tape.array("chunk", (n, 6, H, B), W.dtype)
         for start in reversed(range(0, ends.steps, n)):
             stop = min(start + n, ends.steps)
-            dz = local[: stop - start]
-            self._local_derivatives(gates[start:stop], a[start + 1 : stop + 1, 1 : 1 + H], dz, c_by_h)
+            self._local_derivatives(gates[start : stop + 1], a[start + 1 : stop + 1, 1 : 1 + H], local[: stop - start])
+            dc_t = dc_last
             for t in reversed(range(start, stop)):
+                by_dh, by_dc = local[t - start, :2], local[t - start, 2:]
                 if dstate is not None and t in ends.at:
                     dh_t[:, ends.at[t]] += dstate[:H, ends.at[t]]
                     dc_t[:, ends.at[t]] += dstate[H:, ends.at[t]]
@@ -212,16 +216,16 @@ class LSTM:
                         dh_t += dh[t]
                     else:
                         np.add(dh_t, dh[t], out=dh_t, where=~ends.dead[t])  # type: ignore[index]
-                dz_t = dz[t - start]
-                np.multiply(dh_t, c_by_h[t - start], out=scratch)
-                dc_t += scratch
-                dz_t[0] *= dh_t
-                dz_t[1:] *= dc_t
-                dc_t *= gates[t, 2 * H : 3 * H]
-                multiply(dz_t.reshape(4 * H, B), dh_t)
+                by_dh *= dh_t  # dh_t dc/dh, do_t
+                dc_t += by_dh[0]
+                by_dc *= dc_t  # di_t, df_t, dt_t, dc_{t-1}
+                dc_t = by_dc[3]
+                multiply(local[t - start, 1:5].reshape(4 * H, B), dh_t)
                 if t % FLUSH_EVERY == 0:
-                    flush(dstate0)
-            dz_columns = side_by_side(dz.reshape(-1, 4 * H, B), "dz_columns", tape)
+                    flush(dh_t)
+                    flush(dc_t)
+            dc_last[:] = dc_t
+            dz_columns = side_by_side(local[: stop - start, 1:5].reshape(-1, 4 * H, B), "dz_columns", tape)
             add_outer(grad["W"][:, : a.shape[1]], dz_columns, a[start:stop], tape)
             if tokens:
                 add_columns(grad["W"][:, 1 + H :], x[start:stop].ravel(), dz_columns)
@@ -229,30 +233,30 @@ class LSTM:
                 dx[start:stop] = (W[:, 1 + H :].T @ dz_columns).reshape(-1, stop - start, B).swapaxes(0, 1)
         if dstate is not None and -1 in ends.at:
             dh_t[:, ends.at[-1]] += dstate[:H, ends.at[-1]]
-            dc_t[:, ends.at[-1]] += dstate[H:, ends.at[-1]]
-        return dx, dstate0.reshape(2 * H, B)
+            dc_last[:, ends.at[-1]] += dstate[H:, ends.at[-1]]
+        return dx, dstate0.reshape(2 * H, B).copy()
 
-    def _local_derivatives(self, gates: np.ndarray, h: np.ndarray, dz: np.ndarray, c_by_h: np.ndarray) -> None:
-        """What dh_t and dc_t are multiplied by on their way to dz_t and dc_t, for n steps.
+    def _local_derivatives(self, gates: np.ndarray, h: np.ndarray, local: np.ndarray) -> None:
+        """What dh_t and dc_t are multiplied by on their way to dz_t and dc_{t-1}, for n steps.
 
-        gates (n, 5H, B), rows o, i, f, t, fc; h (n, H, B).
-        dz (n, 4, H, B):  o (1-o) tanh(c) = h (1-o),  i (1-i) t = it (1-i),  f (1-f) c_{t-1} = fc (1-f),
-                          i (1-t^2) = i - it t.
-        c_by_h (n, H, B): dc/dh = o (1 - tanh(c)^2) = o - h tanh(c).
+        gates (n+1, 5H, B), rows o, i, f, t, c_{t-1}; h (n, H, B).
+        local (n, 6, H, B), the factors of dh_t:  dc/dh: o (1 - tanh(c)^2) = o - h tanh(c);  dz_o: h (1-o);
+                            the factors of dc_t:  dz_i: i t (1-i);  dz_f: f c (1-f);  dz_t: i (1-t^2) = i - i t t;  f.
         """
-        n, H, B = len(gates), self.hidden_size, gates.shape[-1]
-        o, i, _, t, fc = gates.reshape(n, 5, H, B).swapaxes(0, 1)
-        it = np.multiply(i, t, out=dz[:, 3])
-        np.subtract(1, gates.reshape(n, 5, H, B)[:, :3], out=dz[:, :3])
-        dz[:, 0] *= h
-        dz[:, 1] *= it
-        dz[:, 2] *= fc
-        tanh_c = np.add(it, fc, out=c_by_h[:n])
-        np.tanh(tanh_c, out=tanh_c)
-        tanh_c *= h
-        np.subtract(o, tanh_c, out=tanh_c)
+        n, H, B = len(h), self.hidden_size, h.shape[-1]
+        gates = gates.reshape(n + 1, 5, H, B)
+        o, i, f, t, _ = gates[:n].swapaxes(0, 1)
+        tanh_c, _, _, _, it, fc = local.swapaxes(0, 1)
+        np.multiply(gates[:n, 1:3], gates[:n, 3:5], out=local[:, 4:6])
+        np.subtract(1, gates[:n, :3], out=local[:, 1:4])
+        local[:, 1] *= h
+        local[:, 2:4] *= local[:, 4:6]
         it *= t
         np.subtract(i, it, out=it)
+        fc[:] = f
+        np.tanh(gates[1:, 4], out=tanh_c)
+        tanh_c *= h
+        np.subtract(o, tanh_c, out=tanh_c)
 
     def _rows(self, gate: str) -> slice:
         start = ROWS.index(gate) * self.hidden_size

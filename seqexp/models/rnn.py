@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from seqexp import aligned
 from seqexp.initializers import Recurrent, glorot, recurrent
 from seqexp.models import register
 from seqexp.numerics import FLUSH_EVERY, flush, halve_and_shift, product
@@ -171,7 +170,8 @@ def layer_backward(
     W_hT = tape.array("W_hT", (H, H), W.dtype)
     W_hT[:] = W[:, 1 : 1 + H].T
     multiply, derive = product(W_hT, B), DERIVATIVES[activation]
-    dh_t = aligned.zeros((H, B), W.dtype)  # dL/dh_t from everything after step t
+    dh_t = tape.array("dh", (H, B), W.dtype)  # dL/dh_t from everything after step t
+    dh_t[:] = 0
     dx = tape.gradient_of_input(x.shape, W.dtype) if need_dx and not tokens else None
     if dx is not None:
         dx[ends.steps :] = 0
@@ -202,7 +202,7 @@ def layer_backward(
             dx[start:stop] = (W[:, 1 + H :].T @ columns).reshape(-1, stop - start, B).swapaxes(0, 1)
     if dstate is not None and -1 in ends.at:
         dh_t[:, ends.at[-1]] += dstate[:, ends.at[-1]]
-    return dx, dh_t
+    return dx, dh_t.copy()
 
 
 def _tanh(z: np.ndarray) -> None:
