@@ -2,7 +2,7 @@
 
 An optimizer is ``init(flat) -> state`` and ``update(flat, grad, state, rate)``; its state is a dict of arrays of flat's
 shape, and the number of steps taken lies in the caller's hands. Updates run block by block, so that a block's numbers
-stay in the cache from the first operation to the last.
+stay in the cache from the first operation to the last, and use up grad: its memory holds what comes in between.
 """
 
 from collections.abc import Iterator
@@ -88,9 +88,8 @@ class _Scheduled:
     def _blocks(
         self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int
     ) -> Iterator[tuple[Any, ...]]:
-        """Blocks of (flat, grad, scratch, *state), after the decay."""
+        """Blocks of (flat, grad, *state), after the decay."""
         arrays = (flat, grad, *state.values())
-        scratch = aligned.empty((min(BLOCK, flat.size),), flat.dtype)
         for start in range(0, flat.size, BLOCK):
             w, g, *rest = (array[start : start + BLOCK] for array in arrays)
             if self.weight_decay:
@@ -98,7 +97,7 @@ class _Scheduled:
             if step % FLUSH_EVERY == 0:  # the moments of weights that get no gradient vanish
                 for moment in rest:
                     flush(moment)
-            yield w, g, scratch[: w.size], *rest
+            yield w, g, *rest
 
 
 @_registry.register("sgd")
@@ -110,9 +109,9 @@ class SGD(_Scheduled):
         return {}
 
     def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
-        for w, g, s in self._blocks(flat, grad, state, rate, step):
-            np.multiply(g, rate, out=s)
-            w -= s
+        for w, g in self._blocks(flat, grad, state, rate, step):
+            g *= rate
+            w -= g
 
 
 @_registry.register("momentum")
@@ -126,11 +125,10 @@ class Momentum(_Scheduled):
         return {"u": aligned.zeros_like(flat)}
 
     def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
-        for w, g, s, u in self._blocks(flat, grad, state, rate, step):
+        for w, g, u in self._blocks(flat, grad, state, rate, step):
             u *= self.momentum
             u += g
-            np.multiply(u, rate, out=s)
-            w -= s
+            w -= np.multiply(u, rate, out=g)
 
 
 @_registry.register("rmsprop")
@@ -145,16 +143,16 @@ class RMSprop(_Scheduled):
         return {"v": aligned.zeros_like(flat)}
 
     def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
-        for w, g, s, v in self._blocks(flat, grad, state, rate, step):
-            np.multiply(g, g, out=s)
+        for w, g, v in self._blocks(flat, grad, state, rate, step):
+            s = g * g
             s *= 1 - self.decay
             v *= self.decay
             v += s
             np.sqrt(v, out=s)
             s += self.epsilon
-            np.divide(g, s, out=s)
-            s *= rate
-            w -= s
+            g /= s
+            g *= rate
+            w -= g
 
 
 @_registry.register("adam")
@@ -178,14 +176,14 @@ class Adam(_Scheduled):
         # v_hat = v * by_v, so sqrt(v_hat) + epsilon = sqrt(by_v) * (sqrt(v) + epsilon / sqrt(by_v)); likewise m.
         root = float(np.sqrt((1 - self.beta2) / (1 - self.beta2**step)))
         factor = rate * (1 - self.beta1) / (1 - self.beta1**step) / root
-        for w, g, s, m, v in self._blocks(flat, grad, state, rate, step):
+        for w, g, m, v in self._blocks(flat, grad, state, rate, step):
             m *= self.beta1
             m += g
-            np.multiply(g, g, out=s)
+            g *= g
             v *= self.beta2
-            v += s
-            np.sqrt(v, out=s)
-            s += self.epsilon / root
-            np.divide(m, s, out=s)
-            s *= factor
-            w -= s
+            v += g
+            np.sqrt(v, out=g)
+            g += self.epsilon / root
+            np.divide(m, g, out=g)
+            g *= factor
+            w -= g

@@ -15,6 +15,7 @@ from seqexp.batch import Purpose, stream
 from seqexp.checkpoint import Snapshot
 from seqexp.errors import Diverged
 from seqexp.networks import Network
+from seqexp.numerics import unbuffered
 from seqexp.optim import Optimizer, clip
 from seqexp.params import Params
 from seqexp.tasks import Metrics, Split, Task, passes
@@ -111,6 +112,7 @@ class Trainer:
         self._observer: Observer | None = None
         self._clock = time.perf_counter()
 
+    @unbuffered
     def train_step(self) -> tuple[float, float]:
         """One step: loss before it, and the gradient's norm before clipping. Diverged where either is not finite."""
         batch = self.task.batch(self.seed, "train", self.step, self.training.batch_size)

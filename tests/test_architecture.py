@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the bottom up, a module or a package with all in it; a lower layer knows nothing of a higher one.
 LAYERS = (
-    "params batch numerics errors registry initializers tape threads stopping durable",
+    "params batch aligned numerics errors registry initializers tape threads stopping durable",
     "models losses optim gradcheck checkpoint",
     "networks tasks data",
     "train records build mechanism",

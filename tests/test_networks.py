@@ -205,7 +205,7 @@ def test_forgotten_moments_end_in_zeros():
     optimizer = optim.create("adam", learning_rate=0.1)
     state = optimizer.init(w)
     for step in range(1, 2001):
-        optimizer.update(w, g, state, 0.1, step)
+        optimizer.update(w, g, state, 0.1, step)  # which uses up g
         g[:] = 0
     assert not state["m"].any()
 

@@ -113,10 +113,7 @@ class LSTM:
             state[:H, ends.at[-1]] = h0[:, ends.at[-1]]
             state[H:, ends.at[-1]] = c0[:, ends.at[-1]]
 
-        # sigmoid(z) = (1 + tanh(z/2)) / 2, so one tanh serves all four gates once the sigmoids' rows are halved.
-        W_half = tape.array("W", W.shape, W.dtype)
-        np.multiply(W[: 3 * H], 0.5, out=W_half[: 3 * H])
-        W_half[3 * H :] = W[3 * H :]
+        W_half = self._half_for_sigmoids(W, tape)
         multiply = product(W_half[:, : a.shape[1]], B)
         if tokens:
             table, which = token_columns(W_half[:, 1 + H :], x, tape)
@@ -146,6 +143,14 @@ class LSTM:
         h_all = a[1:, 1 : 1 + H]  # (T, H, B)
         h_all[ends.steps :] = 0
         return h_all, state, tape if keep else None
+
+    def _half_for_sigmoids(self, W: np.ndarray, tape: Tape) -> np.ndarray:
+        """W with the sigmoids' rows halved: as sigmoid(z) = (1 + tanh(z/2)) / 2, one tanh then serves all four gates."""
+        sigmoids = slice(0, 3 * self.hidden_size)
+        half = tape.array("W", W.shape, W.dtype)
+        half[:] = W
+        half[sigmoids] *= 0.5
+        return half
 
     def _memory(self, tape: Tape, T: int, B: int, tokens: bool, dtype: Any, keep: bool) -> tuple[Any, Any, Any, Any]:
         """The stacked columns [1; h; x] and the gates of all steps, and per-step views named as in the equations.
