@@ -145,7 +145,7 @@ class LSTM:
         return h_all, state, tape if keep else None
 
     def _half_for_sigmoids(self, W: np.ndarray, tape: Tape) -> np.ndarray:
-        """W with the sigmoids' rows halved: as sigmoid(z) = (1 + tanh(z/2)) / 2, one tanh then serves all four gates."""
+        """W with the sigmoids' rows halved: as sigmoid(z) = (1 + tanh(z/2)) / 2, one tanh serves all four gates."""
         sigmoids = slice(0, 3 * self.hidden_size)
         half = tape.array("W", W.shape, W.dtype)
         half[:] = W
