@@ -1,13 +1,11 @@
 """Stable, complex-step-safe elementary functions, and matrix products that suit small operands."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
-P = ParamSpec("P")
-R = TypeVar("R")
 Product = Callable[[np.ndarray, np.ndarray], object]  # (a, out): writes W @ a to out
 
 # Up to this many multiply-adds OpenBLAS multiplies without first copying ("packing") its operands, on AVX-512 CPUs.
@@ -16,6 +14,8 @@ Product = Callable[[np.ndarray, np.ndarray], object]  # (a, out): writes W @ a t
 SMALL_PRODUCT = 1_000_000
 FEW_COLUMNS = 63
 BLOCK_ROWS = 24
+
+BUFFER = 512  # numbers; see small_buffers
 
 FLOOR = {"f": np.float32(1e-20), "d": np.float64(1e-290), "D": np.complex128(1e-290)}
 FLUSH_EVERY = 8  # steps: in so few, no gradient falls from above the floor's rounding to below the normal numbers
@@ -30,7 +30,7 @@ def product(W: np.ndarray, columns: int) -> Product:
     rows, inner = W.shape
     block = SMALL_PRODUCT // max(1, inner * columns) // BLOCK_ROWS * BLOCK_ROWS
     if rows * inner * columns <= SMALL_PRODUCT or columns > FEW_COLUMNS or block == 0:
-        return lambda a, out: np.dot(W, a, out=out)
+        return partial(np.dot, W)
     whole = rows // block * block
     W_blocks = W[:whole].reshape(-1, block, inner)
     if whole == rows:
@@ -44,20 +44,16 @@ def product(W: np.ndarray, columns: int) -> Product:
     return blocks_and_rest
 
 
-def unbuffered(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: inside, NumPy goes over operands with gaps as they are.
+@contextmanager
+def small_buffers() -> Iterator[None]:
+    """Inside, NumPy's ufuncs go over operands with gaps as they are.
 
-    Of itself it copies pieces of up to half its buffer of 8,192 numbers into that buffer and back, although nothing is
-    to be converted: 16 pieces of 2,048 take three times as long. 16 is the smallest buffer there is.
+    Of itself NumPy copies pieces of up to 4,096 numbers into a buffer and back, even where nothing is to be converted:
+    16 pieces of 2,048 take three times as long. Below the buffer's size it does not pay, so the buffer is made small.
     """
-
-    @wraps(function)
-    def inside(*args: P.args, **settings: P.kwargs) -> R:
-        with np.errstate():  # whose end restores the buffer's size
-            np.setbufsize(16)
-            return function(*args, **settings)
-
-    return inside
+    with np.errstate():  # whose end restores the buffer's size
+        np.setbufsize(BUFFER)
+        yield
 
 
 def flush(a: np.ndarray) -> None:

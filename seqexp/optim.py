@@ -2,11 +2,14 @@
 
 An optimizer is ``init(flat) -> state`` and ``update(flat, grad, state, rate)``; its state is a dict of arrays of flat's
 shape, and the number of steps taken lies in the caller's hands. Updates run block by block, so that a block's numbers
-stay in the cache from the first operation to the last, and use up grad: its memory holds what comes in between.
+stay in the cache from the first operation to the last, and use up grad: its memory holds what comes in between. Only
+the zeros between a table's rows stay (see ``params.Gradient``); an optimizer need not look at them.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
@@ -14,10 +17,13 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from seqexp import aligned
 from seqexp.numerics import flush
+from seqexp.params import Span
 from seqexp.registry import Registry
 
 State = dict[str, np.ndarray]
 Fraction = Annotated[float, Ge(0), Lt(1)]
+Spans = Sequence[Span]  # of a gradient; none: all of it may be other than zero
+WHOLE: Spans = ()
 
 FLUSH_EVERY = 100  # steps
 BLOCK = 32_768  # numbers: five float32 arrays of it fit a core's own cache together
@@ -29,7 +35,9 @@ class Optimizer(Protocol):
     learning_rate: float
 
     def init(self, flat: np.ndarray) -> State: ...
-    def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None: ...
+    def update(
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
+    ) -> None: ...
     def rate(self, progress: float) -> float: ...
 
 
@@ -51,14 +59,24 @@ def create(name: str, **settings: Any) -> Optimizer:
     return lookup(name)(**settings)
 
 
-def clip(grad: np.ndarray, clip_norm: float | None) -> float:
+def clip(grad: np.ndarray, clip_norm: float | None, spans: Spans = WHOLE) -> float:
     """Scale grad in place so that its Euclidean norm is at most ``clip_norm``; returns the norm it had.
 
     Source: Pascanu, Mikolov and Bengio 2013, algorithm 1.
     """
-    norm = float(np.sqrt(np.dot(grad, grad)))
+    stretches, tables = [] if spans else [grad], []
+    for start, stop, width, rows in spans:
+        if rows is None:
+            stretches.append(grad[start:stop])
+        else:
+            table = grad[start:stop].reshape(-1, width)
+            tables.append((table, rows, table[rows]))
+    norm = math.sqrt(sum(np.dot(a, a) for a in stretches) + sum(np.vdot(values, values) for _, _, values in tables))
     if clip_norm is not None and norm > clip_norm:
-        grad *= clip_norm / norm
+        for stretch in stretches:
+            stretch *= clip_norm / norm
+        for table, rows, values in tables:
+            table[rows] = values * (clip_norm / norm)
     return norm
 
 
@@ -86,18 +104,19 @@ class _Scheduled:
         return self.learning_rate
 
     def _blocks(
-        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
     ) -> Iterator[tuple[Any, ...]]:
-        """Blocks of (flat, grad, *state), after the decay."""
-        arrays = (flat, grad, *state.values())
-        for start in range(0, flat.size, BLOCK):
-            w, g, *rest = (array[start : start + BLOCK] for array in arrays)
-            if self.weight_decay:
-                w *= 1 - rate * self.weight_decay
-            if step % FLUSH_EVERY == 0:  # the moments of weights that get no gradient vanish
-                for moment in rest:
-                    flush(moment)
-            yield w, g, *rest
+        """Blocks of (flat, gradient, *state), after the decay; with ``spans``, a table's have None for a gradient."""
+        for first, end, _, rows in spans or ((0, flat.size, 1, None),):
+            for start in range(first, end, BLOCK):
+                block = slice(start, min(start + BLOCK, end))
+                w, g, *moments = (array[block] for array in (flat, grad, *state.values()))
+                if self.weight_decay:
+                    w *= 1 - rate * self.weight_decay
+                if step % FLUSH_EVERY == 0:  # the moments of weights that get no gradient vanish
+                    for moment in moments:
+                        flush(moment)
+                yield w, g if rows is None else None, *moments
 
 
 @_registry.register("sgd")
@@ -108,7 +127,9 @@ class SGD(_Scheduled):
     def init(self, flat: np.ndarray) -> State:
         return {}
 
-    def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
+    def update(
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
+    ) -> None:
         for w, g in self._blocks(flat, grad, state, rate, step):
             g *= rate
             w -= g
@@ -124,11 +145,13 @@ class Momentum(_Scheduled):
     def init(self, flat: np.ndarray) -> State:
         return {"u": aligned.zeros_like(flat)}
 
-    def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
+    def update(
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
+    ) -> None:
         for w, g, u in self._blocks(flat, grad, state, rate, step):
             u *= self.momentum
             u += g
-            w -= np.multiply(u, rate, out=g)
+            w -= rate * u
 
 
 @_registry.register("rmsprop")
@@ -142,7 +165,9 @@ class RMSprop(_Scheduled):
     def init(self, flat: np.ndarray) -> State:
         return {"v": aligned.zeros_like(flat)}
 
-    def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
+    def update(
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
+    ) -> None:
         for w, g, v in self._blocks(flat, grad, state, rate, step):
             s = g * g
             s *= 1 - self.decay
@@ -161,8 +186,9 @@ class Adam(_Scheduled):
     """m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g^2;
     w -= rate * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + epsilon).
 
-    Source: Kingma and Ba 2015, algorithm 1. The state holds m / (1 - beta1) and v / (1 - beta2), which saves two
-    passes over memory a step; the constants go into the step's two scalars.
+    Source: Kingma and Ba 2015, algorithm 1. The state is M and V, from which the moments k steps after the last
+    settling are m = (1 - beta1) beta1^k M and v = (1 - beta2) beta2^k V. What decays is in the step's scalars alone, so
+    M and V change only where there is a gradient; every ``settle_every`` steps the powers go into them, and k is 0.
     """
 
     beta1: Fraction = 0.9
@@ -170,20 +196,47 @@ class Adam(_Scheduled):
     epsilon: Annotated[float, Gt(0)] = 1e-8
 
     def init(self, flat: np.ndarray) -> State:
-        return {"m": aligned.zeros_like(flat), "v": aligned.zeros_like(flat)}
+        return {"M": aligned.zeros_like(flat), "V": aligned.zeros_like(flat)}
 
-    def update(self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int) -> None:
-        # v_hat = v * by_v, so sqrt(v_hat) + epsilon = sqrt(by_v) * (sqrt(v) + epsilon / sqrt(by_v)); likewise m.
-        root = float(np.sqrt((1 - self.beta2) / (1 - self.beta2**step)))
-        factor = rate * (1 - self.beta1) / (1 - self.beta1**step) / root
-        for w, g, m, v in self._blocks(flat, grad, state, rate, step):
-            m *= self.beta1
-            m += g
+    @cached_property
+    def settle_every(self) -> int:
+        """Steps in which beta^-k, by which a gradient enters, stays far from overflow; at most 100."""
+        decay = min(self.beta1, self.beta2)
+        return max(1, min(100, int(math.log(1e-6) / math.log(decay)))) if decay > 0 else 1
+
+    def update(
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
+    ) -> None:
+        M, V = state["M"], state["V"]
+        k = (step - 1) % self.settle_every
+        if k == 0:
+            M *= self.beta1**self.settle_every
+            V *= self.beta2**self.settle_every
+        power1, power2 = self.beta1**k, self.beta2**k
+        # v_hat = root^2 V, so sqrt(v_hat) + epsilon = root (sqrt(V) + epsilon / root); likewise m_hat.
+        root = math.sqrt((1 - self.beta2) * power2 / (1 - self.beta2**step))
+        factor = rate * (1 - self.beta1) * power1 / (1 - self.beta1**step) / root
+
+        def enter(g: np.ndarray, M: np.ndarray, V: np.ndarray) -> None:
+            g *= 1 / power1
+            M += g
             g *= g
-            v *= self.beta2
-            v += g
-            np.sqrt(v, out=g)
-            g += self.epsilon / root
-            np.divide(m, g, out=g)
-            g *= factor
-            w -= g
+            g *= power1**2 / power2
+            V += g
+
+        for start, stop, width, rows in spans:
+            if rows is not None:
+                table_g, table_M, table_V = (a[start:stop].reshape(-1, width) for a in (grad, M, V))
+                M_rows, V_rows = table_M[rows], table_V[rows]
+                enter(table_g[rows], M_rows, V_rows)
+                table_M[rows], table_V[rows] = M_rows, V_rows
+        scratch = np.empty(BLOCK, flat.dtype) if spans else grad
+        for w, g, m, v in self._blocks(flat, grad, state, rate, step, spans):
+            if g is not None:
+                enter(g, m, v)
+            s = scratch[: w.size] if g is None else g
+            np.sqrt(v, out=s)
+            s += self.epsilon / root
+            np.divide(m, s, out=s)
+            s *= factor
+            w -= s

@@ -4,7 +4,7 @@ Optimizers, clipping, checkpoints and gradient checks see only the vector; model
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Layout:
         self._blocks: dict[str, tuple[int, tuple[int, ...]]] = {}  # name -> (offset, shape)
         self._views: dict[str, tuple[str, Index]] = {}  # name -> (block, index into it)
         self._parts: dict[str, tuple[int, Layout]] = {}  # name -> (offset, layout)
+        self._tables: list[str] = []
 
     def add(self, name: str, shape: tuple[int, ...], **views: Index) -> None:
         """Append a block; with ``views``, the views are the parameters' names and ``name`` is only the block's."""
@@ -32,6 +33,18 @@ class Layout:
         for view, index in (views or {name: (slice(None),)}).items():
             self._views[view] = (name, index)
         self.size += int(np.prod(shape))
+
+    def table(self, name: str, shape: tuple[int, int]) -> None:
+        """Append a block whose gradient comes by rows, of which a batch touches few (``Params.add_rows``)."""
+        self.add(name, shape)
+        self._tables.append(name)
+
+    def tables(self) -> Iterator[tuple[str, int, tuple[int, ...]]]:
+        """(name, offset, shape) of each table, its parts' under ``name/…``."""
+        for name in self._tables:
+            yield (name, *self._blocks[name])
+        for part, (offset, layout) in self._parts.items():
+            yield from ((f"{part}/{name}", offset + start, shape) for name, start, shape in layout.tables())
 
     def part(self, name: str, layout: "Layout") -> None:
         """Append another layout; its parameters are called ``name/…`` here."""
@@ -56,10 +69,10 @@ class Layout:
         offset, shape = self._blocks[block]
         return flat[offset : offset + int(np.prod(shape))].reshape(shape)[index]
 
-    def inner(self, flat: np.ndarray, name: str) -> "Params":
-        """The Params of the part ``name``, sharing ``flat``'s memory."""
+    def inner(self, flat: np.ndarray, name: str) -> tuple["Layout", np.ndarray]:
+        """The layout of the part ``name`` and its share of ``flat``."""
         offset, layout = self._parts[name]
-        return Params(layout, flat[offset : offset + layout.size])
+        return layout, flat[offset : offset + layout.size]
 
 
 class Params:
@@ -101,8 +114,12 @@ class Params:
         key = name + "/"
         part = self._cache.get(key)
         if part is None:
-            part = self._cache[key] = self.layout.inner(self.flat, name)
+            part = self._cache[key] = type(self)(*self.layout.inner(self.flat, name))
         return part  # type: ignore[return-value]
+
+    def add_rows(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
+        """Add values (P, D) to the rows (P,) of a table (V, D), each of them at most once."""
+        self[name][rows] += values
 
     def names(self) -> list[str]:
         return list(self.layout.names())
@@ -113,3 +130,62 @@ class Params:
 
     def items(self) -> Iterator[tuple[str, np.ndarray]]:
         return ((name, self[name]) for name in self.names())
+
+
+class Span(NamedTuple):
+    """A stretch of a flat vector; with ``rows``, a table of that width of which only these rows hold anything."""
+
+    start: int
+    stop: int
+    width: int = 1
+    rows: np.ndarray | None = None
+
+
+class Gradient(Params):
+    """A gradient that knows which rows of its tables hold anything, so that nobody has to go through all the others.
+
+    ``flat`` is the whole gradient all the same.
+    """
+
+    __slots__ = ("_rows", "_tables")
+
+    def __init__(self, layout: Layout, flat: np.ndarray) -> None:
+        super().__init__(layout, flat)
+        self._rows: dict[str, np.ndarray] = {}  # name -> the rows that hold anything, where there are any
+        self._tables = list(layout.tables())
+
+    def add_rows(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
+        super().add_rows(name, rows, values)
+        before = self._rows.get(name)
+        self._rows[name] = rows if before is None else np.union1d(before, rows)
+
+    def spans(self) -> list[Span]:
+        """The vector from its beginning to its end: stretches where anything may be, and tables. [] without tables."""
+        if not self._tables:
+            return []
+        spans, end = [], 0
+        for name, start, shape in self._tables:
+            if start > end:
+                spans.append(Span(end, start))
+            end = start + shape[0] * shape[1]
+            owner, inner = self._owner(name)
+            spans.append(Span(start, end, shape[1], owner._rows.get(inner, np.empty(0, np.intp))))
+        return [*spans, Span(end, self.layout.size)]
+
+    def clear(self) -> None:
+        """Back to zero."""
+        if not self._tables:
+            self.flat[:] = 0
+        for start, stop, width, rows in self.spans():
+            if rows is None:
+                self.flat[start:stop] = 0
+            else:
+                self.flat[start:stop].reshape(-1, width)[rows] = 0
+        for name, _, _ in self._tables:
+            owner, inner = self._owner(name)
+            owner._rows.pop(inner, None)
+
+    def _owner(self, name: str) -> tuple["Gradient", str]:
+        """The part that a table belongs to, and the table's name there."""
+        part, _, inner = name.partition("/")
+        return self.part(part)._owner(inner) if inner else (self, name)  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ Columns = slice | np.ndarray
 CHUNK_BYTES = 1 << 19  # a backward chunk's derivatives stay in a core's own cache (2 MiB on current CPUs)
 CHUNK_COLUMNS = 256  # ... unless that leaves too few columns for an efficient weight-gradient product
 FEW_TOKENS = 128  # up to which a product with one-hot columns is faster than a sparse one
+MOST_VIEWS = 100  # a tape remembers, more than twice what a pass asks for
 OUTER_ROWS = 1024  # rows of a weight gradient computed at once, which bounds its temporary
 
 
@@ -20,7 +21,7 @@ class Tape:
 
     def __init__(self) -> None:
         self._memory: dict[str, np.ndarray] = {}
-        self._last: dict[str, np.ndarray] = {}  # the view of it that was given out last
+        self._given: dict[tuple[str, tuple[int, ...]], np.ndarray] = {}  # views of it, by name and shape
         self.views: dict[str, Any] = {}  # per-step views, kept as long as ``key`` stays the same
         self.key: tuple[object, ...] = ()
         self.ends: Ends
@@ -29,15 +30,18 @@ class Tape:
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """Uninitialised memory of that shape; what ``name`` held before is gone."""
-        last = self._last.get(name)
-        if last is not None and last.shape == shape and last.dtype == dtype:
-            return last
+        given = self._given.get((name, shape))
+        if given is not None and given.dtype == dtype:
+            return given
         size = math.prod(shape)
         memory = self._memory.get(name)
         if memory is None or memory.dtype != dtype or memory.size < size:
             memory = self._memory[name] = aligned.empty((size,), dtype)
-        self._last[name] = memory[:size].reshape(shape)
-        return self._last[name]
+            self._given.clear()  # some are views of what was there before
+        if len(self._given) >= MOST_VIEWS:
+            self._given.clear()  # batches of ever different lengths
+        self._given[name, shape] = memory[:size].reshape(shape)
+        return self._given[name, shape]
 
     def gradient_of_input(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """Memory for dx: the tape's own at the first backward pass, fresh at a second one over the same tape."""

@@ -10,14 +10,14 @@ from typing import Annotated, Any, Protocol
 import numpy as np
 from annotated_types import Ge, Gt
 
-from seqexp import losses
+from seqexp import aligned, losses
 from seqexp.batch import Purpose, stream
 from seqexp.checkpoint import Snapshot
 from seqexp.errors import Diverged
 from seqexp.networks import Network
-from seqexp.numerics import unbuffered
+from seqexp.numerics import small_buffers
 from seqexp.optim import Optimizer, clip
-from seqexp.params import Params
+from seqexp.params import Gradient, Params
 from seqexp.tasks import Metrics, Split, Task, passes
 from seqexp.tasks.artifacts import Artifact
 
@@ -97,7 +97,7 @@ class Trainer:
         self.seed = seed
         self.loss = losses.create(task.shape.loss)
         self.p = network.init(stream(seed, Purpose.INIT), dtype)
-        self.grad = self.p.like()
+        self.grad = Gradient(self.p.layout, aligned.zeros_like(self.p.flat))
         self.best = self.p.like(self.p.flat.copy())
         self.state = optimizer.init(self.p.flat)
         self.step = 0
@@ -112,7 +112,6 @@ class Trainer:
         self._observer: Observer | None = None
         self._clock = time.perf_counter()
 
-    @unbuffered
     def train_step(self) -> tuple[float, float]:
         """One step: loss before it, and the gradient's norm before clipping. Diverged where either is not finite."""
         batch = self.task.batch(self.seed, "train", self.step, self.training.batch_size)
@@ -121,9 +120,10 @@ class Trainer:
             self.carried = None
         y, state, tape = self.network.forward(self.p, batch, self.carried, dropout_rng, self._tape)
         loss, loss_tape = self.loss.forward(y, batch.answers())
-        self.grad.flat[:] = 0
+        self.grad.clear()
         self.network.backward(self.p, self.grad, self.loss.backward(loss_tape), tape)
-        norm = clip(self.grad.flat, self.training.clip_norm)
+        spans = self.grad.spans()
+        norm = clip(self.grad.flat, self.training.clip_norm, spans)
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise Diverged(
                 f"step {self.step + 1}: the loss is {loss:.4g} and the gradient norm {norm:.4g}; "
@@ -133,9 +133,10 @@ class Trainer:
         rate = self.optimizer.rate(self.step / self.total_steps)
         self.step += 1
         self.carried = state.copy() if self.carries else None  # a value, no variable: backpropagation ends here
-        self.optimizer.update(self.p.flat, self.grad.flat, self.state, rate, self.step)
+        self.optimizer.update(self.p.flat, self.grad.flat, self.state, rate, self.step, spans)
         return float(loss), norm
 
+    @small_buffers()
     def fit(self, observer: Observer, test: bool = True) -> Outcome:
         """Train to the end, watch val/<primary metric>, and test the best weights. Goes on from a restored snapshot.
 

@@ -11,7 +11,7 @@ from scripts.benchmark.ours import create_core
 from scripts.benchmark.report import Figures, Row, console, milliseconds, table
 from scripts.benchmark.timing import in_turn, medians
 from seqexp.batch import Purpose, stream
-from seqexp.numerics import unbuffered
+from seqexp.numerics import small_buffers
 
 SGEMM = 2048
 RATE_TARGET, SLOPE_TARGET, MEMORY_TARGET = 0.80, 1.05, 1.3
@@ -34,7 +34,7 @@ def passes(case: Case, lend: bool = True) -> Callable[[], None]:
     dstate[core.output_rows] = 1e-3
     tape = None
 
-    @unbuffered
+    @small_buffers()
     def once() -> None:
         nonlocal tape
         _, _, new = core.forward(p, x, tape=tape)

@@ -11,6 +11,7 @@ from scripts.benchmark.cases import CLIP_NORM, LAYERS, LEARNING_RATE, Case, batc
 from seqexp import models, optim
 from seqexp.batch import Batch
 from seqexp.networks import Chain, Embedding
+from seqexp.numerics import BUFFER
 from seqexp.tasks import Task
 from seqexp.threads import kernels, resolve
 from seqexp.train import Trainer, Training
@@ -22,6 +23,7 @@ class Side:
     name = "seqexp"
 
     def __init__(self, threads: int) -> None:
+        np.setbufsize(BUFFER)  # as Trainer.fit does for its steps
         self.threads = threads  # at most; two stand for ``threads=auto`` on a machine of two cores
 
     def version(self) -> str:

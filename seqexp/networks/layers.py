@@ -43,7 +43,7 @@ class Embedding:
     def __init__(self, vocabulary: int, size: int) -> None:
         self.vocabulary, self.size = vocabulary, size
         self.layout = Layout()
-        self.layout.add("E", (vocabulary, size))
+        self.layout.table("E", (vocabulary, size))
 
     def init(self, p: Params, rng: np.random.Generator) -> None:
         p["E"][:] = rng.normal(0, 1 / np.sqrt(self.size), (self.vocabulary, self.size))  # columns of about unit length
@@ -63,8 +63,7 @@ class Embedding:
     def backward(self, grad: Params, dx: np.ndarray, tokens: np.ndarray) -> None:
         """Adds dx (T, D, B) to the rows of the tokens."""
         rows = dx.swapaxes(1, 2).reshape(tokens.size, -1)
-        present, sums = sum_by_token(rows, tokens.ravel())
-        grad["E"][present] += sums
+        grad.add_rows("E", *sum_by_token(rows, tokens.ravel()))
 
 
 class Dense:
