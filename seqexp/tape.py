@@ -10,6 +10,7 @@ from seqexp import aligned
 Columns = slice | np.ndarray
 
 CHUNK_BYTES = 1 << 19  # a backward chunk's derivatives stay in a core's own cache (2 MiB on current CPUs)
+LOCAL_BYTES = 1 << 18  # of dz, in steps whose local derivatives are computed at once
 CHUNK_COLUMNS = 256  # ... unless that leaves too few columns for an efficient weight-gradient product
 FEW_TOKENS = 128  # up to which a product with one-hot columns is faster than a sparse one
 MOST_VIEWS = 100  # a tape remembers, more than twice what a pass asks for
@@ -78,6 +79,13 @@ class Ends:
         else:
             self.at = {int(n) - 1: np.flatnonzero(lengths == n) for n in np.unique(lengths)}
             self.dead = np.arange(self.steps)[:, None, None] >= lengths  # (steps, 1, B)
+
+    def add(self, dh_t: np.ndarray, more: np.ndarray, t: int) -> None:
+        """dh_t += more at step t, in the columns that have not ended."""
+        if t < self.shortest or self.dead is None:
+            dh_t += more
+        else:
+            np.add(dh_t, more, out=dh_t, where=~self.dead[t])
 
 
 def chunk_steps(bytes_per_step: int, B: int) -> int:

@@ -12,7 +12,7 @@ from seqexp.initializers import Recurrent, glorot, recurrent
 from seqexp.models import register
 from seqexp.numerics import FLUSH_EVERY, flush, halve_and_shift, product
 from seqexp.params import Layout, Params
-from seqexp.tape import Ends, Tape, add_columns, add_outer, check_input, chunk_steps, side_by_side, token_columns
+from seqexp.tape import LOCAL_BYTES, Ends, Tape, add_columns, add_outer, check_input, chunk_steps, token_columns
 
 Gate = Literal["f", "i", "o"]
 ROWS = "oift"  # the gates' order in memory: the three sigmoids adjacent; i and f as t and c, which they multiply
@@ -200,65 +200,67 @@ class LSTM:
         W_hT = tape.array("W", (H, 4 * H), W.dtype)
         W_hT[:] = W[:, 1 : 1 + H].T
         multiply = product(W_hT, B)
-        dh_t, dc_last = dstate0 = tape.array("dstate", (2, H, B), W.dtype)
+        dh_t, dc_t = dstate0 = tape.array("dstate", (2, H, B), W.dtype)
         dstate0[:] = 0
         dx = tape.gradient_of_input(x.shape, W.dtype) if need_dx and not tokens else None
         if dx is not None:
             dx[ends.steps :] = 0
         n = min(chunk_steps(4 * H * B * W.itemsize, B), max(1, ends.steps))
-        local = tape.array("chunk", (n, 6, H, B), W.dtype)
+        few = max(1, min(n, LOCAL_BYTES // max(1, 4 * H * B * W.itemsize)))
+        local = tape.array("chunk", (few, 5, H, B), W.dtype)
         for start in reversed(range(0, ends.steps, n)):
             stop = min(start + n, ends.steps)
-            self._local_derivatives(gates[start : stop + 1], a[start + 1 : stop + 1, 1 : 1 + H], local[: stop - start])
-            dc_t = dc_last
-            for t in reversed(range(start, stop)):
-                by_dh, by_dc = local[t - start, :2], local[t - start, 2:]
-                if dstate is not None and t in ends.at:
-                    dh_t[:, ends.at[t]] += dstate[:H, ends.at[t]]
-                    dc_t[:, ends.at[t]] += dstate[H:, ends.at[t]]
-                if dh is not None:
-                    if t < ends.shortest:
-                        dh_t += dh[t]
-                    else:
-                        np.add(dh_t, dh[t], out=dh_t, where=~ends.dead[t])  # type: ignore[index]
-                by_dh *= dh_t  # dh_t dc/dh, do_t
-                dc_t += by_dh[0]
-                by_dc *= dc_t  # di_t, df_t, dt_t, dc_{t-1}
-                dc_t = by_dc[3]
-                multiply(local[t - start, 1:5].reshape(4 * H, B), dh_t)
-                if t % FLUSH_EVERY == 0:
-                    flush(dh_t)
-                    flush(dc_t)
-            dc_last[:] = dc_t
-            dz_columns = side_by_side(local[: stop - start, 1:5].reshape(-1, 4 * H, B), "dz_columns", tape)
-            add_outer(grad["W"][:, : a.shape[1]], dz_columns, a[start:stop], tape)
+            dz = tape.array("dz_columns", (4 * H, stop - start, B), W.dtype)
+            for low in reversed(range(start, stop, few)):
+                high = min(low + few, stop)
+                self._local_derivatives(gates[low : high + 1], a[low + 1 : high + 1, 1 : 1 + H], local[: high - low])
+                for t in reversed(range(low, high)):
+                    by_dh, by_dc, dz_t = local[t - low, :2], local[t - low, 2:], local[t - low, 1:]
+                    if dstate is not None and t in ends.at:
+                        dh_t[:, ends.at[t]] += dstate[:H, ends.at[t]]
+                        dc_t[:, ends.at[t]] += dstate[H:, ends.at[t]]
+                    if dh is not None:
+                        ends.add(dh_t, dh[t], t)
+                    by_dh *= dh_t  # dh_t dc/dh and do_t
+                    dc_t += by_dh[0]
+                    by_dc *= dc_t  # di_t, df_t, dt_t
+                    dc_t *= gates[t, 2 * H : 3 * H]
+                    multiply(dz_t.reshape(4 * H, B), dh_t)
+                    if t % FLUSH_EVERY == 0:
+                        flush(dstate0)
+                np.copyto(
+                    dz[:, low - start : high - start], local[: high - low, 1:5].reshape(-1, 4 * H, B).swapaxes(0, 1)
+                )
+            dz = dz.reshape(4 * H, -1)
+            add_outer(grad["W"][:, : a.shape[1]], dz, a[start:stop], tape)
             if tokens:
-                add_columns(grad["W"][:, 1 + H :], x[start:stop].ravel(), dz_columns)
+                add_columns(grad["W"][:, 1 + H :], x[start:stop].ravel(), dz)
             elif dx is not None:
-                dx[start:stop] = (W[:, 1 + H :].T @ dz_columns).reshape(-1, stop - start, B).swapaxes(0, 1)
+                dx[start:stop] = (W[:, 1 + H :].T @ dz).reshape(-1, stop - start, B).swapaxes(0, 1)
         if dstate is not None and -1 in ends.at:
             dh_t[:, ends.at[-1]] += dstate[:H, ends.at[-1]]
-            dc_last[:, ends.at[-1]] += dstate[H:, ends.at[-1]]
+            dc_t[:, ends.at[-1]] += dstate[H:, ends.at[-1]]
         return dx, dstate0.reshape(2 * H, B).copy()
 
     def _local_derivatives(self, gates: np.ndarray, h: np.ndarray, local: np.ndarray) -> None:
-        """What dh_t and dc_t are multiplied by on their way to dz_t and dc_{t-1}, for n steps.
+        """What dh_t and dc_t are multiplied by on their way to dz_t and dc_t, for n steps.
 
         gates (n+1, 5H, B), rows o, i, f, t, c_{t-1}; h (n, H, B).
-        local (n, 6, H, B), the factors of dh_t:  dc/dh: o (1 - tanh(c)^2) = o - h tanh(c);  dz_o: h (1-o);
-                            the factors of dc_t:  dz_i: i t (1-i);  dz_f: f c (1-f);  dz_t: i (1-t^2) = i - i t t;  f.
+        local (n, 5, H, B), the factors of dh_t:  dc/dh: o (1 - tanh(c)^2) = o - h tanh(c);  dz_o: h (1-o);
+                            the factors of dc_t:  dz_i: i t (1-i);  dz_f: f c_{t-1} (1-f);  dz_t: i (1-t^2) = i - i t t.
         """
         n, H, B = len(h), self.hidden_size, h.shape[-1]
         gates = gates.reshape(n + 1, 5, H, B)
-        o, i, f, t, _ = gates[:n].swapaxes(0, 1)
-        tanh_c, _, _, _, it, fc = local.swapaxes(0, 1)
-        np.multiply(gates[:n, 1:3], gates[:n, 3:5], out=local[:, 4:6])
+        o, i, f, t, c_before = gates[:n].swapaxes(0, 1)
+        tanh_c, _, dz_i, dz_f, dz_t = local.swapaxes(0, 1)
+        it = np.multiply(i, t, out=dz_t)
         np.subtract(1, gates[:n, :3], out=local[:, 1:4])
         local[:, 1] *= h
-        local[:, 2:4] *= local[:, 4:6]
+        dz_i *= it
+        dz_f *= f
+        dz_f *= c_before
         it *= t
-        np.subtract(i, it, out=it)
-        fc[:] = f
+        np.subtract(i, it, out=dz_t)
         np.tanh(gates[1:, 4], out=tanh_c)
         tanh_c *= h
         np.subtract(o, tanh_c, out=tanh_c)

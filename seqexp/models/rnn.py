@@ -185,10 +185,7 @@ def layer_backward(
             if dstate is not None and t in ends.at:
                 dh_t[:, ends.at[t]] += dstate[:, ends.at[t]]
             if dh is not None:
-                if t < ends.shortest:
-                    dh_t += dh[t]
-                else:
-                    np.add(dh_t, dh[t], out=dh_t, where=~ends.dead[t])  # type: ignore[index]
+                ends.add(dh_t, dh[t], t)
             dz_t = dz[t - start]
             dz_t *= dh_t
             multiply(dz_t, dh_t)
