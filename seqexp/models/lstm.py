@@ -226,7 +226,7 @@ class LSTM:
                     by_dc *= dc_t  # di_t, df_t, dt_t
                     dc_t *= gates[t, 2 * H : 3 * H]
                     multiply(dz_t.reshape(4 * H, B), dh_t)
-                    if t % FLUSH_EVERY == 0:
+                    if t % FLUSH_EVERY == FLUSH_EVERY - 1:
                         flush(dstate0)
                 np.copyto(
                     dz[:, low - start : high - start], local[: high - low, 1:5].reshape(-1, 4 * H, B).swapaxes(0, 1)

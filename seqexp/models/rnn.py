@@ -189,7 +189,7 @@ def layer_backward(
             dz_t = dz[t - start]
             dz_t *= dh_t
             multiply(dz_t, dh_t)
-            if t % FLUSH_EVERY == 0:
+            if t % FLUSH_EVERY == FLUSH_EVERY - 1:
                 flush(dh_t)
         columns = side_by_side(dz, "dz_columns", tape)
         add_outer(dW[:, :K], columns, a[start:stop], tape)
