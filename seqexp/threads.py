@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-WORTH_A_THREAD = 4_000_000  # multiply-adds of one step's product from which a second thread gained; docs/performance.md
+WORTH_A_THREAD = 1_500_000  # multiply-adds of one step's product from which a second thread gained; docs/performance.md
 
 
 def resolve(threads: int | str, model: Mapping[str, Any], training: Mapping[str, Any]) -> int:
