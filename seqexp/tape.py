@@ -9,9 +9,8 @@ from seqexp import aligned
 
 Columns = slice | np.ndarray
 
-CHUNK_BYTES = 1 << 19  # a backward chunk's derivatives stay in a core's own cache (2 MiB on current CPUs)
-LOCAL_BYTES = 1 << 18  # of dz, in steps whose local derivatives are computed at once
-CHUNK_COLUMNS = 256  # ... unless that leaves too few columns for an efficient weight-gradient product
+CHUNK_BYTES = 1 << 18  # a backward chunk's derivatives stay in a core's own cache (2 MiB on current CPUs)
+CHUNK_COLUMNS = 256  # ... of which a weight-gradient product needs so many, to be efficient
 FEW_TOKENS = 128  # up to which a product with one-hot columns is faster than a sparse one
 MOST_VIEWS = 100  # a tape remembers, more than twice what a pass asks for
 OUTER_ROWS = 1024  # rows of a weight gradient computed at once, which bounds its temporary
@@ -88,9 +87,11 @@ class Ends:
             np.add(dh_t, more, out=dh_t, where=~self.dead[t])
 
 
-def chunk_steps(bytes_per_step: int, B: int) -> int:
-    """How many steps a backward pass handles at once."""
-    return max(1, CHUNK_BYTES // max(1, bytes_per_step), -(-CHUNK_COLUMNS // max(1, B)))
+def chunk_steps(bytes_per_step: int, B: int, steps: int) -> tuple[int, int]:
+    """How many of the steps a backward pass handles at once: of weight gradients, and of local derivatives."""
+    few = CHUNK_BYTES // max(1, bytes_per_step)
+    many = max(few, -(-CHUNK_COLUMNS // max(1, B)))
+    return max(1, min(many, steps)), max(1, min(few, steps))
 
 
 def add_outer(dW: np.ndarray, dz: np.ndarray, a: np.ndarray, tape: Tape) -> None:

@@ -12,7 +12,7 @@ from seqexp.initializers import Recurrent, glorot, recurrent
 from seqexp.models import register
 from seqexp.numerics import FLUSH_EVERY, flush, halve_and_shift, product
 from seqexp.params import Layout, Params
-from seqexp.tape import LOCAL_BYTES, Ends, Tape, add_columns, add_outer, check_input, chunk_steps, token_columns
+from seqexp.tape import Ends, Tape, add_columns, add_outer, check_input, chunk_steps, token_columns
 
 Gate = Literal["f", "i", "o"]
 ROWS = "oift"  # the gates' order in memory: the three sigmoids adjacent; i and f as t and c, which they multiply
@@ -205,8 +205,7 @@ class LSTM:
         dx = tape.gradient_of_input(x.shape, W.dtype) if need_dx and not tokens else None
         if dx is not None:
             dx[ends.steps :] = 0
-        n = min(chunk_steps(4 * H * B * W.itemsize, B), max(1, ends.steps))
-        few = max(1, min(n, LOCAL_BYTES // max(1, 4 * H * B * W.itemsize)))
+        n, few = chunk_steps(4 * H * B * W.itemsize, B, ends.steps)
         local = tape.array("chunk", (few, 5, H, B), W.dtype)
         for start in reversed(range(0, ends.steps, n)):
             stop = min(start + n, ends.steps)

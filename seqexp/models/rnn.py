@@ -175,7 +175,7 @@ def layer_backward(
     dx = tape.gradient_of_input(x.shape, W.dtype) if need_dx and not tokens else None
     if dx is not None:
         dx[ends.steps :] = 0
-    n = min(chunk_steps(H * B * W.itemsize, B), max(1, ends.steps))
+    n, _ = chunk_steps(H * B * W.itemsize, B, ends.steps)
     chunk = tape.array("chunk", (n, H, B), W.dtype)
     for start in reversed(range(0, ends.steps, n)):
         stop = min(start + n, ends.steps)
