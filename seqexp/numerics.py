@@ -48,8 +48,8 @@ def product(W: np.ndarray, columns: int) -> Product:
 def small_buffers() -> Iterator[None]:
     """Inside, NumPy's ufuncs go over operands with gaps as they are.
 
-    Of itself NumPy copies pieces of up to 4,096 numbers into a buffer and back, even where nothing is to be converted:
-    16 pieces of 2,048 take three times as long. Below the buffer's size it does not pay, so the buffer is made small.
+    Of itself NumPy gathers pieces in a buffer of 8,192 numbers and copies them back, even where nothing is to be
+    converted: 16 pieces of 2,048 take three times as long. Into a small buffer only small pieces go.
     """
     with np.errstate():  # whose end restores the buffer's size
         np.setbufsize(BUFFER)

@@ -1,9 +1,9 @@
 """Optimizers on the flat vector, in place, and what decides the size of a step.
 
-An optimizer is ``init(flat) -> state`` and ``update(flat, grad, state, rate)``; its state is a dict of arrays of flat's
-shape, and the number of steps taken lies in the caller's hands. Updates run block by block, so that a block's numbers
-stay in the cache from the first operation to the last, and use up grad: its memory holds what comes in between. Only
-the zeros between a table's rows stay (see ``params.Gradient``); an optimizer need not look at them.
+An optimizer is ``init(flat) -> state`` and ``update(flat, grad, state, rate, step)``; its state is a dict of arrays of
+flat's shape, and the number of steps taken lies in the caller's hands. Updates run block by block, so that a block's
+numbers stay in the cache from the first operation to the last, and use up grad: its memory holds what comes in between.
+Only the zeros between a table's rows stay (see ``params.Gradient``); an optimizer need not look at them.
 """
 
 import math

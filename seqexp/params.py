@@ -4,7 +4,7 @@ Optimizers, clipping, checkpoints and gradient checks see only the vector; model
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -91,7 +91,7 @@ class Params:
         self._cache: dict[str, np.ndarray | Params] = {}
 
     @classmethod
-    def zeros(cls, layout: Layout, dtype: Any) -> "Params":
+    def zeros(cls, layout: Layout, dtype: Any) -> Self:
         """All parameters zero, in memory of their own."""
         return cls(layout, aligned.zeros((layout.size,), dtype))
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Protocol
 import numpy as np
 from annotated_types import Ge, Gt
 
-from seqexp import aligned, losses
+from seqexp import losses
 from seqexp.batch import Purpose, stream
 from seqexp.checkpoint import Snapshot
 from seqexp.errors import Diverged
@@ -97,7 +97,7 @@ class Trainer:
         self.seed = seed
         self.loss = losses.create(task.shape.loss)
         self.p = network.init(stream(seed, Purpose.INIT), dtype)
-        self.grad = Gradient(self.p.layout, aligned.zeros_like(self.p.flat))
+        self.grad = Gradient.zeros(self.p.layout, dtype)
         self.best = self.p.like(self.p.flat.copy())
         self.state = optimizer.init(self.p.flat)
         self.step = 0

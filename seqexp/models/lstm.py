@@ -200,7 +200,7 @@ class LSTM:
         W_hT = tape.array("W", (H, 4 * H), W.dtype)
         W_hT[:] = W[:, 1 : 1 + H].T
         multiply = product(W_hT, B)
-        dh_t, dc_t = dstate0 = tape.array("dstate", (2, H, B), W.dtype)
+        dh_t, dc_t = dstate0 = tape.array("dstate", (2, H, B), W.dtype)  # dL/dh_t, dL/dc_t from all after step t
         dstate0[:] = 0
         dx = tape.gradient_of_input(x.shape, W.dtype) if need_dx and not tokens else None
         if dx is not None:
@@ -227,9 +227,8 @@ class LSTM:
                     multiply(dz_t.reshape(4 * H, B), dh_t)
                     if t % FLUSH_EVERY == FLUSH_EVERY - 1:
                         flush(dstate0)
-                np.copyto(
-                    dz[:, low - start : high - start], local[: high - low, 1:5].reshape(-1, 4 * H, B).swapaxes(0, 1)
-                )
+                dz_steps = local[: high - low, 1:].reshape(-1, 4 * H, B)
+                np.copyto(dz[:, low - start : high - start], dz_steps.swapaxes(0, 1))
             dz = dz.reshape(4 * H, -1)
             add_outer(grad["W"][:, : a.shape[1]], dz, a[start:stop], tape)
             if tokens:
