@@ -113,10 +113,10 @@ class LSTM:
             state[:H, ends.at[-1]] = h0[:, ends.at[-1]]
             state[H:, ends.at[-1]] = c0[:, ends.at[-1]]
 
-        W_half = self._half_for_sigmoids(W, tape)
-        multiply = product(W_half[:, : a.shape[1]], B)
+        multiply = product(self._half_for_sigmoids(W[:, : a.shape[1]], tape), B)
         if tokens:
-            table, which = token_columns(W_half[:, 1 + H :], x, tape)
+            table, which = token_columns(W[:, 1 + H :], x, tape)
+            table[:, : 3 * H] *= 0.5  # as in _half_for_sigmoids
             from_x = tape.array("from_x", (B, 4 * H), W.dtype)  # W_x x_t, a row a column
         frozen = [self._rows(gate) for gate in self.freeze_gates]
         it_fc = tape.array("it_fc", (2, H, B), W.dtype)
@@ -146,10 +146,9 @@ class LSTM:
 
     def _half_for_sigmoids(self, W: np.ndarray, tape: Tape) -> np.ndarray:
         """W with the sigmoids' rows halved: as sigmoid(z) = (1 + tanh(z/2)) / 2, one tanh serves all four gates."""
-        sigmoids = slice(0, 3 * self.hidden_size)
         half = tape.array("W", W.shape, W.dtype)
         half[:] = W
-        half[sigmoids] *= 0.5
+        half[: 3 * self.hidden_size] *= 0.5
         return half
 
     def _memory(self, tape: Tape, T: int, B: int, tokens: bool, dtype: Any, keep: bool) -> tuple[Any, Any, Any, Any]:
@@ -250,10 +249,10 @@ class LSTM:
         n, H, B = len(h), self.hidden_size, h.shape[-1]
         gates = gates.reshape(n + 1, 5, H, B)
         o, i, f, t, c_before = gates[:n].swapaxes(0, 1)
-        tanh_c, _, dz_i, dz_f, dz_t = local.swapaxes(0, 1)
+        tanh_c, dz_o, dz_i, dz_f, dz_t = local.swapaxes(0, 1)
         it = np.multiply(i, t, out=dz_t)
         np.subtract(1, gates[:n, :3], out=local[:, 1:4])
-        local[:, 1] *= h
+        dz_o *= h
         dz_i *= it
         dz_f *= f
         dz_f *= c_before
