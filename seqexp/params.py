@@ -152,7 +152,8 @@ class Gradient(Params):
     def __init__(self, layout: Layout, flat: np.ndarray) -> None:
         super().__init__(layout, flat)
         self._rows: dict[str, np.ndarray] = {}  # name -> the rows that hold anything, where there are any
-        self._tables = list(layout.tables())
+        # Each table as (the part it belongs to, its name there, its offset here, its shape).
+        self._tables = [(*self._owner(name), start, shape) for name, start, shape in layout.tables()]
 
     def add_rows(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
         super().add_rows(name, rows, values)
@@ -164,12 +165,11 @@ class Gradient(Params):
         if not self._tables:
             return []
         spans, end = [], 0
-        for name, start, shape in self._tables:
+        for owner, name, start, shape in self._tables:
             if start > end:
                 spans.append(Span(end, start))
             end = start + shape[0] * shape[1]
-            owner, inner = self._owner(name)
-            spans.append(Span(start, end, shape[1], owner._rows.get(inner, np.empty(0, np.intp))))
+            spans.append(Span(start, end, shape[1], owner._rows.get(name, np.empty(0, np.intp))))
         return [*spans, Span(end, self.layout.size)]
 
     def clear(self) -> None:
@@ -181,9 +181,8 @@ class Gradient(Params):
                 self.flat[start:stop] = 0
             else:
                 self.flat[start:stop].reshape(-1, width)[rows] = 0
-        for name, _, _ in self._tables:
-            owner, inner = self._owner(name)
-            owner._rows.pop(inner, None)
+        for owner, name, _, _ in self._tables:
+            owner._rows.pop(name, None)
 
     def _owner(self, name: str) -> tuple["Gradient", str]:
         """The part that a table belongs to, and the table's name there."""
