@@ -1,4 +1,4 @@
-"""The sweeper ``hydra/sweeper=optuna``: Hydra's words and launchers on one side, seqexp.tuning's studies on the other.
+"""The sweeper ``hydra/sweeper=optuna``: Hydra's words and launchers on one side, sweeps.study's on the other.
 
 Hydra imports this module at every start, so it imports little itself.
 """
@@ -24,12 +24,12 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from seqexp.errors import UserError
+from seqexp.system.errors import UserError
 
 if TYPE_CHECKING:
-    from seqexp.config import Experiment
-    from seqexp.space import Choice, Range
-    from seqexp.tuning import Budget, Record, Study
+    from seqexp.config.run_config import RunConfig
+    from seqexp.sweeps.search_space import Choice, Range
+    from seqexp.sweeps.study import Budget, Record, Study
 
 PLAIN = (ValueType.SIMPLE_CHOICE_SWEEP, ValueType.GLOB_CHOICE_SWEEP)  # a,b,c and glob(*)
 APART = ("model", "task", "experiment", "tracking")  # never searched: what it finds is said for each
@@ -64,27 +64,27 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run all studies and their winners. UserError before anything is run where a study's config is wrong."""
-        from seqexp import tuning
-        from seqexp.place import Place
-        from seqexp.progress import configure_logging
+        from seqexp.runs.location import Place
+        from seqexp.runs.progress import configure_logging
+        from seqexp.sweeps.study import check_budget, leave_in
 
-        budget = tuning.check_budget(self.settings | {"batch": self._batch()})
+        budget = check_budget(self.settings | {"batch": self._batch()})
         studies = self._studies(arguments, budget)
         sweep_dir = Path(self.config.hydra.sweep.dir)
         OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
-        tuning.leave_in(sweep_dir, studies)
+        leave_in(sweep_dir, studies)
         while batch := [(study, values) for study in studies for values in study.ask()]:
             trial = [f"seed={budget.tuning_seed}", "test=false"]
             records = self._launch([[*study.words, *_words(values), *trial] for study, values in batch])
             for study in studies:
                 study.tell([record for (owner, _), record in zip(batch, records, strict=True) if owner is study])
                 study.save(Place.root)
-            tuning.leave_in(sweep_dir, studies)
+            leave_in(sweep_dir, studies)
             configure_logging()
             for study in dict.fromkeys(study for study, _ in batch):
                 study.say_progress()
         self._run_winners(studies, budget)
-        tuning.leave_in(sweep_dir, studies)
+        leave_in(sweep_dir, studies)
         for study in studies:
             study.save(Place.root, is_whole=True)
 
@@ -99,7 +99,7 @@ class OptunaSweeper(Sweeper):
 
     def _launch(self, jobs: Sequence[Sequence[str]]) -> "list[Record]":
         """Run the jobs; their records, in order."""
-        from seqexp.sweep import job_record
+        from seqexp.sweeps.sweep import job_record
 
         first, self._jobs = self._jobs, self._jobs + len(jobs)
         for each in self.launcher.launch(jobs, initial_job_idx=first):
@@ -117,7 +117,7 @@ class OptunaSweeper(Sweeper):
 
     def _studies(self, arguments: list[str], budget: "Budget") -> "list[Study]":
         """A study for each combination of the plain words. UserError where one of them could not run."""
-        from seqexp.tuning import Study
+        from seqexp.sweeps.study import Study
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         defaults = parser.parse_overrides([f"{key}={text}" for key, text in self.space.items()])
@@ -147,7 +147,7 @@ class OptunaSweeper(Sweeper):
             studies.append(Study(words, {key: chosen[key] for key in several}, trial, space, budget))
         return studies
 
-    def _check(self, words: Sequence[str], space: "Mapping[str, Range | Choice]", budget: "Budget") -> "Experiment":
+    def _check(self, words: Sequence[str], space: "Mapping[str, Range | Choice]", budget: "Budget") -> "RunConfig":
         """A trial's config, once each choice, and the ends of each range, have been tried. UserError names the key."""
         from seqexp import config
 
@@ -188,7 +188,7 @@ def _refuse_own(key: str, override: Override) -> None:
 
 def _searched(key: str, sweep: Any) -> "Range | Choice":
     """What of Hydra's grammar a search can use. UserError says what is wrong with it."""
-    from seqexp.space import Choice, Range
+    from seqexp.sweeps.search_space import Choice, Range
 
     assert isinstance(sweep, Sweep)
     log = sweep.tags == {"log"}

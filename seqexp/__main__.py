@@ -18,12 +18,14 @@ def _main() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print its own report and exit with 1
     import hydra
 
-    from seqexp import config, job, stopping, sweep, workers
-    from seqexp.errors import mask_logs
+    from seqexp import config
+    from seqexp.sweeps import job, sweep, workers
+    from seqexp.system import signals
+    from seqexp.system.errors import mask_logs
 
     mask_logs()
-    for number in stopping.SIGNALS:
-        if stopping.heard(number):
+    for number in signals.SIGNALS:
+        if signals.heard(number):
             signal.signal(number, workers.stop)
     config.register_resolvers()
     stopped = None
@@ -32,11 +34,11 @@ def _main() -> int:
         hydra.main(version_base="1.3", config_path=str(config.conf_directory()), config_name="config")(job.job)()
         if job.error is not None:
             raise job.error
-        stopping.obey()
+        signals.obey()
     except (Exception, sweep.Refused) as error:
-        if stopping.asked is None:
+        if signals.asked is None:
             return _failed(error)
-        stopped = 128 + stopping.asked  # within Hydra, which took it for a failure of its own
+        stopped = 128 + signals.asked  # within Hydra, which took it for a failure of its own
     except KeyboardInterrupt:
         stopped = job.INTERRUPTED
     except SystemExit as end:  # SIGTERM; or Hydra, which has said why
@@ -54,8 +56,9 @@ def _failed(error: BaseException) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from seqexp import config, job, sweep, workers
-    from seqexp.errors import UserError
+    from seqexp import config
+    from seqexp.sweeps import job, sweep, workers
+    from seqexp.system.errors import UserError
 
     # Of some words, such as model=null, Hydra's parser says so with whatever it stumbled over.
     known = isinstance(error, UserError | sweep.Refused | HydraException | OmegaConfBaseException)

@@ -9,31 +9,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from seqexp.errors import UserError, masked
+from seqexp.system.errors import UserError, masked
 
 if TYPE_CHECKING:
-    from seqexp.analysis.gathering import Answer, Question
-    from seqexp.analysis.reporting import Commands, Report
-    from seqexp.duel import Fought
-    from seqexp.mlflow_store import TrackingSettings
-    from seqexp.words import Words
+    from seqexp.comparison.arguments import Words
+    from seqexp.comparison.paired_runs import Fought
+    from seqexp.comparison.query import Answer, Question
+    from seqexp.report.write import Commands, Report
+    from seqexp.tracking.mlflow_store import TrackingSettings
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    from seqexp import stopping
+    from seqexp.system import signals
 
-    if stopping.heard(signal.SIGTERM):
-        signal.signal(signal.SIGTERM, stopping.stop)
+    if signals.heard(signal.SIGTERM):
+        signal.signal(signal.SIGTERM, signals.stop)
     sys.exit(exit_code(sys.argv[1:]))
 
 
 def exit_code(arguments: Sequence[str]) -> int:
     """Compare as the words say: 0 done, 1 a run failed, 2 bad input, 130 Ctrl-C."""
     if {"-h", "--help"} & set(arguments):
-        from seqexp.words import HELP
+        from seqexp.comparison.arguments import HELP
 
         print(HELP, end="")
         return OK
@@ -50,20 +50,21 @@ def exit_code(arguments: Sequence[str]) -> int:
 
 def _compare(arguments: Sequence[str]) -> int:
     from seqexp import config
-    from seqexp.words import parsed
+    from seqexp.comparison.arguments import parsed
 
     config.register_resolvers()
     words = parsed(arguments)
     fought = None
     if words.run:
-        from seqexp.duel import fight
+        from seqexp.comparison.paired_runs import fight
 
         fought = fight(words, _command(arguments))
-    from seqexp.analysis import gathering, reporting
+    from seqexp.comparison import query
+    from seqexp.report import write
 
-    answer = gathering.gather(_question(words, fought))
+    answer = query.gather(_question(words, fought))
     folder = _folder(words, answer)
-    report = reporting.write(answer, folder, words.match, _commands(answer, arguments))
+    report = write.write(answer, folder, words.match, _commands(answer, arguments))
     _show(report)
     _attach(words, answer, report, fought)
     return FAILED if fought is not None and fought.failed else OK
@@ -71,9 +72,9 @@ def _compare(arguments: Sequence[str]) -> int:
 
 def _question(words: "Words", fought: "Fought | None") -> "Question":
     from seqexp import tasks
-    from seqexp.analysis.gathering import Question
-    from seqexp.place import Place
-    from seqexp.words import margins
+    from seqexp.comparison.arguments import margins
+    from seqexp.comparison.query import Question
+    from seqexp.runs.location import Place
 
     return Question(
         root=Place.root,
@@ -94,8 +95,8 @@ def _question(words: "Words", fought: "Fought | None") -> "Question":
 
 def _tracking(words: "Words") -> "TrackingSettings | None":
     """Where runs without a directory may be: what the words say, else the usual place."""
-    from seqexp.mlflow_store import TrackingSettings
-    from seqexp.words import tracking
+    from seqexp.comparison.arguments import tracking
+    from seqexp.tracking.mlflow_store import TrackingSettings
 
     settings = TrackingSettings(**tracking(words))
     return None if settings.name == "off" else settings
@@ -103,7 +104,7 @@ def _tracking(words: "Words") -> "TrackingSettings | None":
 
 def _folder(words: "Words", answer: "Answer") -> Path:
     """The report's folder, which is created. UserError where it cannot be."""
-    from seqexp.place import Place
+    from seqexp.runs.location import Place
 
     models = list(dict.fromkeys(entry.model for contest in answer.contests for entry in contest.entries))
     name = re.sub(r"\W+", "_", "_".join([*(contest.task for contest in answer.contests), *models]))
@@ -118,7 +119,7 @@ def _folder(words: "Words", answer: "Answer") -> Path:
 def _show(report: "Report") -> None:
     from rich.console import Console
 
-    from seqexp.analysis.reporting import renderables
+    from seqexp.report.write import renderables
 
     console = Console() if sys.stdout.isatty() else Console(width=160)
     for renderable in renderables(report):
@@ -131,17 +132,21 @@ def _show(report: "Report") -> None:
 
 def _attach(words: "Words", answer: "Answer", report: "Report", fought: "Fought | None") -> None:
     """Send the report to the run in MLflow that holds all runs compared, if one does."""
-    from seqexp import tracked
+    from seqexp.tracking import mlflow_reader
 
     results = [r.result for c in answer.contests for e in c.entries for r in e.runs.values()]
-    parent = fought.parent if fought else tracked.parent_of(results)
+    parent = fought.parent if fought else mlflow_reader.parent_of(results)
     settings = fought.tracking if fought else _tracking(words)
-    if parent is not None and settings is not None and tracked.attach(settings, parent, report.files, report.markdown):
+    if (
+        parent is not None
+        and settings is not None
+        and mlflow_reader.attach(settings, parent, report.files, report.markdown)
+    ):
         print("the report is in MLflow too, with the sweep's run")
 
 
 def _commands(answer: "Answer", arguments: Sequence[str]) -> "Commands":
-    from seqexp.analysis.reporting import Commands
+    from seqexp.report.write import Commands
 
     return Commands([line for contest in answer.contests for line in _sweeps(contest)], _command(arguments))
 
@@ -161,8 +166,8 @@ def _sweeps(contest: Any) -> list[str]:
 
 def _changed(settings: Mapping[str, Any], model: str, task: str) -> list[str]:
     """The words that make these settings of the defaults."""
-    from seqexp.analysis.runs import decides, same
-    from seqexp.words import settings_of, word
+    from seqexp.comparison.arguments import settings_of, word
+    from seqexp.runs.reader import decides, same
 
     defaults = settings_of(model, task)
     skipped = {"model.name", "task.name"}

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from seqexp.config import Experiment
+    from seqexp.config.run_config import RunConfig
     from seqexp.networks import Network
-    from seqexp.params import Params
+    from seqexp.numerics.params import Params
     from seqexp.tasks import Task
 
 USAGE = """usage: python -m seqexp.explain <run directory> [out=<folder>] [data_dir=<folder>]
@@ -31,7 +31,7 @@ def main() -> NoReturn:
     if not words or set(words) & {"-h", "--help"}:
         print(USAGE, end="")
         sys.exit(0 if words else 2)
-    from seqexp.errors import UserError
+    from seqexp.system.errors import UserError
 
     try:
         path, options = _understood(words)
@@ -45,7 +45,7 @@ def main() -> NoReturn:
 
 
 def _understood(words: Sequence[str]) -> tuple[Path, dict[str, str]]:
-    from seqexp.errors import UserError
+    from seqexp.system.errors import UserError
 
     options, paths = {}, []
     for word in words:
@@ -64,14 +64,16 @@ def _understood(words: Sequence[str]) -> tuple[Path, dict[str, str]]:
 def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> dict[str, Any]:
     """mechanism.json's content for the finished run in ``path``, which is written to ``out`` (default: there) with the
     figures, and printed. UserError where there is no finished run, or its files do not belong together."""
-    from seqexp import threads
-    from seqexp.errors import UserError
-    from seqexp.mechanism.summary import LINES, SUMMARY, stored_lines
-    from seqexp.records import cannot_write, locked, write_text
+    from seqexp.mechanism.record import stored_lines
+    from seqexp.runs.lock import cannot_write, locked
+    from seqexp.system import blas
+    from seqexp.system.atomic_files import write_text
+    from seqexp.system.errors import UserError
+    from seqexp.system.paths import LINES, SUMMARY
 
     result, experiment, task, network, p = rebuilt(path, data_dir)
     folder = Path(out) if out else path
-    with threads.limited(experiment.settings["threads"]):
+    with blas.limited(experiment.settings["threads"]):
         found = _found(result, experiment, task, network, p)
     lines = stored_lines(path / LINES)
     try:
@@ -80,9 +82,9 @@ def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> 
             if not held:
                 raise UserError(f"{path}: another process works on this run; wait for it to end, or name out=<folder>")
             write_text(folder / SUMMARY, json.dumps(found) + "\n")
-            from seqexp.analysis import mechanism_figures
+            from seqexp.plots import mechanism
 
-            written = mechanism_figures.draw_all(found, lines, folder, result)
+            written = mechanism.draw_all(found, lines, folder, result)
     except OSError as error:
         raise cannot_write(folder, error) from error
     print(table(found, result))
@@ -90,15 +92,15 @@ def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> 
     return found
 
 
-def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[dict[str, Any], Experiment, Task, Network, Params]":
+def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[dict[str, Any], RunConfig, Task, Network, Params]":
     """A finished run's result, experiment, task, network and best weights. UserError where they do not fit together."""
     import numpy as np
 
     from seqexp import config
-    from seqexp.build import build_network, build_task
-    from seqexp.checkpoint import load_weights
-    from seqexp.errors import UserError
-    from seqexp.records import stored_result
+    from seqexp.config.build import build_network, build_task
+    from seqexp.system.errors import UserError
+    from seqexp.system.json_files import stored_result
+    from seqexp.training.checkpoints import load_weights
 
     result = stored_result(path)
     if result is None:
@@ -123,11 +125,12 @@ def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[dict[str, Any], E
 
 
 def _found(
-    result: Mapping[str, Any], experiment: "Experiment", task: "Task", network: "Network", p: "Params"
+    result: Mapping[str, Any], experiment: "RunConfig", task: "Task", network: "Network", p: "Params"
 ) -> dict[str, Any]:
-    from seqexp import losses, mechanism
-    from seqexp.mechanism.steps import COLUMNS
-    from seqexp.probes import whose
+    from seqexp import mechanism
+    from seqexp.mechanism.walk import COLUMNS
+    from seqexp.runs.probes import whose
+    from seqexp.training import losses
 
     columns = min(COLUMNS, experiment.settings["training"]["batch_size"])
     batch = mechanism.probe_batch(task, network, columns)
@@ -137,12 +140,12 @@ def _found(
     return found
 
 
-def _surgery(experiment: "Experiment", task: "Task", p: "Params", gates: Sequence[str]) -> dict[str, float | None]:
+def _surgery(experiment: "RunConfig", task: "Task", p: "Params", gates: Sequence[str]) -> dict[str, float | None]:
     """The test score of the weights as they are, and with each gate that is not yet fixed fixed at one."""
     from seqexp import mechanism
-    from seqexp.build import build_network
-    from seqexp.params import Params
-    from seqexp.records import finite
+    from seqexp.config.build import build_network
+    from seqexp.numerics.params import Params
+    from seqexp.system.json_files import finite
 
     settings = experiment.settings["model"]
     frozen = list(settings.get("freeze_gates") or ())
@@ -158,10 +161,10 @@ def _surgery(experiment: "Experiment", task: "Task", p: "Params", gates: Sequenc
     return {name: finite(value) for name, value in scores.items()}
 
 
-def _evaluation(experiment: "Experiment", task: "Task") -> "Callable[[Network, Params], float]":
+def _evaluation(experiment: "RunConfig", task: "Task") -> "Callable[[Network, Params], float]":
     """The score of a network's weights on the test split, in the run's own way."""
-    from seqexp.build import build_optimizer
-    from seqexp.train import Trainer, Training
+    from seqexp.config.build import build_optimizer
+    from seqexp.training.trainer import Trainer, Training
 
     training, seed = Training(**experiment.group("training")), experiment.settings["seed"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.batch import Purpose, stream
-from seqexp.initializers import glorot, orthogonal
+from seqexp.numerics.initializers import glorot, orthogonal
+from seqexp.numerics.rng import Purpose, stream
 
 MODELS = ("rnn", "stacked_rnn", "lstm")
 LAYERS = {"rnn": 1, "stacked_rnn": 2, "lstm": 1}

@@ -10,8 +10,8 @@ from scripts.benchmark.cases import LAYERS, Case
 from scripts.benchmark.ours import create_core
 from scripts.benchmark.report import Figures, Row, console, milliseconds, table
 from scripts.benchmark.timing import in_turn, medians
-from seqexp.batch import Purpose, stream
-from seqexp.numerics import small_buffers
+from seqexp.numerics.functions import small_buffers
+from seqexp.numerics.rng import Purpose, stream
 
 SGEMM = 2048
 RATE_TARGET, SLOPE_TARGET, MEMORY_TARGET = 0.80, 1.05, 1.3

@@ -8,13 +8,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from scripts.benchmark.cases import CLIP_NORM, LAYERS, LEARNING_RATE, Case, batches, weights
-from seqexp import models, optim
-from seqexp.batch import Batch
+from seqexp import models
+from seqexp.data.batch import Batch
 from seqexp.networks import Chain, Embedding
-from seqexp.numerics import BUFFER
+from seqexp.numerics.functions import BUFFER
+from seqexp.system.blas import kernels, resolve
 from seqexp.tasks import Task
-from seqexp.threads import kernels, resolve
-from seqexp.train import Trainer, Training
+from seqexp.training import optimizers
+from seqexp.training.trainer import Trainer, Training
 
 
 class Side:
@@ -35,7 +36,7 @@ class Side:
         embedding = Embedding(case.vocabulary, case.X) if case.vocabulary else None
         network = Chain(core, case.outputs, "steps" if case.every_step else "last", embedding)
         settings = Training(epochs=1_000_000, batch_size=case.B, clip_norm=CLIP_NORM, patience=None, max_seconds=None)
-        adam = optim.create("adam", learning_rate=LEARNING_RATE)
+        adam = optimizers.create("adam", learning_rate=LEARNING_RATE)
         trainer = Trainer(network, cast(Task, FixedBatches(case)), adam, settings, seed=0)
         for name, value in weights(case).items():
             part = "embedding" if name == "E" else "readout" if name in ("W_hy", "b_y") else "core"

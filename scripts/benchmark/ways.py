@@ -6,8 +6,8 @@ import numpy as np
 
 from scripts.benchmark.report import Figures, Row, table
 from scripts.benchmark.timing import in_turn, medians
-from seqexp.batch import Purpose, stream
-from seqexp.numerics import product
+from seqexp.numerics.functions import product
+from seqexp.numerics.rng import Purpose, stream
 
 GATES = {"rnn": 1, "lstm": 4}
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqexp.data import catalogue, fetch, tables
+from seqexp.data import fetch, labelled_files, sources
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Corpus:
 
 def own_file(source: str, named: Sequence[str], text_column: str, label_column: str) -> Corpus:
     """The user's .csv, .tsv or .jsonl. UserError, which lists the ``named`` sources too, if there is none."""
-    path = fetch.own_path(source, named, tables.SUFFIXES)
-    table = tables.read(path, text_column, label_column)
+    path = fetch.own_path(source, named, labelled_files.SUFFIXES)
+    table = labelled_files.read(path, text_column, label_column)
     return Corpus(table.texts, table.labels, fetch.sha256(path))
 
 
@@ -31,25 +31,25 @@ def rt_polarity(data_dir: str | None) -> Corpus:
         lines = _lines(fetch.locate(data_dir, "rt-polarity", file))
         texts += lines
         labels += [label] * len(lines)
-    return Corpus(texts, labels, catalogue.fingerprint("rt-polarity"))
+    return Corpus(texts, labels, sources.fingerprint("rt-polarity"))
 
 
 def hate_offensive(data_dir: str | None) -> Corpus:
     """24,783 tweets, labelled "hate", "offensive" or "neither". Abusive: texts for networks, not for eyes."""
-    table = tables.read(fetch.locate(data_dir, "hate-offensive", "labeled_data.csv"), "tweet", "class")
+    table = labelled_files.read(fetch.locate(data_dir, "hate-offensive", "labeled_data.csv"), "tweet", "class")
     names = {"0": "hate", "1": "offensive", "2": "neither"}
-    return Corpus(table.texts, [names[label] for label in table.labels], catalogue.fingerprint("hate-offensive"))
+    return Corpus(table.texts, [names[label] for label in table.labels], sources.fingerprint("hate-offensive"))
 
 
 def names(data_dir: str | None) -> Corpus:
     """20,050 rows of surnames in 18 languages, as they come: many Arabic ones repeat."""
     texts: list[str] = []
     labels: list[str] = []
-    for file in catalogue.FILES["names"]:
+    for file in sources.FILES["names"]:
         found = [line.strip() for line in _lines(fetch.locate(data_dir, "names", file))]
         texts += found
         labels += [file.removesuffix(".txt")] * len(found)
-    return Corpus(texts, labels, catalogue.fingerprint("names"))
+    return Corpus(texts, labels, sources.fingerprint("names"))
 
 
 def _lines(path: Path) -> list[str]:

@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from seqexp.data import catalogue, idx
-from seqexp.errors import UserError
+from seqexp.data import idx, sources
+from seqexp.system.errors import UserError
 
 TIMEOUT_SECONDS = 30.0  # of silence, from connecting to the last byte
 
@@ -36,7 +36,7 @@ def locate(data_dir: str | os.PathLike[str] | None, dataset: str, file: str) -> 
     ``data_dir`` None, or "" as an empty variable gives it, means ``default_data_dir()``. UserError if the hash is
     wrong, the download fails or the folder cannot be written to. KeyError if the catalogue has no such file.
     """
-    source = catalogue.FILES[dataset][file]
+    source = sources.FILES[dataset][file]
     folder = default_data_dir() if data_dir in (None, "") else Path(data_dir).expanduser()
     path = folder / dataset / file
     if not path.is_file():
@@ -44,7 +44,7 @@ def locate(data_dir: str | os.PathLike[str] | None, dataset: str, file: str) -> 
     status = path.stat()
     key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
     if key not in _verified:
-        packed = source.gzipped or isinstance(source, catalogue.Rebuilt)
+        packed = source.gzipped or isinstance(source, sources.Rebuilt)
         actual, where = (sha256_inside(path), " inside the gzip") if packed else (sha256(path), "")
         if actual != source.sha256:
             raise UserError(
@@ -90,7 +90,7 @@ def sha256_inside(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _download(source: catalogue.Source, path: Path) -> None:
+def _download(source: sources.Source, path: Path) -> None:
     """Writes beside ``path``, checks, then moves: a reader never sees half a file, two processes never collide."""
     from requests.exceptions import RequestException
 
@@ -105,7 +105,7 @@ def _download(source: catalogue.Source, path: Path) -> None:
                 f"download it by other means and put it at exactly that path, or set data_dir to the folder that "
                 f"holds {path.parent.name}/{path.name}"
             ) from error
-        if isinstance(source, catalogue.Rebuilt):
+        if isinstance(source, sources.Rebuilt):
             expected, actual = source.upstream_sha256, sha256_inside(part)
         else:
             expected, actual = source.sha256, sha256(part)
@@ -116,7 +116,7 @@ def _download(source: catalogue.Source, path: Path) -> None:
             )
         if source.gzipped:
             part.write_bytes(gzip.compress(part.read_bytes(), mtime=0))
-        elif isinstance(source, catalogue.Rebuilt):
+        elif isinstance(source, sources.Rebuilt):
             content = idx.first(gzip.decompress(part.read_bytes()), source.records)
             part.write_bytes(gzip.compress(content, mtime=0))
         part.chmod(0o644)  # temporary files are private, a data folder may be shared

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqexp.errors import UserError
+from seqexp.system.errors import UserError
 
 UNSIGNED_BYTES = 0x08  # third byte of the magic number; the fourth is the number of dimensions
 

@@ -4,8 +4,8 @@ import gzip
 import hashlib
 from pathlib import Path
 
-from seqexp.data import catalogue, fetch, tables
-from seqexp.errors import UserError
+from seqexp.data import fetch, labelled_files, sources
+from seqexp.system.errors import UserError
 
 DRAWN = frozenset(" -=+*|~^")  # what rules and the borders of tables are made of
 NAMED = ("python", "tinyshakespeare", "ptb")
@@ -21,16 +21,16 @@ def read(source: str, data_dir: str | None) -> tuple[list[str], str]:
         return [text], hashlib.sha256(text.encode()).hexdigest()
     if source == "tinyshakespeare":
         path = fetch.locate(data_dir, source, "input.txt")
-        return [path.read_text(encoding="utf-8")], catalogue.fingerprint(source)
+        return [path.read_text(encoding="utf-8")], sources.fingerprint(source)
     if source == "ptb":
         files = [fetch.locate(data_dir, source, f"ptb.{part}.txt.gz") for part in ("train", "valid", "test")]
-        return [gzip.decompress(file.read_bytes()).decode() for file in files], catalogue.fingerprint(source)
+        return [gzip.decompress(file.read_bytes()).decode() for file in files], sources.fingerprint(source)
     path = Path(source).expanduser()
     if not path.is_file():
         raise UserError(
             f"task.source: expected {', '.join(NAMED)}, or the path of a text file; there is no file {source!r}"
         )
-    text = tables.decode(path).replace("\r\n", "\n")
+    text = labelled_files.decode(path).replace("\r\n", "\n")
     if not text.strip():
         raise UserError(f"{path}: expected a text; the file is empty")
     return [text], fetch.sha256(path)

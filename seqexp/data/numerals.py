@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import lru_cache
 
-from seqexp.errors import UserError
+from seqexp.system.errors import UserError
 
 
 def languages() -> list[str]:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqexp.data import tables
-from seqexp.errors import UserError
+from seqexp.data import labelled_files
+from seqexp.system.errors import UserError
 
 SUFFIXES = (".conllu", ".conll", ".iob", ".tsv", ".txt")
 
@@ -51,7 +51,7 @@ Row = tuple[int, tuple[str, str] | None]  # the line, and its word and tag; None
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Lines from 1, without their ends; str.splitlines would also cut inside words, at U+0085."""
-    yield from enumerate(tables.decode(path).replace("\r\n", "\n").split("\n"), 1)
+    yield from enumerate(labelled_files.decode(path).replace("\r\n", "\n").split("\n"), 1)
 
 
 def _conllu(path: Path) -> Iterator[Row]:

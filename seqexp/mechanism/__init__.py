@@ -6,8 +6,8 @@ They look through the verbs that every core offers, one step at a time, so a new
 from seqexp.mechanism.flow import Flow, gradient_flow, half_life
 from seqexp.mechanism.gates import GateUse, gate_use, surgery
 from seqexp.mechanism.jacobian import jacobians, lyapunov, spectrum
-from seqexp.mechanism.steps import Walk, probe_batch
-from seqexp.mechanism.summary import line, measured
+from seqexp.mechanism.record import line, measured
+from seqexp.mechanism.walk import Walk, probe_batch
 
 __all__ = [
     "Flow",

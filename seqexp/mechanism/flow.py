@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqexp.batch import Batch
-from seqexp.losses import Loss
-from seqexp.mechanism.steps import STEPS, Walk, answering, cell_rows, chosen_columns, remembering
+from seqexp.data.batch import Batch
+from seqexp.mechanism.walk import STEPS, Walk, answering, cell_rows, chosen_columns, remembering
 from seqexp.networks import Chain, EncoderDecoder, Network
-from seqexp.params import Params
-from seqexp.tape import Tape
+from seqexp.numerics.params import Params
+from seqexp.numerics.tape import Tape
+from seqexp.training.losses import Loss
 
 FITTED = 200  # lags, at most, whose pairs decide a half-life
 FLOOR = {"f": 1e-18, "d": 1e-150}  # below it a core's backward pass rounds (``numerics.flush``), or squares vanish

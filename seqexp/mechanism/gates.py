@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqexp.batch import Batch
-from seqexp.mechanism.steps import AHEAD, STEPS, Gated, remembering
+from seqexp.data.batch import Batch
+from seqexp.mechanism.walk import AHEAD, STEPS, Gated, remembering
 from seqexp.networks import Network
-from seqexp.networks.fed import FedTape
-from seqexp.params import Params
+from seqexp.networks.encoder import FedTape
+from seqexp.numerics.params import Params
 
 LOW, HIGH = 0.1, 0.9  # beyond these a gate counts as shut or open
 BINS = 20

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from seqexp.batch import Batch
-from seqexp.mechanism.steps import Reading, Walk, remembering
+from seqexp.data.batch import Batch
+from seqexp.mechanism.walk import Reading, Walk, remembering
 from seqexp.networks import Network
-from seqexp.networks.fed import FedTape
-from seqexp.params import Params
+from seqexp.networks.encoder import FedTape
+from seqexp.numerics.params import Params
 
 EXAMPLES = 4  # of the exponents
 SAMPLED = 2  # examples, at PAIRS steps each, whose Jacobian is taken

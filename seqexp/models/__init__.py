@@ -15,8 +15,8 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from seqexp.params import Layout, Params
-from seqexp.registry import Registry
+from seqexp.numerics.params import Layout, Params
+from seqexp.system.registry import Registry
 
 
 class Core(Protocol):

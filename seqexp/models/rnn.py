@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.initializers import Recurrent, glorot, recurrent
 from seqexp.models import register
-from seqexp.numerics import FLUSH_EVERY, flush, halve_and_shift, product
-from seqexp.params import Layout, Params
-from seqexp.tape import (
+from seqexp.numerics.functions import FLUSH_EVERY, flush, halve_and_shift, product
+from seqexp.numerics.initializers import Recurrent, glorot, recurrent
+from seqexp.numerics.params import Layout, Params
+from seqexp.numerics.tape import (
     Ends,
     Tape,
     add_columns,

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Le
 
-from seqexp.initializers import Recurrent, glorot, recurrent
 from seqexp.models import register
 from seqexp.models.rnn import Activation, add_layer, layer_backward, layer_forward
-from seqexp.params import Layout, Params
-from seqexp.tape import Ends, Tape
+from seqexp.numerics.initializers import Recurrent, glorot, recurrent
+from seqexp.numerics.params import Layout, Params
+from seqexp.numerics.tape import Ends, Tape
 
 
 @register("stacked_rnn")

@@ -9,14 +9,14 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from seqexp.batch import Batch
+from seqexp.data.batch import Batch
 from seqexp.models import Core
 from seqexp.networks.chain import Chain, ChainTape
 from seqexp.networks.decoding import sample
+from seqexp.networks.encoder import FedCore
 from seqexp.networks.encoder_decoder import EncoderDecoder
-from seqexp.networks.fed import FedCore
 from seqexp.networks.layers import Dense, Embedding, Readout
-from seqexp.params import Layout, Params
+from seqexp.numerics.params import Layout, Params
 
 __all__ = [
     "Network",

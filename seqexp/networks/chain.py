@@ -5,13 +5,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seqexp.batch import Batch, FeatureBatch, Purpose, stream
+from seqexp.data.batch import Batch, FeatureBatch
 from seqexp.models import Core
 from seqexp.networks import decoding
-from seqexp.networks.fed import FedCore, FedTape
+from seqexp.networks.encoder import FedCore, FedTape
 from seqexp.networks.layers import Dense, Embedding, Readout, dropout_mask
-from seqexp.params import Params
-from seqexp.tape import side_by_side
+from seqexp.numerics.params import Params
+from seqexp.numerics.rng import Purpose, stream
+from seqexp.numerics.tape import side_by_side
 
 
 @dataclass

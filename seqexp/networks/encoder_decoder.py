@@ -5,12 +5,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seqexp.batch import Batch, SourceBatch
+from seqexp.data.batch import Batch, SourceBatch
 from seqexp.models import Core
 from seqexp.networks.chain import Chain, ChainTape
-from seqexp.networks.fed import FedCore, FedTape
+from seqexp.networks.encoder import FedCore, FedTape
 from seqexp.networks.layers import Dense
-from seqexp.params import Layout, Params
+from seqexp.numerics.params import Layout, Params
 
 
 @dataclass

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.initializers import glorot
-from seqexp.params import Layout, Params
-from seqexp.tape import Tape, sum_by_token
+from seqexp.numerics.initializers import glorot
+from seqexp.numerics.params import Layout, Params
+from seqexp.numerics.tape import Tape, sum_by_token
 
 
 class Readout:

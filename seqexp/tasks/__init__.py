@@ -12,11 +12,10 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from seqexp.batch import Batch
-from seqexp.registry import Registry
+from seqexp.data.batch import Batch, Split
+from seqexp.system.registry import Registry
 from seqexp.tasks.artifacts import Artifact
 
-Split = Literal["train", "val", "test"]
 Answers = Literal["last", "steps"]
 Metrics = dict[str, float]
 

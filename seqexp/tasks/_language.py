@@ -7,13 +7,13 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.batch import Batch
 from seqexp.data import language
+from seqexp.data.batch import Batch, Split
 from seqexp.data.text import Vocabulary
-from seqexp.errors import UserError
-from seqexp.tasks import Generator, Metrics, Shape, Split
+from seqexp.system.errors import UserError
+from seqexp.tasks import Generator, Metrics, Shape
 from seqexp.tasks.artifacts import Artifact, TextSamples
-from seqexp.tasks.scoring import LikelihoodScorer, Unit, in_unit
+from seqexp.tasks.scorers import LikelihoodScorer, Unit, in_unit
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 STREAMS = 32  # a validation or test text is read as this many streams, whatever the batch size: scores compare

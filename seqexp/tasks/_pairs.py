@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqexp.batch import Purpose, stream
-from seqexp.data import fetch, numerals, tables, text
-from seqexp.errors import UserError
-from seqexp.tasks import Split
+from seqexp.data import fetch, labelled_files, numerals, text
+from seqexp.data.batch import Split
+from seqexp.numerics.rng import Purpose, stream
+from seqexp.system.errors import UserError
 
 LARGEST_SIZES = {"val": 1000, "test": 2000}  # sources, or a tenth of those there are if that is less
 
@@ -57,13 +57,13 @@ def tatoeba(data_dir: str | None, from_language: str, to_language: str) -> tuple
     path = fetch.locate(data_dir, "tatoeba-fra-eng", "fra-eng.zip")
     with zipfile.ZipFile(path) as package:
         content = package.read("fra.txt").decode("utf-8")
-    pairs = tables.split_pairs(content, f"{path}/fra.txt")
+    pairs = labelled_files.split_pairs(content, f"{path}/fra.txt")
     return (pairs if from_language == "en" else [(fr, en) for en, fr in pairs]), fetch.sha256(path)
 
 
 def own(path: Path) -> tuple[list[tuple[str, str]], str]:
     """The pairs of the user's own .tsv file, and its hash."""
-    return tables.read_pairs(path), fetch.sha256(path)
+    return labelled_files.read_pairs(path), fetch.sha256(path)
 
 
 def sentences(

@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
-from seqexp.data import catalogue, fetch, idx, tables
-from seqexp.errors import UserError
+from seqexp.data import fetch, idx, labelled_files, sources
+from seqexp.system.errors import UserError
 
 MNIST_VALIDATION = 2000  # the last of the training pictures
 
@@ -19,7 +19,7 @@ def scikit_learn(data_dir: str | None, split_seed: int) -> Data:
 
     pictures, digits = load_digits(return_X_y=True)
     pictures = pictures.reshape(-1, 8, 8).astype(np.uint8)
-    splits = dict(zip(("train", "val", "test"), tables.stratified(digits, split_seed), strict=True))
+    splits = dict(zip(("train", "val", "test"), labelled_files.stratified(digits, split_seed), strict=True))
     return pictures, digits.astype(np.int64), splits, hashlib.sha256(pictures.tobytes()).hexdigest()
 
 
@@ -37,7 +37,7 @@ def mnist(data_dir: str | None, split_seed: int) -> Data:
         array("train20k-labels-idx1-ubyte.gz"),
         array("t10k-images-idx3-ubyte.gz"),
         array("t10k-labels-idx1-ubyte.gz"),
-        catalogue.fingerprint("mnist-small"),
+        sources.fingerprint("mnist-small"),
     )
 
 

@@ -8,14 +8,14 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from seqexp.batch import Batch
-from seqexp.data import tables
+from seqexp.data import labelled_files
+from seqexp.data.batch import Batch, Split
 from seqexp.data.corpora import Corpus
 from seqexp.data.text import Ragged, Vocabulary
-from seqexp.tasks import Generator, Metrics, Scorer, Shape, Split
-from seqexp.tasks._passes import Passes
+from seqexp.tasks import Generator, Metrics, Scorer, Shape
+from seqexp.tasks._epochs import Passes
 from seqexp.tasks.artifacts import Artifact
-from seqexp.tasks.scoring import ClassScorer
+from seqexp.tasks.scorers import ClassScorer
 
 _log = logging.getLogger(__name__)
 Words = list[list[str]]
@@ -128,7 +128,7 @@ class _Examples:
 
 
 class FixedTexts:
-    """A corpus as it lies in a file: split by ``tables.divide``, with the vocabulary of its training part."""
+    """A corpus as it lies in a file: split by ``labelled_files.divide``, with the vocabulary of its training part."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class FixedTexts:
         """
         self.fingerprint = corpus.fingerprint
         words = [list(cut(row)) for row in corpus.texts]
-        divided = tables.divide([same(tokens) for tokens in words], corpus.labels, split_seed, source)
+        divided = labelled_files.divide([same(tokens) for tokens in words], corpus.labels, split_seed, source)
         self.labels, self._classes, self._rows = divided.labels, divided.classes, divided.splits
         self._words = [words[row] for row in divided.kept]
         self.vocabulary = Vocabulary.build((self._words[row] for row in self._rows["train"]), min_count)

@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.batch import FeatureBatch, Purpose, stream
 from seqexp.data import numerals, text
+from seqexp.data.batch import FeatureBatch, Split
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
-from seqexp.tasks import Generator, Metrics, Shape, Split, _pictures, register
+from seqexp.numerics.rng import Purpose, stream
+from seqexp.tasks import Generator, Metrics, Shape, _pictures, register
 from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, TextSamples
-from seqexp.tasks.scoring import SymbolScorer
+from seqexp.tasks.scorers import SymbolScorer
 
 END = "</s>"
 OTHER = "(other)"

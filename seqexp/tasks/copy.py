@@ -7,10 +7,11 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.batch import Batch, Purpose, stream
-from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.data.batch import Batch, Split
+from seqexp.numerics.rng import Purpose, stream
+from seqexp.tasks import Generator, Metrics, Shape, register
 from seqexp.tasks.artifacts import Artifact
-from seqexp.tasks.scoring import SymbolScorer
+from seqexp.tasks.scorers import SymbolScorer
 
 
 @register("copy")

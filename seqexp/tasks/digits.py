@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.batch import Batch, Purpose, stream
-from seqexp.tasks import Generator, Metrics, Shape, Split, _pictures, register
-from seqexp.tasks._passes import FixedPasses
+from seqexp.data.batch import Batch, Split
+from seqexp.numerics.rng import Purpose, stream
+from seqexp.tasks import Generator, Metrics, Shape, _pictures, register
+from seqexp.tasks._epochs import FixedPasses
 from seqexp.tasks.artifacts import Artifact, Images
-from seqexp.tasks.scoring import ClassScorer
+from seqexp.tasks.scorers import ClassScorer
 
 LABELS = tuple("0123456789")
 SHOWN = 48  # pictures of wrong answers

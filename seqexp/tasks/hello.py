@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.batch import Batch
-from seqexp.errors import UserError
-from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.data.batch import Batch, Split
+from seqexp.system.errors import UserError
+from seqexp.tasks import Generator, Metrics, Shape, register
 from seqexp.tasks.artifacts import Artifact, TextSamples
-from seqexp.tasks.scoring import SymbolScorer
+from seqexp.tasks.scorers import SymbolScorer
 
 START, END = "<s>", "</s>"
 

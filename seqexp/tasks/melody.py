@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.batch import Batch
-from seqexp.data import tables
+from seqexp.data import labelled_files
+from seqexp.data.batch import Batch, Split
+from seqexp.data.generated.tunes import TUNES, note_name
 from seqexp.data.text import Ragged
-from seqexp.tasks import Generator, Metrics, Shape, Split, register
-from seqexp.tasks._passes import FixedPasses
-from seqexp.tasks._tunes import TUNES, note_name
+from seqexp.tasks import Generator, Metrics, Shape, register
+from seqexp.tasks._epochs import FixedPasses
 from seqexp.tasks.artifacts import Artifact, Midi, PianoRoll, TextSamples
-from seqexp.tasks.scoring import SymbolScorer
+from seqexp.tasks.scorers import SymbolScorer
 
 KEYS = range(-6, 6)  # semitones from C major: every key once
 END = 0  # the answer token that ends a tune
@@ -60,7 +60,7 @@ class Melody:
         every = np.concatenate(self._pieces if self.notes == "pitches" else told)
         self._lowest, self._symbols = int(every.min()), int(np.ptp(every)) + 1
         self._answers = Ragged.of([notes - self._lowest + 1 for notes in told])
-        parts = tables.stratified(self._pairs[:, 0], self.split_seed)
+        parts = labelled_files.stratified(self._pairs[:, 0], self.split_seed)
         self._splits = dict(zip(("train", "val", "test"), parts, strict=True))
         self._passes = FixedPasses("melody", self._splits, self._answers.lengths)
 

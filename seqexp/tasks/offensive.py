@@ -11,7 +11,7 @@ from annotated_types import Ge
 from seqexp.data import corpora, text
 from seqexp.tasks import register
 from seqexp.tasks._texts import FixedTexts, TextClassifier
-from seqexp.tasks.scoring import RankedClassScorer
+from seqexp.tasks.scorers import RankedClassScorer
 
 _PLACEHOLDERS = re.compile(r"(?P<url>https?://\S+)|(?P<user>@\w+)")
 _SAY_NOTHING = {"<url>", "<user>", "rt"}

@@ -8,14 +8,15 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
-from seqexp.batch import Batch, Purpose, stream
-from seqexp.data import catalogue, fetch, rolls, tables
-from seqexp.errors import UserError
-from seqexp.tasks import Generator, Metrics, Shape, Split, register
-from seqexp.tasks._passes import Passes
-from seqexp.tasks._progressions import piece
+from seqexp.data import fetch, labelled_files, piano_rolls, sources
+from seqexp.data.batch import Batch, Split
+from seqexp.data.generated.chords import piece
+from seqexp.numerics.rng import Purpose, stream
+from seqexp.system.errors import UserError
+from seqexp.tasks import Generator, Metrics, Shape, register
+from seqexp.tasks._epochs import Passes
 from seqexp.tasks.artifacts import Artifact
-from seqexp.tasks.scoring import RollScorer
+from seqexp.tasks.scorers import RollScorer
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 GENERATED_SIZES = {"val": 100, "test": 200}
@@ -36,11 +37,11 @@ class _Rolls:
 
     def frames(self, row: int) -> np.ndarray:
         """(T, 88) uint8; a piece is moved no further than its notes stay on the keyboard."""
-        frames = rolls.unpack(self.pieces[row])
+        frames = piano_rolls.unpack(self.pieces[row])
         used = np.flatnonzero(frames.any(axis=0))
         if not len(used) or not self.shifts[row]:
             return frames
-        return np.roll(frames, int(np.clip(self.shifts[row], -used[0], rolls.KEYS - 1 - used[-1])), axis=1)
+        return np.roll(frames, int(np.clip(self.shifts[row], -used[0], piano_rolls.KEYS - 1 - used[-1])), axis=1)
 
 
 @register("polyphony")
@@ -73,7 +74,7 @@ class Polyphony:
 
     primary_metric = "nll_per_frame"
     direction = "min"
-    shape = Shape(inputs=rolls.KEYS, tokens=False, outputs=rolls.KEYS, answers="steps", loss="sigmoid")
+    shape = Shape(inputs=piano_rolls.KEYS, tokens=False, outputs=piano_rolls.KEYS, answers="steps", loss="sigmoid")
 
     def __post_init__(self) -> None:
         self._parts: dict[Split, Pieces]
@@ -111,7 +112,7 @@ class Polyphony:
         """x (T, 88, B) and target (T, 88, B), frames 1 to T and 2 to T + 1 as float32 zeros and ones."""
         examples, rows = self._passes.rows(seed, split, index, batch_size)
         lengths = examples.lengths[rows]
-        frames = np.zeros((int(lengths.max()) + 1, rolls.KEYS, len(rows)), np.float32)
+        frames = np.zeros((int(lengths.max()) + 1, piano_rolls.KEYS, len(rows)), np.float32)
         for column, row in enumerate(rows):
             frames[: lengths[column] + 1, :, column] = examples.frames(row)
         answered = np.arange(len(frames) - 1)[:, None] < lengths
@@ -152,7 +153,9 @@ class Polyphony:
 
 def _transitions(packed: np.ndarray) -> np.ndarray:
     """(2, 2, 88): how often a key in state a in one frame is in state b in the next."""
-    before, after = (frames.astype(bool) for frames in (rolls.unpack(packed[:-1]), rolls.unpack(packed[1:])))
+    before, after = (
+        frames.astype(bool) for frames in (piano_rolls.unpack(packed[:-1]), piano_rolls.unpack(packed[1:]))
+    )
     return np.array(
         [[((before == a) & (after == b)).sum(axis=0) for b in (False, True)] for a in (False, True)], np.float64
     )
@@ -161,14 +164,14 @@ def _transitions(packed: np.ndarray) -> np.ndarray:
 def _read(source: str, data_dir: str | None, split_seed: int) -> tuple[dict[Split, Pieces], str]:
     """Training, validation and test pieces, and a hash of the file."""
     if source == "jsb-chorales":
-        parts = rolls.read_json(fetch.locate(data_dir, source, "jsb-chorales-quarter.json"))
-        fingerprint = catalogue.fingerprint(source)
+        parts = piano_rolls.read_json(fetch.locate(data_dir, source, "jsb-chorales-quarter.json"))
+        fingerprint = sources.fingerprint(source)
     elif source == "nottingham":
-        parts = rolls.read_matlab(fetch.locate(data_dir, source, "Nottingham.mat"))
-        fingerprint = catalogue.fingerprint(source)
+        parts = piano_rolls.read_matlab(fetch.locate(data_dir, source, "Nottingham.mat"))
+        fingerprint = sources.fingerprint(source)
     else:
         path = fetch.own_path(source, NAMED, (".json",))
-        parts, fingerprint = rolls.read_json(path), fetch.sha256(path)
+        parts, fingerprint = piano_rolls.read_json(path), fetch.sha256(path)
     if len(parts) == 1:
         parts = _split(source, parts[0], split_seed)
     scored = {packed.tobytes() for part in parts[1:] for packed in part}
@@ -188,5 +191,5 @@ def _split(source: str, pieces: Pieces, split_seed: int) -> list[Pieces]:
             f"task.source: {source}: expected at least 3 different pieces, for training, validation and test; "
             f"got {len(different)}"
         )
-    rows = tables.split_rows(np.arange(len(different)), stream(split_seed, Purpose.SPLIT))
+    rows = labelled_files.split_rows(np.arange(len(different)), stream(split_seed, Purpose.SPLIT))
     return [[different[row] for row in part] for part in rows]

@@ -7,11 +7,12 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
-from seqexp.batch import Purpose, stream
 from seqexp.data import corpora, text
+from seqexp.data.batch import Split
+from seqexp.data.generated.reviews import VOCABULARY, Reviews
 from seqexp.data.text import Ragged
-from seqexp.tasks import Split, register
-from seqexp.tasks._reviews import VOCABULARY, Reviews
+from seqexp.numerics.rng import Purpose, stream
+from seqexp.tasks import register
 from seqexp.tasks._texts import FixedTexts, TextClassifier, Words, naive_bayes
 
 GENERATED_SIZES = {"val": 1000, "test": 2000}  # a standard error of 0.004 at a test accuracy of 0.97

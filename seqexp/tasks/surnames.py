@@ -8,14 +8,14 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.batch import Batch
-from seqexp.data import corpora, tables
+from seqexp.data import corpora, labelled_files
+from seqexp.data.batch import Batch, Split
 from seqexp.data.text import UNKNOWN, Ragged
-from seqexp.tasks import Generator, Metrics, Shape, Split, register
-from seqexp.tasks._passes import FixedPasses
+from seqexp.tasks import Generator, Metrics, Shape, register
+from seqexp.tasks._epochs import FixedPasses
 from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.name_origin import characters, spelling
-from seqexp.tasks.scoring import LikelihoodScorer
+from seqexp.tasks.scorers import LikelihoodScorer
 
 END = "</s>"
 SAMPLES = 3  # names shown of each category
@@ -57,7 +57,7 @@ class Names:
         else:
             corpus = corpora.own_file(self.source, ("names",), self.text_column, self.label_column)
         names = [characters(text) for text in corpus.texts]
-        divided = tables.divide([spelling(name) for name in names], corpus.labels, self.split_seed, self.source)
+        divided = labelled_files.divide([spelling(name) for name in names], corpus.labels, self.split_seed, self.source)
         self._names = [names[row] for row in divided.kept]
         self._categories, self._classes, self._splits = divided.labels, divided.classes, divided.splits
         if cut := sum(len(name) >= self.max_length for name in self._names):

@@ -11,16 +11,17 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.batch import Batch, Purpose, stream
-from seqexp.data import catalogue, fetch, tables, tagged
+from seqexp.data import fetch, labelled_files, sources, tagged
+from seqexp.data.batch import Batch, Split
+from seqexp.data.generated.sentences import sentence
 from seqexp.data.tagged import Sentence
 from seqexp.data.text import Ragged, Vocabulary
-from seqexp.errors import UserError
-from seqexp.tasks import Generator, Metrics, Shape, Split, register
-from seqexp.tasks._grammar import sentence
-from seqexp.tasks._passes import Passes
+from seqexp.numerics.rng import Purpose, stream
+from seqexp.system.errors import UserError
+from seqexp.tasks import Generator, Metrics, Shape, register
+from seqexp.tasks._epochs import Passes
 from seqexp.tasks.artifacts import Artifact
-from seqexp.tasks.scoring import TagScorer, entity_f1, is_spans
+from seqexp.tasks.scorers import TagScorer, entity_f1, is_spans
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 GENERATED_SIZES = {"val": 500, "test": 1000}
@@ -182,7 +183,7 @@ def _read(source: str, data_dir: str | None, split_seed: int) -> tuple[dict[Spli
         kept = [one for one in parts["train"] if one.words not in scored]
         if left_out := len(parts["train"]) - len(kept):
             _log.info("%s: %d training sentences that validation or test repeat are left out", source, left_out)
-        return parts | {"train": kept}, catalogue.fingerprint(source)
+        return parts | {"train": kept}, sources.fingerprint(source)
     path = fetch.own_path(source, ("generated", *PUBLISHED), tagged.SUFFIXES)
     return _split(path, tagged.read(path), split_seed), fetch.sha256(path)
 
@@ -197,7 +198,7 @@ def _split(path: Path, sentences: Sequence[Sentence], split_seed: int) -> dict[S
             f"{path}: expected at least 3 different sentences, for training, validation and test, with blank lines "
             f"between; got {len(kept)}"
         )
-    rows = tables.split_rows(np.arange(len(kept)), stream(split_seed, Purpose.SPLIT))
+    rows = labelled_files.split_rows(np.arange(len(kept)), stream(split_seed, Purpose.SPLIT))
     parts = {split: [kept[row] for row in part] for split, part in zip(SPLITS, rows, strict=True)}
     known = {tag for one in parts["train"] for tag in one.tags}
     for one in (*parts["val"], *parts["test"]):

@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.batch import Batch, Purpose, stream
-from seqexp.tasks import Generator, Metrics, Shape, Split, register
+from seqexp.data.batch import Batch, Split
+from seqexp.numerics.rng import Purpose, stream
+from seqexp.tasks import Generator, Metrics, Shape, register
 from seqexp.tasks.artifacts import Artifact
-from seqexp.tasks.scoring import ClassScorer
+from seqexp.tasks.scorers import ClassScorer
 
 SYMBOLS = ("E", "B", "a", "b", "c", "d", "X", "Y")  # start, end, four distractors, two signals
 DISTRACTORS, FIRST_DISTRACTOR, FIRST_SIGNAL = 4, 2, 6

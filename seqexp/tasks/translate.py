@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
-from seqexp.batch import Purpose, SourceBatch, stream
 from seqexp.data import fetch, text
+from seqexp.data.batch import SourceBatch, Split
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
-from seqexp.tasks import Generator, Metrics, Shape, Split, _pairs, register
+from seqexp.numerics.rng import Purpose, stream
+from seqexp.tasks import Generator, Metrics, Shape, _pairs, register
 from seqexp.tasks._pairs import Pair, Pairs
 from seqexp.tasks.artifacts import Artifact, TextSamples
-from seqexp.tasks.scoring import SymbolScorer
+from seqexp.tasks.scorers import SymbolScorer
 
 START, END = "<s>", "</s>"
 SAMPLES = 40

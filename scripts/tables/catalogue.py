@@ -1,0 +1,189 @@
+"""Every task with every model at equal parameters: the runs, the scores of every seed, and the table in docs/tasks.md.
+
+    python -m scripts.tables.catalogue            # run what is missing, then write the rows there are
+    python -m scripts.tables.catalogue --only copy,digits
+    python -m scripts.tables.catalogue --again    # run all of it, whatever is there
+    python -m scripts.tables.catalogue --write    # no runs: the table from the scores that are there
+
+The runs are ordinary sweeps under runs/, so a call that was cut off goes on where it ended. The scores of every seed
+are kept in docs/catalogue.csv with the commit that ran it, and the table is made from that file; a seed that stands
+there with the same words is not run again.
+"""
+
+import argparse
+import csv
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SCORES, PAGE = ROOT / "docs" / "catalogue.csv", ROOT / "docs" / "tasks.md"
+BEGIN, END = "<!-- catalogue: begin -->", "<!-- catalogue: end -->"
+MODELS = ("rnn", "stacked_rnn", "lstm")
+SEEDS = 10  # five can never decide at a level of 95 %
+COLUMNS = (
+    *("row", "words", "task", "model", "seed", "status", "metric", "direction", "value"),
+    *("hidden_size", "counted", "embedding", "seconds", "baseline", "baseline_value", "git_sha"),
+)
+ENDED = ("FINISHED", "DIVERGED")  # and would so end again
+
+# name -> the words that, with the models and the seeds, are the command. Epochs are such that a run takes a minute at
+# most on one core; budgets are of the size that the task's defaults have.
+ROWS = {
+    "hello": "task=hello model.param_budget=3000",
+    "melody": "task=melody model.param_budget=20000",
+    "names": "task=names model.param_budget=50000",
+    "caption": "task=caption model.param_budget=40000",
+    "sentiment": "task=sentiment model.param_budget=20000",
+    "rt_polarity": "experiment=rt_polarity model.param_budget=50000",
+    "offensive": "task=offensive model.param_budget=30000",
+    "name_origin": "task=name_origin model.param_budget=40000",
+    "adding": "task=adding model.param_budget=17500",
+    "temporal_order": "task=temporal_order task.length=50 model.param_budget=20000",
+    "digits": "task=digits model.param_budget=40000",
+    "mnist_rows": "task=digits task.source=mnist-small model.param_budget=40000 training.epochs=6",
+    "digits_pixels": "task=digits task.order=pixels model.param_budget=20000 training.epochs=60",
+    "copy": "task=copy model.param_budget=70000 training.epochs=20",
+    "char_lm": "task=char_lm model.param_budget=70000",
+    "word_lm": "task=word_lm model.param_budget=80000",
+    "tagging": "task=tagging model.param_budget=20000",
+    "atis": "experiment=atis model.param_budget=60000",
+    "polyphony": "task=polyphony model.param_budget=60000",
+    "jsb_chorales": "experiment=jsb_chorales model.param_budget=60000",
+    "nottingham": "experiment=nottingham model.param_budget=100000 training.epochs=15",
+    "translate": "task=translate model.param_budget=100000 training.epochs=8",
+}
+
+
+def missing(name: str) -> list[int]:
+    """The seeds of a row that docs/catalogue.csv does not have for every model."""
+    there = {(row["model"], int(row["seed"])) for row in scores() if row["row"] == name and row["words"] == ROWS[name]}
+    return [seed for seed in range(SEEDS) if any((model, seed) not in there for model in MODELS)]
+
+
+def run(name: str, chosen: list[int], more: list[str]) -> None:
+    """Run the row's sweep over these seeds, which skips what has finished, and keep the scores."""
+    folder = ROOT / "runs" / "sweeps" / f"catalogue-{name}"
+    words = [*shlex.split(ROWS[name]), f"model={','.join(MODELS)}", f"seed={','.join(map(str, chosen))}"]
+    command = [sys.executable, "-m", "seqexp", "-m", *words, f"hydra.sweep.dir={folder}", *more]
+    print(shlex.join(["python", *command[1:]]), flush=True)
+    subprocess.run(command, cwd=ROOT, check=False)
+    results = [json.loads(file.read_text(encoding="utf-8")) for file in sorted((folder / "jobs").glob("*.json"))]
+    found = [as_row(name, result) for result in results if result.get("status") in ENDED]
+    replaced = {(row["model"], row["seed"]) for row in found}
+    kept = [
+        row
+        for row in scores()
+        if row["row"] != name or (row["words"] == ROWS[name] and (row["model"], int(row["seed"])) not in replaced)
+    ]
+    write([*kept, *found])
+
+
+def as_row(name: str, result: dict[str, Any]) -> dict[str, Any]:
+    best = result.get("best_baseline")
+    return {
+        "row": name,
+        "words": ROWS[name],
+        **{key: result[key] for key in ("task", "model", "seed", "status", "direction", "hidden_size", "seconds")},
+        "metric": result["primary_metric"],
+        "value": result["metrics"].get(result["primary_metric"], ""),
+        "counted": result["params"] - result["embedding_params"],
+        "embedding": result["embedding_params"],
+        "baseline": best or "",
+        "baseline_value": result["baseline"][best] if best else "",
+        "git_sha": result.get("git_sha") or "",
+    }
+
+
+def scores() -> list[dict[str, Any]]:
+    """What docs/catalogue.csv holds."""
+    if not SCORES.exists():
+        return []
+    with SCORES.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    order = {name: place for place, name in enumerate(ROWS)}
+    rows = sorted(
+        (row for row in rows if row["row"] in order),
+        key=lambda row: (order[row["row"]], MODELS.index(row["model"]), int(row["seed"])),
+    )
+    with SCORES.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The Markdown table: means ± half the 95 % t interval over the finished seeds, and who wins."""
+    yield "| row: `scripts/seqexp -m` … | metric | rnn | stacked_rnn | lstm | no memory | lstm against rnn, paired |"
+    yield "|---|---|---:|---:|---:|---:|---|"
+    for name in ROWS:
+        mine = [row for row in rows if row["row"] == name]
+        if not mine:
+            continue
+        cells = [summary([row for row in mine if row["model"] == model]) for model in MODELS]
+        metric, arrow = mine[0]["metric"].removeprefix("test/"), "↓" if mine[0]["direction"] == "min" else "↑"
+        memoryless = next((float(row["baseline_value"]) for row in mine if row["baseline_value"]), float("nan"))
+        yield (
+            f"| `{mine[0]['words']}` | {metric} {arrow} | {' | '.join(cells)} | {shown(memoryless)} | {verdict(mine)} |"
+        )
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    from seqexp.statistics.pairs import half_interval
+
+    values = [float(row["value"]) for row in rows if row["status"] == "FINISHED"]
+    if not values:
+        return "-"
+    half = half_interval(values)
+    lost = len(rows) - len(values)
+    text = shown(sum(values) / len(values)) + (f" ± {shown(half)}" if len(values) > 1 else " (1 seed)")
+    return text + (f" ({lost} failed)" if lost else "")
+
+
+def verdict(rows: list[dict[str, Any]]) -> str:
+    """lstm against rnn over the seeds that both finished."""
+    from seqexp.comparison.arguments import margins
+    from seqexp.statistics.paired import paired
+
+    done = {(row["model"], row["seed"]): float(row["value"]) for row in rows if row["status"] == "FINISHED"}
+    seeds = [seed for model, seed in done if model == "lstm" and ("rnn", seed) in done]
+    if len(seeds) < 2:
+        return "-"
+    a, b = ([done[model, seed] for seed in seeds] for model in ("lstm", "rnn"))
+    task, metric = rows[0]["task"], rows[0]["metric"].removeprefix("test/")
+    found = paired(a, b, direction=rows[0]["direction"], margin=margins([task])[task][metric])
+    effect, low, high = (f"{round(value, 9):+.3g}" for value in (found.effect, found.low, found.high))
+    text = f"{effect} ({low} to {high}): {found.verdict}"
+    return text if found.reachable or found.verdict == "equivalent" else f"{text} ({found.n} seeds cannot)"
+
+
+def shown(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m scripts.tables.catalogue", description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", default=",".join(ROWS), help=f"rows, with commas between: {', '.join(ROWS)}")
+    parser.add_argument("--again", action="store_true", help="run the seeds that docs/catalogue.csv has, too")
+    parser.add_argument("--write", action="store_true", help="run nothing; write the table from docs/catalogue.csv")
+    options, more = parser.parse_known_args()  # the rest goes to the sweeps, such as hydra/launcher=joblib
+    chosen = options.only.split(",")
+    if unknown := [name for name in chosen if name not in ROWS]:
+        parser.error(f"--only: expected some of {', '.join(ROWS)}; got {', '.join(unknown)}")
+    for name in [] if options.write else chosen:
+        if wanted := list(range(SEEDS)) if options.again else missing(name):
+            run(name, wanted, more)
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n{chr(10).join(table(scores()))}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Which runs are compared, whether fairly, and what the verdict is."""

@@ -1,0 +1,283 @@
+"""The words of ``python -m seqexp.compare``, checked: each is its own, or a setting that the runs are to have."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, Literal, get_args
+
+from omegaconf import OmegaConf
+
+from seqexp.config.compose import composed, conf_directory
+from seqexp.system.errors import UserError
+
+Match = Literal["params", "hidden", "seconds"]
+
+OWN = ("a", "b", "task", "models", "experiment", "metric", "match", "margin", "level", "max_seeds", "run", "out")
+TOP = ("dtype", "threads", "optimizer", "tracking", "data_dir")
+GROUPS = ("task", "model", "optimizer", "training", "tracking")
+
+HELP = """\
+python -m seqexp.compare: who wins, by how much, how sure, and why - from the runs below runs/
+
+Words (key=value)
+  a=rnn b=lstm              the two models; or models=rnn,stacked_rnn,lstm for more (default: all that have runs)
+  task=adding               or several: task=adding,copy (default: the only one that has runs)
+  experiment=NAME           the task and task settings of conf/experiment/NAME.yaml
+  metric=accuracy           any test metric of the runs (default: the task's primary metric)
+  match=params              what is held equal: params, hidden (units) or seconds (of training)
+  margin=0.01               a smaller difference counts as equivalent, in the metric's units (default: the task's)
+  level=0.95                of intervals and tests
+  run=true                  makes the runs first, seed after seed, until there is a verdict or ...
+  max_seeds=20              ... this many seeds of each are spent
+  out=folder                where the report goes (default: runs/compare/<tasks>_<models>)
+  task.length=50            any other setting: the runs compared have it; with run=true the runs made get it
+
+Examples
+  python -m seqexp.compare a=rnn b=lstm task=adding
+  python -m seqexp.compare models=rnn,stacked_rnn,lstm task=sentiment task.gap=10 level=0.99
+  python -m seqexp.compare task=adding,copy a=rnn b=lstm
+  python -m seqexp.compare run=true a=rnn b=lstm task=adding task.length=50 max_seeds=12
+
+Writes report.html (one file), report.md, comparison.csv, runs.csv and figures. Exit codes: 0; 2 the words are wrong;
+1 a run failed (run=true); 130 Ctrl-C: the same command goes on where it stopped.
+"""
+
+
+@dataclass
+class Words:
+    """What the command line asked for. ``passed``: the words that runs are made with; ``filters``: what runs that
+    are read must have, flattened."""
+
+    tasks: list[str] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
+    pair: tuple[str, str] | None = None
+    experiment: str | None = None
+    metric: str | None = None
+    match: Match | None = None
+    margin: float | None = None
+    level: float = 0.95
+    max_seeds: int = 20
+    run: bool = False
+    out: str | None = None
+    passed: list[str] = field(default_factory=list)
+    filters: dict[str, Any] = field(default_factory=dict)
+    tracking: dict[str, Any] = field(default_factory=dict)
+
+
+def parsed(arguments: Sequence[str]) -> Words:
+    """The checked words. UserError names the word at fault and what is legal."""
+    given: dict[str, str] = {}
+    for word in arguments:
+        key, equals, value = word.partition("=")
+        if not equals or not value:
+            raise UserError(f"{word}: expected key=value; got {word!r}; --help lists the words")
+        if key in given:
+            raise UserError(f"{key}: expected once; got {given[key]!r} and {value!r}")
+        given[key] = value
+    words = Words()
+    for key in [key for key in given if key in OWN]:
+        _take(words, key, given[key])
+    _models(words, given)
+    if words.experiment is not None:
+        _experiment(words)
+    for key in [key for key in given if key not in OWN]:
+        _setting(words, key, given[key])
+    if words.run:
+        _refuse_many(words)
+    return words
+
+
+@cache
+def settings_of(model: str, task: str) -> dict[str, Any]:
+    """The flattened defaults of a model on a task."""
+    config: Any = OmegaConf.to_container(composed([f"model={model}", f"task={task}"]), resolve=True)
+    return {
+        f"{key}.{inner}" if inner else key: leaf
+        for key, value in config.items()
+        for inner, leaf in (value.items() if isinstance(value, Mapping) else [("", value)])
+    }
+
+
+def word(key: str, value: Any) -> str:
+    """A setting as the command line takes it."""
+    if isinstance(value, str):
+        plain = re.fullmatch(r"[A-Za-z_][\w./-]*", value) and value.lower() not in (
+            "true",
+            "false",
+            "null",
+            "nan",
+            "inf",
+        )
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"{key}={value}" if plain else f"{key}='{escaped}'"
+    return f"{key}={json.dumps(value, default=str)}".replace('"', "")
+
+
+def margins(tasks: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The margins in the tasks' yaml files."""
+    found = {}
+    for task in tasks:
+        file = conf_directory() / "task" / f"{task}.yaml"
+        loaded: Any = OmegaConf.load(file) if file.is_file() else OmegaConf.create()
+        found[task] = dict(loaded.get("task", {}).get("margin", {}))
+    return found
+
+
+def tracking(words: Words) -> dict[str, Any]:
+    """The tracking group's settings. Not composed by Hydra, which takes half a second."""
+    chosen = {key.partition(".")[2]: value for key, value in words.tracking.items()}
+    file = conf_directory() / "tracking" / f"{chosen.pop('', 'mlflow')}.yaml"
+    if not file.is_file():
+        names = sorted(path.stem for path in file.parent.glob("*.yaml"))
+        raise UserError(f"tracking: expected one of {', '.join(names)}; got {file.stem!r}")
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
+    return {str(key): value for key, value in loaded.items()} | chosen
+
+
+def _take(words: Words, key: str, text: str) -> None:
+    match key:
+        case "task":
+            words.tasks = _known("task", text)
+        case "models":
+            words.models = _known("model", text)
+        case "experiment":
+            words.experiment = text
+        case "metric" | "out":
+            setattr(words, key, text)
+        case "match":
+            if text not in get_args(Match):
+                raise UserError(f"match: expected one of {', '.join(get_args(Match))}; got {text!r}")
+            words.match = text  # type: ignore[assignment]
+        case "margin":
+            words.margin = _number(key, text, "a number of at least 0", lambda value: value >= 0)
+        case "level":
+            words.level = _number(key, text, "a number between 0 and 1, such as 0.95", lambda value: 0 < value < 1)
+        case "max_seeds":
+            expected = "a whole number of at least 2"
+            words.max_seeds = int(_number(key, text, expected, lambda value: value >= 2 and value == int(value)))
+        case "run":
+            if text not in ("true", "false"):
+                raise UserError(f"run: expected true or false; got {text!r}")
+            words.run = text == "true"
+
+
+def _known(group: str, text: str) -> list[str]:
+    from seqexp import models, tasks
+
+    names = models.names() if group == "model" else tasks.names()
+    listed = text.split(",")
+    wrong = next((name for name in listed if name not in names), None)
+    if wrong is not None:
+        close = get_close_matches(wrong, names, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        where = "models" if group == "model" else group
+        raise UserError(f"{where}: expected one of {', '.join(names)}; got {wrong!r}{hint}")
+    return list(dict.fromkeys(listed))
+
+
+def _models(words: Words, given: Mapping[str, str]) -> None:
+    named = [_known("model", given[key]) for key in ("a", "b") if key in given]
+    if any(len(names) > 1 for names in named):
+        raise UserError("a, b: expected one model each; for several say models=rnn,stacked_rnn,lstm")
+    a, b = ((_known("model", given[key])[0] if key in given else None) for key in ("a", "b"))
+    if a is not None and a == b:
+        raise UserError(f"a, b: expected two models; got {a!r} twice")
+    if (a is None) != (b is None) and len(words.models) != 2:
+        raise UserError(f"{'b' if b is None else 'a'}: expected a model to compare {a or b} with; got none")
+    if a is None and b is None:
+        words.pair = (words.models[0], words.models[1]) if len(words.models) == 2 else None
+    else:
+        other = next((name for name in words.models if name not in (a, b)), None)
+        words.pair = (a or str(other), b or str(other))
+        words.models = list(dict.fromkeys([*words.pair, *words.models]))
+    if len(words.models) == 1:
+        raise UserError(f"models: expected at least two; got {words.models[0]!r} alone")
+
+
+def _experiment(words: Words) -> None:
+    """Its task, and its settings of it."""
+    folder = conf_directory() / "experiment"
+    names = sorted(file.stem for file in folder.glob("*.yaml"))
+    if words.experiment not in names:
+        raise UserError(f"experiment: expected one of {', '.join(names)}; got {words.experiment!r}")
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(folder / f"{words.experiment}.yaml"), resolve=False)
+    for entry in loaded.get("defaults", []):
+        if isinstance(entry, dict) and "override /task" in entry and not words.tasks:
+            words.tasks = [str(entry["override /task"])]
+    own = loaded.get("task")
+    if isinstance(own, dict):
+        words.filters |= {f"task.{key}": value for key, value in own.items() if key not in ("name", "margin")}
+
+
+def _setting(words: Words, key: str, text: str) -> None:
+    from seqexp import models, tasks
+    from seqexp.config import schema
+    from seqexp.training import optimizers
+
+    group, _, name = key.partition(".")
+    if key not in TOP and (group not in GROUPS or not name):
+        legal = [*OWN, *TOP, *(f"{g}.<key>" for g in GROUPS)]
+        close = get_close_matches(key, [*OWN, *TOP], 1)
+        hint = f", did you mean {close[0]}?" if close else ""
+        raise UserError(f"{key}: no such word{hint}; legal here: {', '.join(legal)}")
+    value = _value(key, text)
+    words.passed.append(f"{key}={text}")
+    if key == "optimizer":
+        optimizers.lookup(str(value))
+        words.filters["optimizer.name"] = value
+    elif key == "tracking":
+        words.tracking[key] = value
+    elif key in TOP:
+        words.filters |= {key: schema.check_group("", {key: value}, {key: schema.TOP[key]})[key]}
+        words.filters.pop("data_dir", None)
+    elif group == "tracking":
+        schema.check_group(group, {name: value}, {k: (kind, None) for k, (kind, _) in _legal(group, "").items()})
+        words.tracking[key] = value
+    else:
+        known = {"task": words.tasks or tasks.names(), "model": words.models or models.names()}
+        chosen = known.get(group, [str(words.filters.get("optimizer.name", "adam"))] if group == "optimizer" else [""])
+        legal_fields = {k: kind for each in chosen for k, (kind, _) in _legal(group, each).items()}
+        checked = schema.check_group(group, {name: value}, {k: (kind, None) for k, kind in legal_fields.items()})
+        words.filters[key] = checked[name]
+
+
+def _legal(group: str, name: str) -> Mapping[str, tuple[Any, Any]]:
+    from seqexp.config import schema
+
+    return schema.group_fields(group, {"name": name})
+
+
+def _value(key: str, text: str) -> Any:
+    """As Hydra's command line reads it."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        override = OverridesParser.create().parse_override(f"{key}={text}")
+        if override.is_sweep_override():
+            raise UserError(f"{key}: expected one value; got {text!r}; compare one configuration at a time")
+        return override.value()
+    except HydraException:
+        raise UserError(f"{key}: expected a value; got {text!r}") from None
+
+
+def _number(key: str, text: str, expected: str, is_legal: Any) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not abs(value) < float("inf") or not is_legal(value):
+        raise UserError(f"{key}: expected {expected}; got {text!r}")
+    return value
+
+
+def _refuse_many(words: Words) -> None:
+    if words.pair is None or len(words.models) != 2:
+        raise UserError("run: expected two models, as in run=true a=rnn b=lstm; the test compares two")
+    if len(words.tasks) != 1:
+        raise UserError("run: expected one task, as in run=true task=adding")
+    if words.match == "seconds" and "training.max_seconds" not in words.filters:
+        raise UserError("match=seconds: expected training.max_seconds=<seconds> beside it; got none")

@@ -1,0 +1,255 @@
+"""Who wins, by how much, how sure: the runs of some models on one task, paired by seed, and what follows from them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+
+from seqexp.comparison.tuning_studies import Study
+from seqexp.runs.reader import Run, differing
+from seqexp.runs.tables import best_baseline
+from seqexp.statistics.paired import Paired, paired
+from seqexp.statistics.pairs import half_interval
+from seqexp.statistics.sequential import Sequential
+from seqexp.system.errors import UserError
+
+Direction = Literal["min", "max"]
+
+FEWEST = 2  # pairs that a difference has an interval from
+LONGEST_REASON = 300  # characters
+MANY_LOST = 0.1  # share of a model's seeds without a score from which every verdict has to say so
+LARGER_IS_BETTER = {
+    *("accuracy", "macro_f1", "auroc", "exact_match", "note_accuracy", "symbol_accuracy", "entity_f1", "bleu", "chrf")
+}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a comparison was asked: the metric of result.json, what counts as better, as equivalent and as sure."""
+
+    metric: str
+    direction: Direction
+    margin: float
+    level: float
+    sequential: bool = False  # whether seeds were added until there was a verdict, which then has to allow for that
+
+    @property
+    def orientation(self) -> str:
+        return f"{'smaller' if self.direction == 'min' else 'larger'} is better"
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A seed that has no score, and why."""
+
+    seed: int
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model's runs on one task: the one that counts for each seed."""
+
+    model: str
+    runs: Mapping[int, Run]
+    terms: Terms
+
+    @cached_property
+    def scores(self) -> dict[int, float]:
+        found = {seed: run.score(self.terms.metric) for seed, run in self.runs.items()}
+        return {seed: score for seed, score in found.items() if score is not None}
+
+    @cached_property
+    def lost(self) -> list[Lost]:
+        """The seeds without a score: failed, diverged, killed, running, or without the metric. None is dropped
+        silently, and none is given a score."""
+        lost = []
+        for seed, run in self.runs.items():
+            if seed not in self.scores:
+                why = f"it has no {self.terms.metric}" if run.status == "FINISHED" else run.result.get("error")
+                lost.append(Lost(seed, run.status, _told(why)))
+        return lost
+
+    def count(self, status: str) -> int:
+        return sum(lost.status == status for lost in self.lost)
+
+    @property
+    def any(self) -> Run:
+        return next(iter(self.runs.values()))
+
+    @cached_property
+    def mean(self) -> float:
+        return float(np.mean([*self.scores.values()])) if self.scores else math.nan
+
+    @cached_property
+    def std(self) -> float:
+        """Over seeds, n - 1 in the denominator; nan for fewer than two."""
+        return float(np.std([*self.scores.values()], ddof=1)) if len(self.scores) > 1 else math.nan
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """The t interval of the mean at the level asked for."""
+        half = half_interval([*self.scores.values()], self.terms.level)
+        return self.mean - half, self.mean + half
+
+    @cached_property
+    def seconds(self) -> float:
+        """Mean training seconds of the finished runs."""
+        seconds = [run.number("seconds") for run in self.runs.values() if run.status == "FINISHED"]
+        return float(np.mean([s for s in seconds if s is not None] or [math.nan]))
+
+    @property
+    def params(self) -> float:
+        """All that training sets."""
+        return self._number("params")
+
+    @property
+    def counted(self) -> float:
+        """Without the embedding table: what a budget counts."""
+        return self.params - (self._number("embedding_params") if "embedding_params" in self.any.result else 0.0)
+
+    @property
+    def hidden(self) -> float:
+        return self._number("hidden_size")
+
+    @property
+    def a_unit(self) -> float:
+        """The parameters that one hidden unit more would take; nan where the runs do not say."""
+        return self._number("params_per_unit")
+
+    def _number(self, key: str) -> float:
+        number = self.any.number(key)
+        return math.nan if number is None else number
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is said of two models on a task. ``paired`` is None where there are too few pairs to say anything."""
+
+    a: str
+    b: str
+    task: str
+    label: str  # the task with its telling settings
+    terms: Terms
+    seeds: tuple[int, ...]
+    unpaired: tuple[int, ...]
+    paired: Paired | None
+    alarm: str  # many runs failed; empty otherwise
+    holm: float | None = None  # the sign-flip test's p, corrected for all claims of the report
+
+    @property
+    def verdict(self) -> str:
+        return self.paired.verdict if self.paired else "not resolved"
+
+
+@dataclass(frozen=True)
+class Contest:
+    """All models on one task."""
+
+    task: str
+    label: str
+    terms: Terms
+    entries: Sequence[Entry]
+    claims: Sequence[Claim]
+    baseline: tuple[str, float] | None  # the best score that needs no memory, of the primary metric
+    studies: Mapping[str, Study]
+    notes: Sequence[str] = field(default_factory=list)
+
+    def entry(self, model: str) -> Entry:
+        return next(entry for entry in self.entries if entry.model == model)
+
+
+def contest(
+    label: str,
+    terms: Terms,
+    runs: Mapping[str, Mapping[int, Run]],
+    pairs: Sequence[tuple[str, str]] | None,
+    studies: Mapping[str, Study],
+    notes: Sequence[str],
+) -> Contest:
+    """Compare the models of ``runs``, model -> seed -> run, in these pairs (default: all). UserError where their tasks
+    are not the same problem."""
+    entries = [Entry(model, of_seed, terms) for model, of_seed in runs.items()]
+    unlike = differing([entry.any for entry in entries], ("task.",))
+    if unlike:
+        told = "; ".join(f"{key} ({', '.join(map(str, values))})" for key, values in unlike.items())
+        key, values = next(iter(unlike.items()))
+        raise UserError(
+            f"{entries[0].any.task}: expected the models' runs to have the same task; they differ in {told[:600]}; "
+            f"choose one, such as {key}={values[-1]}"
+        )
+    task = entries[0].any.task
+    by_name = {entry.model: entry for entry in entries}
+    claims = [_claim(by_name[a], by_name[b], task, label, terms) for a, b in pairs or combinations(by_name, 2)]
+    return Contest(task, label, terms, entries, claims, _baseline(entries, terms), studies, notes)
+
+
+def corrected(contests: Sequence[Contest]) -> list[Contest]:
+    """The contests, each claim with its sign-flip test's p corrected for all claims made (Holm 1979)."""
+    from seqexp.statistics.across_tasks import holm
+
+    claims = [claim for each in contests for claim in each.claims if claim.paired is not None]
+    if len(claims) < 2:
+        return [*contests]
+    p_values = holm([claim.paired.p_sign_flip for claim in claims if claim.paired is not None])
+    of = {(claim.task, claim.a, claim.b): p for claim, p in zip(claims, p_values, strict=True)}
+    return [
+        replace(each, claims=[replace(claim, holm=of.get((claim.task, claim.a, claim.b))) for claim in each.claims])
+        for each in contests
+    ]
+
+
+def direction_of(metric: str, runs: Sequence[Run]) -> Direction:
+    """Which way the metric is better: as the runs say of their primary one."""
+    for run in runs:
+        if run.result["primary_metric"] == metric:
+            return "min" if run.result["direction"] == "min" else "max"
+    return "max" if metric.rpartition("/")[2] in LARGER_IS_BETTER else "min"
+
+
+def _told(reason: Any) -> str:
+    """A reason in one line that a terminal can show."""
+    text = " ".join(str(reason or "no reason was recorded").split())
+    return "".join(c if c.isprintable() else "�" for c in text)[:LONGEST_REASON]
+
+
+def _claim(a: Entry, b: Entry, task: str, label: str, terms: Terms) -> Claim:
+    seeds = tuple(seed for seed in a.scores if seed in b.scores)
+    unpaired = tuple(sorted({*a.runs, *b.runs} - {*seeds}))
+    result = None
+    if len(seeds) >= FEWEST:
+        left, right = (np.array([entry.scores[seed] for seed in seeds]) for entry in (a, b))
+        result = paired(left, right, direction=terms.direction, margin=terms.margin, level=terms.level)
+        if terms.sequential:
+            result = _looked_at_after_each(result, left, right, terms)
+    return Claim(a.model, b.model, task, label, terms, seeds, unpaired, result, _alarm(a, b))
+
+
+def _looked_at_after_each(result: Paired, a: np.ndarray, b: np.ndarray, terms: Terms) -> Paired:
+    """The result with verdict and interval of the test that was asked after every pair, in the order of the seeds."""
+    test = Sequential(terms.level, terms.margin, len(a), terms.direction)
+    for scores in zip(a, b, strict=True):
+        if not test.done:
+            test.update(*map(float, scores))
+    low, high = test.interval()
+    return replace(result, low=low, high=high, verdict=test.verdict, reachable=test.reachable)
+
+
+def _alarm(a: Entry, b: Entry) -> str:
+    many = [e for e in (a, b) if len(e.lost) > MANY_LOST * max(1, len(e.runs))]
+    told = " and ".join(f"{len(entry.lost)} of {len(entry.runs)} {entry.model} runs" for entry in many)
+    return f"{told} have no score: the verdict speaks only of seeds on which both models finished." if told else ""
+
+
+def _baseline(entries: Sequence[Entry], terms: Terms) -> tuple[str, float] | None:
+    for entry in entries:
+        for run in entry.runs.values():
+            best: Any = best_baseline(run.result) if run.result["primary_metric"] == terms.metric else None
+            if best is not None:
+                return str(best[0]), float(best[1])
+    return None

@@ -1,0 +1,162 @@
+"""Two models trained seed after seed, until a test that may be asked after each pair has an answer."""
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import DictConfig, open_dict
+
+from seqexp import config
+from seqexp.comparison.arguments import Words
+from seqexp.config.build import build_network, build_task, count, counted_with
+from seqexp.config.run_config import RunConfig
+from seqexp.runs.location import Place
+from seqexp.runs.progress import configure_logging
+from seqexp.runs.recovery import mark_killed
+from seqexp.runs.run import run
+from seqexp.system.errors import UserError
+from seqexp.tracking.mlflow_store import TrackingSettings
+from seqexp.tracking.tracker import finish_parent, open_parent
+
+UNLIMITED = 1_000_000  # epochs, where the clock ends the training
+
+
+@dataclass
+class Fought:
+    """The runs made, and the parent run in MLflow that holds them."""
+
+    signatures: set[str] = field(default_factory=set)
+    failed: bool = False
+    parent: str | None = None
+    tracking: TrackingSettings | None = None
+
+
+def fight(words: Words, command: str) -> Fought:
+    """Run pairs of seeds 0, 1, 2, … until there is a verdict or ``max_seeds`` are spent; what has finished is not done
+    again, what was cut off goes on. UserError where the first run is refused."""
+    configure_logging()
+    for handler in logging.getLogger("seqexp").handlers:
+        handler.setLevel(logging.WARNING)  # a line a pair is enough; run.log has the rest
+    assert words.pair is not None
+    configs = _matched(words, [_compose(words, model) for model in words.pair])
+    first = _experiment(configs[0], 0)
+    mark_killed(Place.root, first.settings["tracking"]["uri"])
+    fought = Fought(tracking=TrackingSettings(**first.settings["tracking"]))
+    with _parent(fought, command):
+        _pairs(words, configs, fought)
+    return fought
+
+
+def _pairs(words: Words, configs: Sequence[DictConfig], fought: Fought) -> None:
+    from seqexp.comparison.contest import direction_of
+    from seqexp.comparison.wording import number
+    from seqexp.runs.reader import Run
+    from seqexp.statistics.sequential import Sequential
+
+    assert words.pair is not None
+    test: Sequential | None = None
+    place = Place(in_sweep=True, parent_run_id=fought.parent)
+    for seed in range(words.max_seeds):
+        runs = [Run(run(_experiment(each, seed), place)) for each in configs]
+        fought.signatures |= {str(each.result["signature"]) for each in runs}
+        fought.failed |= any(each.status != "FINISHED" for each in runs)
+        metric = words.metric or str(runs[0].result["primary_metric"])
+        metric = metric if "/" in metric else f"test/{metric}"
+        scores = [each.score(metric) for each in runs]
+        told = [
+            f"{each.model} {each.status.lower() if score is None else number(score)}"
+            for each, score in zip(runs, scores, strict=True)
+        ]
+        if test is None:
+            margin = words.margin
+            if margin is None:
+                margin = configs[0].task.get("margin", {}).get(metric.rpartition("/")[2], 0.0)
+            test = Sequential(words.level, float(margin), words.max_seeds, direction_of(metric, runs))
+            if not test.reachable:
+                print(f"warning: {words.max_seeds} pairs can never reach level {words.level}; raise max_seeds")
+        if scores[0] is not None and scores[1] is not None:
+            test.update(scores[0], scores[1])
+        else:
+            told.append("not a pair")
+        said = {"better": f"{words.pair[0]} is better", "worse": f"{words.pair[1]} is better"}
+        print(
+            f"seed {seed}: {', '.join(told)}; {said.get(test.verdict, test.verdict)} after {test.n} pairs", flush=True
+        )
+        if test.verdict != "not resolved":
+            return
+
+
+def _compose(words: Words, model: str) -> DictConfig:
+    """The config of a model, with seed 0."""
+    from seqexp.config import schema
+
+    legal = schema.group_fields("model", {"name": model})
+    own = [word for word in words.passed if not word.startswith("model.") or word[6:].partition("=")[0] in legal]
+    experiment = [f"experiment={words.experiment}"] if words.experiment else []
+    task = [] if experiment else [f"task={words.tasks[0]}"]
+    return config.composed([*experiment, f"model={model}", *task, *own])
+
+
+def _matched(words: Words, configs: list[DictConfig]) -> list[DictConfig]:
+    """The configs with what ``match`` holds equal, which is told. UserError where it cannot be."""
+    given = {"model.hidden_size", "model.param_budget"} & words.filters.keys()
+    match = words.match or ("params" if not given else None)
+    if match == "params" and "model.param_budget" not in given:
+        return _equal_budgets(configs)
+    if match == "hidden":
+        sizes = [each.model.hidden_size for each in configs]
+        if sizes[0] is None or sizes[0] != sizes[1]:
+            raise UserError(f"match=hidden: expected equal hidden sizes; got {sizes}; add model.hidden_size=<units>")
+        print(f"match=hidden: both models have {sizes[0]} hidden units")
+    if match == "seconds":
+        for each in configs:
+            each.training.epochs = UNLIMITED
+        print(f"match=seconds: both models train for {configs[0].training.max_seconds:g} s, whatever the epochs")
+    return configs
+
+
+def _equal_budgets(configs: list[DictConfig]) -> list[DictConfig]:
+    """Both models with the parameters that the first has at its size."""
+    experiments = [_experiment(each, 0) for each in configs]
+    settings = experiments[0].settings
+    task = build_task(settings["task"], settings["data_dir"])
+    budget = count(build_network(settings["model"], task.shape))["counted"]
+    sizes = []
+    for each in configs:
+        with open_dict(each):
+            each.model.hidden_size, each.model.param_budget = None, budget
+        model = _experiment(each, 0).settings["model"]
+        units = build_network(model, task.shape).core.hidden_size
+        counted, more = (counted_with(model, task.shape, hidden) for hidden in (units, units + 1))
+        sizes.append(f"{model['name']} gets {units} units: {counted:,} parameters (one more: {more:,})")
+    size, name = settings["model"]["hidden_size"], settings["model"]["name"]
+    print(f"match=params: model.param_budget={budget}, what {name} has with {size} units, the embedding not counted")
+    print("\n".join(f"  {line}" for line in sizes))
+    return configs
+
+
+def _experiment(cfg: DictConfig, seed: int) -> RunConfig:
+    cfg.seed = seed
+    return config.check(cfg)
+
+
+@contextmanager
+def _parent(fought: Fought, command: str) -> Iterator[None]:
+    """A run in MLflow that holds those made inside the block."""
+    assert fought.tracking is not None
+    note = f"```sh\n{command}\n```\n"
+    fought.parent = open_parent(fought.tracking, name="comparison", tags={"kind": "comparison"}, note=note)
+    status: Any = "KILLED"
+    try:
+        yield
+        status = "FAILED" if fought.failed else "FINISHED"
+    except UserError:
+        status = "FAILED"
+        raise
+    finally:
+        if status == "KILLED":
+            print("stopped; the same command goes on where this one ended", file=sys.stderr)
+        finish_parent(fought.tracking, fought.parent, status, {}, {}, note)

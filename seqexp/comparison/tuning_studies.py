@@ -1,0 +1,77 @@
+"""Tuning studies as their files tell of them: which configurations won, and how much tuning each model had."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqexp.runs.reader import finite
+from seqexp.system.json_files import LONGEST_JSON
+
+
+@dataclass(frozen=True)
+class Study:
+    """One model's study on one task. ``scores``: of the trials in their order, None for one that has none."""
+
+    path: Path
+    task: str
+    model: str
+    space: Mapping[str, str]
+    trials: int
+    sampler: str
+    metric: str
+    direction: str
+    scores: Sequence[float | None]
+    signatures: frozenset[str]
+
+
+def find(root: Path, task: str, models: Sequence[str]) -> tuple[dict[str, list[Study]], list[str]]:
+    """Each model's studies below ``root``/tuning, the newest first; and the files that are none, a line each."""
+    found: dict[str, list[Study]] = {}
+    broken = []
+    for model in models:
+        files = sorted((root / "tuning" / task / model).glob("*.json"), key=_age)
+        for path in files:
+            study = _study(path, task, model)
+            if study is None:
+                broken.append(f"{path}: is not a tuning study")
+            else:
+                found.setdefault(model, []).append(study)
+    return found, broken
+
+
+def winner(studies: Sequence[Study], signatures: frozenset[str]) -> Study | None:
+    """The study whose winner is among the runs."""
+    return next((study for study in studies if study.signatures & signatures), None)
+
+
+def _study(path: Path, task: str, model: str) -> Study | None:
+    try:
+        if path.stat().st_size > LONGEST_JSON:
+            return None
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        scores = [finite(trial["score"]) for trial in content["scores"]]
+        if content["task"] != task or content["model"] != model or content["direction"] not in ("min", "max"):
+            return None
+        return Study(
+            path,
+            task,
+            model,
+            {str(key): str(text) for key, text in content["space"].items()},
+            int(content["trials"]),
+            str(content["sampler"]),
+            str(content["metric"]),
+            content["direction"],
+            scores,
+            frozenset(str(signature) for signature in content.get("signatures") or []),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _age(path: Path) -> float:
+    try:
+        return -path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,154 @@
+"""What a sceptic would object to: each warning is a line that says what is unequal, and by how much."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+from typing import Any
+
+from seqexp.comparison.contest import Claim, Contest, Entry
+from seqexp.comparison.tuning_studies import Study, winner
+from seqexp.comparison.wording import percent
+from seqexp.runs.reader import differing
+
+UNEQUAL = 0.02  # share of the parameters, unless one hidden unit is more
+UNEQUAL_TIME = 0.1  # share of the training seconds
+MACHINE = {"numpy": "NumPy", "blas": "BLAS"}
+
+
+def warnings(contest: Contest, match: str | None) -> list[str]:
+    """All that is unequal between the runs compared, most serious first."""
+    found = [
+        *_unreachable(contest.claims),
+        *_missing_metric(contest.entries),
+        *_different_data(contest),
+        *_budgets(contest, match),
+        *_matched(contest, match),
+        *_tuning(contest),
+        *_settings(contest),
+        *_code(contest),
+        *_machines(contest),
+    ]
+    return [f"{contest.task}: {text}" for text in dict.fromkeys(found)]
+
+
+def _unreachable(claims: Iterable[Claim]) -> Iterator[str]:
+    few: dict[int, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        if claim.paired is not None and not claim.paired.reachable:
+            few[claim.paired.n].append(claim)
+    for n, alike in few.items():
+        terms = alike[0].terms
+        level = percent(terms.level)
+        enough = next(n for n in range(1, 200) if 2.0 ** (1 - n) <= 1 - terms.level + 1e-9)
+        if terms.sequential:
+            yield f"{n} pairs, judged one by one, can never reach the {level} level"
+        else:
+            who = ", ".join(f"{claim.a} and {claim.b}" for claim in alike)
+            yield (
+                f"{n} pairs of {who} can never reach the {level} level with a sign-flip test; "
+                f"at least {enough} are needed"
+            )
+
+
+def _missing_metric(entries: Iterable[Entry]) -> Iterator[str]:
+    for entry in entries:
+        seeds = [str(lost.seed) for lost in entry.lost if lost.status == "FINISHED"]
+        if seeds:
+            yield f"finished runs of {entry.model} have no {entry.terms.metric}: seeds {', '.join(seeds)}"
+
+
+def _different_data(contest: Contest) -> Iterator[str]:
+    hashes = _values(contest, "data")
+    if len(hashes) > 1:
+        yield f"the runs read different data (hashes {_listed(hashes)}): their scores are not comparable"
+
+
+def _budgets(contest: Contest, match: str | None) -> Iterator[str]:
+    for a, b in combinations(contest.entries, 2):
+        unit = max((size for size in (a.a_unit, b.a_unit) if not math.isnan(size)), default=0.0)
+        larger, difference = max(a.counted, b.counted), abs(a.counted - b.counted)
+        if difference > max(UNEQUAL * larger, unit):
+            why = " (as match=hidden implies)" if match == "hidden" and a.hidden == b.hidden else ""
+            yield (
+                f"budgets differ by {difference / larger:.0%}{why}: {a.model} has {a.counted:,.0f} parameters, "
+                f"{b.model} {b.counted:,.0f}, the embedding not counted; model.param_budget makes them equal"
+            )
+
+
+def _matched(contest: Contest, match: str | None) -> Iterator[str]:
+    for a, b in combinations(contest.entries, 2):
+        if match == "hidden" and a.hidden != b.hidden:
+            yield f"match=hidden: {a.model} has {a.hidden:g} hidden units, {b.model} {b.hidden:g}"
+        if match == "seconds":
+            limits = [entry.any.settings.get("training.max_seconds") for entry in (a, b)]
+            if limits[0] is None or limits[0] != limits[1]:
+                yield f"match=seconds: training.max_seconds is {limits[0]} for {a.model}, {limits[1]} for {b.model}"
+            longer = max(a.seconds, b.seconds)
+            if abs(a.seconds - b.seconds) > UNEQUAL_TIME * longer:
+                yield f"match=seconds: {a.model} trained for {a.seconds:.1f} s, {b.model} for {b.seconds:.1f} s"
+
+
+def _tuning(contest: Contest) -> Iterator[str]:
+    for (a, first), (b, second) in combinations(_won(contest).items(), 2):
+        if first is None and second is None:
+            continue
+        if first is None or second is None:
+            tuned, untuned = (a, b) if second is None else (b, a)
+            yield f"{tuned}'s runs are those of a tuning study's winner, {untuned}'s are not"
+            continue
+        for what in ("trials", "sampler", "metric", "space"):
+            left, right = getattr(first, what), getattr(second, what)
+            if left != right:
+                yield f"tuned unequally: {what} {_described(left)} for {a}, {_described(right)} for {b}"
+        if len(first.scores) != len(second.scores):
+            yield f"tuned unequally: {len(first.scores)} trials were run for {a}, {len(second.scores)} for {b}"
+
+
+def _settings(contest: Contest) -> Iterator[str]:
+    unlike = differing([entry.any for entry in contest.entries], ("training.", "optimizer.", "dtype", "threads"))
+    studies = _won(contest).values()
+    for key, values in unlike.items():
+        if not all(study is not None and key in study.space for study in studies):  # else each model has its best
+            yield f"{key} differs between the models ({_listed(values)})"
+
+
+def _code(contest: Contest) -> Iterator[str]:
+    commits = _values(contest, "git_sha")
+    if len(commits) > 1:
+        yield f"the runs come from different code (commits {_listed(commit[:10] for commit in commits)})"
+    dirty = sorted({commit[:10] for commit in commits if commit.endswith("+")})
+    if dirty:
+        yield f"the code of the runs was changed after commit {', '.join(dirty)}, and is not known exactly"
+
+
+def _machines(contest: Contest) -> Iterator[str]:
+    for key, name in MACHINE.items():
+        versions = _values(contest, key)
+        if len(versions) > 1:
+            yield f"the runs used different versions of {name} ({_listed(versions)})"
+
+
+def _won(contest: Contest) -> dict[str, Study | None]:
+    """model -> the study whose winner its runs are."""
+    won = {}
+    for entry in contest.entries:
+        signatures = frozenset(str(run.result["signature"]) for run in entry.runs.values())
+        study = contest.studies.get(entry.model)
+        won[entry.model] = winner([study] if study else [], signatures)
+    return won
+
+
+def _values(contest: Contest, key: str) -> list[str]:
+    """What the runs that count say under a key of result.json."""
+    values = (run.result.get(key) for entry in contest.entries for run in entry.runs.values())
+    return list(dict.fromkeys(str(value) for value in values if value))
+
+
+def _listed(values: Iterable[Any]) -> str:
+    shown = [str(value)[:40] for value in values]
+    return ", ".join(shown[:5]) + (" …" if len(shown) > 5 else "")
+
+
+def _described(value: Any) -> str:
+    return "{" + ", ".join(f"{k}: {v}" for k, v in value.items()) + "}" if isinstance(value, Mapping) else str(value)

@@ -1,0 +1,69 @@
+"""A claim in words: who is better, by how much, how sure, and what would resolve it."""
+
+import math
+
+from seqexp.comparison.contest import FEWEST, Claim
+
+
+def sentence(claim: Claim) -> str:
+    """The claim in words."""
+    result, terms = claim.paired, claim.terms
+    if result is None:
+        return (
+            f"On {claim.label}, {claim.a} and {claim.b} cannot be compared: "
+            f"{len(claim.seeds)} seeds have a score of both, at least {FEWEST} are needed."
+        )
+    first, second, effect, low, high = claim.a, claim.b, result.effect, result.low, result.high
+    chance, least, most = result.p_superior, result.p_low, result.p_high
+    if effect < 0:
+        first, second, effect, low, high = second, first, -effect, -high, -low
+        chance, least, most = 1 - chance, 1 - most, 1 - least
+    word = "lower" if terms.direction == "min" else "higher"
+    level = percent(terms.level)
+    range_ = f"{number(low)} to {number(high)}"
+    difference = f"{terms.metric} {number(effect)} {word}" if effect else f"mean {terms.metric} the same"
+    known = math.isfinite(high - low)
+    difference = f"{difference} ({f'{level} interval {range_}' if known else 'too few pairs for an interval'})"
+    beats = f"beats it on a fresh seed with probability {chance:.2f} ({least:.2f} to {most:.2f})"
+    owned = f"{first}'s " if effect else ""
+    end = f", N = {result.n} seeds."
+    if result.verdict in ("better", "worse"):
+        return f"On {claim.label}, {first} is better than {second}: {difference}, {beats}{end}"
+    if result.verdict == "equivalent":
+        within = f"within the margin of {number(terms.margin)}"
+        return f"On {claim.label}, {first} and {second} are equivalent: {owned}{difference}, {within}{end}"
+    return f"On {claim.label}, {first} against {second} is not resolved: {owned}{difference}, {beats}{end}"
+
+
+def headline(claim: Claim) -> str:
+    """The verdict in a few words."""
+    if claim.verdict in ("better", "worse"):
+        return f"{claim.a if claim.verdict == 'better' else claim.b} is better"
+    return claim.verdict
+
+
+def advice(claim: Claim) -> str:
+    """What would resolve it; empty where it is."""
+    result = claim.paired
+    if claim.verdict != "not resolved" or result is None:
+        return ""
+    if claim.terms.sequential:
+        return f"The same command with max_seeds={2 * result.n} goes on from here."
+    said = ""
+    if not result.reachable:
+        said = f"{result.n} pairs can never reach the {percent(claim.terms.level)} level with a sign-flip test. "
+    if not result.more_seeds:
+        return f"{said}No number of seeds worth running would resolve a difference as small as this."
+    seeds = "1 more seed" if result.more_seeds == 1 else f"{result.more_seeds} more seeds"
+    return f"{said}About {seeds} of each would resolve the difference seen."
+
+
+def number(value: float) -> str:
+    """Three digits that mean something."""
+    if not math.isfinite(value):
+        return "unknown"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def percent(level: float) -> str:
+    return f"{100 * level:g} %"

@@ -1,0 +1,17 @@
+"""From words to checked objects: Hydra, schemas, plug-ins, building."""
+
+from seqexp.config.compose import check_choice, composed, conf_directory, loosened, one_line, register_resolvers
+from seqexp.config.run_config import RunConfig, check, checked, stored
+
+__all__ = [
+    "RunConfig",
+    "check",
+    "check_choice",
+    "checked",
+    "composed",
+    "conf_directory",
+    "loosened",
+    "one_line",
+    "register_resolvers",
+    "stored",
+]

@@ -1,0 +1,114 @@
+"""From checked settings to the objects of a run: the task, the network that fits it, the optimizer."""
+
+import inspect
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from seqexp import models, tasks
+from seqexp.networks import Chain, Dense, Embedding, EncoderDecoder, FedCore, Network
+from seqexp.system.errors import UserError
+from seqexp.system.registry import fields
+from seqexp.tasks import Shape, Task
+from seqexp.training import optimizers
+
+Settings = Mapping[str, Any]
+
+
+def build_task(settings: Settings, data_dir: str | None) -> Task:
+    """The task of a config group, its data read. UserError where they cannot be."""
+    own = {key: value for key, value in settings.items() if key not in ("name", "margin")}
+    takes_data = "data_dir" in inspect.signature(tasks.lookup(settings["name"])).parameters
+    return tasks.create(settings["name"], **own, **({"data_dir": data_dir} if takes_data else {}))
+
+
+def build_network(settings: Settings, shape: Shape) -> Network:
+    """The network that fits the task, its hidden size as given or as ``param_budget`` allows."""
+    hidden = settings.get("hidden_size")
+    if hidden is None:
+        hidden = hidden_size_for(settings, shape, settings["param_budget"])
+    return _network(settings, shape, hidden)
+
+
+def build_optimizer(settings: Settings) -> optimizers.Optimizer:
+    return optimizers.create(settings["name"], **{key: value for key, value in settings.items() if key != "name"})
+
+
+def check_memory(network: Network, settings: Settings) -> None:
+    """UserError where the weights, their gradient, the best ones and the optimizer's two moments exceed the memory."""
+    needed = 5 * network.layout.size * np.dtype(settings["dtype"]).itemsize
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise UserError(
+            f"model.hidden_size: expected a network that fits the memory of {there / 1e9:.0f} GB; "
+            f"{network.layout.size:.3g} parameters take {needed / 1e9:.3g} GB; make it smaller"
+        )
+
+
+def count(network: Network) -> dict[str, int]:
+    """{"counted": what a budget counts, "embedding": the embedding tables}: numbers that training sets."""
+    return {"counted": network.layout.size - network.embedded, "embedding": network.embedded}
+
+
+def counted_with(settings: Settings, shape: Shape, hidden: int) -> int:
+    """What a budget counts of the network with so many hidden units, whatever size the settings name."""
+    return count(_network(settings, shape, hidden))["counted"]
+
+
+def hidden_size_for(settings: Settings, shape: Shape, budget: int) -> int:
+    """The largest hidden size whose network has at most ``budget`` parameters, the embedding table not counted."""
+    size = partial(counted_with, settings, shape)
+    if size(1) > budget:
+        raise UserError(
+            f"model.param_budget: expected at least {size(1)}, which one hidden unit takes here; got {budget}"
+        )
+    low, high = 1, 2
+    while size(high) <= budget:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if size(middle) <= budget else (low, middle)
+    return low
+
+
+def _network(settings: Settings, shape: Shape, hidden: int) -> Network:
+    decoder = settings.get("decoder")
+    if shape.source is None:
+        if decoder is not None:
+            raise UserError(f"model.decoder: expected null, since this task has no encoder; got {decoder!r}")
+        return _chain(settings, shape, hidden)
+    embedding, core = _embedded_core(settings, settings["name"], hidden, shape.source, True)
+    return EncoderDecoder(
+        FedCore(core, embedding, settings["dropout"]),
+        _chain(settings, shape, hidden, decoder),
+        bridge=decoder not in (None, settings["name"]),
+        reverse_source=shape.reverse_source,
+    )
+
+
+def _chain(settings: Settings, shape: Shape, hidden: int, model: str | None = None) -> Chain:
+    embedding, core = _embedded_core(settings, model or settings["name"], hidden, shape.inputs, shape.tokens)
+    dense = None
+    if shape.features is not None:
+        if embedding is None:
+            raise UserError("model.embedding_size: expected at least 1, since pictures enter beside letters; got 0")
+        dense = Dense(shape.features, embedding.size)
+    return Chain(core, shape.outputs, shape.answers, embedding, settings["dropout"], dense)
+
+
+def _embedded_core(
+    settings: Settings, model: str, hidden: int, inputs: int, tokens: bool
+) -> tuple[Embedding | None, models.Core]:
+    """A core with the settings that are its own (of a decoder of another name: those it shares), and its embedding."""
+    embedding = Embedding(inputs, settings["embedding_size"]) if tokens and settings["embedding_size"] else None
+    own = fields(models.lookup(model), without=("input_size", "hidden_size"))
+    core = models.create(
+        model,
+        input_size=embedding.size if embedding else inputs,
+        hidden_size=hidden,
+        **{key: settings[key] for key in own if key in settings},
+    )
+    return embedding, core

@@ -1,0 +1,95 @@
+"""Hydra's words: where conf/ lies, what a command line composes, and what Hydra says in one line."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from seqexp.system import signals
+from seqexp.system.errors import UserError, masked, unknown_key
+
+
+def conf_directory() -> Path:
+    """conf/ of the installed package, or beside the package in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "config.yaml").is_file():
+            return folder
+    raise UserError(f"conf/config.yaml: expected in {package} or beside it; is the installation complete?")
+
+
+def register_resolvers() -> None:
+    """``${unless:a,b}`` is b unless a is given: how hidden_size yields its default to a param_budget."""
+    OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)
+
+
+def check_choice(experiment: str | None, task: str | None) -> None:
+    """UserError where an experiment has settings for some tasks, and the task is none of them."""
+    files = sorted((conf_directory() / "experiment_task").glob(f"{experiment}_*.yaml"))
+    known = [file.stem.removeprefix(f"{experiment}_") for file in files]
+    if known and task not in known:
+        raise UserError(f"task: expected one of {', '.join(known)} for experiment={experiment}; got {task!r}")
+
+
+def composed(words: Sequence[str]) -> DictConfig:
+    """The config that these words compose, as a command line's would. UserError names the word at fault."""
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        # A Ctrl-C waits, since OmegaConf would take it for a failure of its own.
+        with signals.deferred(), initialize_config_dir(str(conf_directory()), version_base="1.3"):
+            return compose("config", list(words))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error, words)) from error
+
+
+def loosened(words: Sequence[str]) -> list[str]:
+    """The command line's words, with the keys of a group that a sweep varies made addable.
+
+    For ``-m model=rnn,stacked_rnn model.activation=relu`` Hydra first composes the sweep with the default model, which
+    may lack the key, and refuses; ``++model.activation=relu`` passes. Each job's config is checked strictly later.
+    """
+    if not {"-m", "--multirun"} & set(words):
+        return list(words)
+    swept = {word.partition("=")[0] for word in words if re.match(r"[\w/]+=.*(,|choice|glob)", word)}
+    return [f"++{word}" if word.partition(".")[0] in swept else word for word in words]
+
+
+def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
+    """What went wrong in one line. Hydra and OmegaConf spread it over several, and add how to debug them.
+
+    ``words`` are the command line's: they tell which choice of a group the legal keys are those of.
+    """
+    text = masked(str(error))
+    choice = re.search(r"Could not find '(.+?)/([^']*)'\s*(?:Available options in '.+?':\s*(.*))?", text, re.DOTALL)
+    if choice:
+        group, given, options = choice.groups()
+        legal = ", ".join((options or "").split("Config search path")[0].split())
+        return f"{group}: expected one of {legal}; got {given!r}" if legal else f"{group}: no such choice {given!r}"
+    missing = re.search(r"Could not override '(.+?)'", text)
+    if missing:
+        group, _, key = missing.group(1).rpartition(".")
+        return unknown_key(group, key, keys_of(group, words))
+    line = " ".join(line.strip() for line in text.splitlines() if line.strip() and "full_key" not in line)
+    return masked(line or f"the command line cannot be understood ({type(error).__name__}): {' '.join(words)[:200]}")
+
+
+def keys_of(group: str, words: Sequence[str]) -> list[str]:
+    """The keys in a group's yaml file, or of the top level, in the order of the file."""
+    top: Any = OmegaConf.to_container(OmegaConf.load(conf_directory() / "config.yaml"))
+    choices = {name: choice for entry in top["defaults"] if isinstance(entry, dict) for name, choice in entry.items()}
+    if group.startswith("hydra."):  # such as hydra.sweeper, where the project has a file for it
+        choices = {group: None}
+    if group not in choices:
+        groups = [name for name in choices if "/" not in name and not name.startswith("optional ")]
+        return [key for key in top if key not in ("defaults", "hydra")] + groups
+    folder = group.replace(".", "/")
+    chosen = [word.partition("=")[2] for word in words if word.startswith(f"{folder}=")]
+    choice = chosen[-1].partition(",")[0] if chosen else choices[group]
+    file = conf_directory() / folder / f"{choice}.yaml"
+    loaded: Any = OmegaConf.load(file) if file.is_file() else OmegaConf.create()
+    return [str(key) for key in loaded.get(group, loaded) if key != "_target_"]

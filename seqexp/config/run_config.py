@@ -1,0 +1,133 @@
+"""From Hydra's words to a checked experiment: where conf/ lies, what a config means, and the run's signature."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from seqexp.config.compose import keys_of, one_line
+from seqexp.system.errors import UserError, masked, unknown_key
+
+LONGEST_YAML = 1_000_000  # bytes of a stored config worth reading
+UNSIGNED = {"training": {"checkpoint_every"}, "task": {"margin"}}  # change nothing about the result
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run's checked config. ``settings`` is what config.yaml says; ``signature`` hashes what decides the result."""
+
+    settings: dict[str, Any]
+    signature: str
+
+    def group(self, name: str) -> dict[str, Any]:
+        """A group's settings without its name."""
+        return {key: value for key, value in self.settings[name].items() if key != "name"}
+
+    def name(self, group: str) -> str:
+        return str(self.settings[group]["name"])
+
+    def flattened(self) -> dict[str, Any]:
+        """{"model.hidden_size": 64, …}, as MLflow's params."""
+        return _flattened(self.settings)
+
+    def deciding(self) -> dict[str, Any]:
+        """What of ``flattened`` decides the result, in JSON's types."""
+        return dict(json.loads(json.dumps(_flattened(deciding(self.settings)))))
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the run is scored on the validation set and never sees the test set."""
+        return not self.settings.get("test", True)
+
+    def as_yaml(self) -> str:
+        """config.yaml, which is copied and shared: without the password that ``tracking.uri`` may have."""
+        settings = dict(self.settings)
+        if uri := settings["tracking"].get("uri"):
+            settings["tracking"] = settings["tracking"] | {"uri": masked(uri)}
+        return OmegaConf.to_yaml(OmegaConf.create(settings))
+
+
+def check(cfg: DictConfig) -> RunConfig:
+    """The checked experiment of a composed config (without its hydra node). UserError names the key at fault."""
+    config = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(config, dict)
+    return checked({str(key): value for key, value in config.items()})
+
+
+def checked(config: dict[str, Any]) -> RunConfig:
+    """As ``check``, of a config whose references are resolved."""
+    legal = keys_of("", ())
+    for key in config:
+        if key not in legal:
+            raise UserError(unknown_key("", key, [name for name in legal if name != "experiment"]))
+    from seqexp.config import schema  # here: they import what a --help or a wrong key never needs
+    from seqexp.system import blas  # here: they import what a --help or a wrong key never needs
+
+    for path in _targets(config):
+        raise UserError(f"{path}: _target_ is not allowed here, since it would run whatever it names; use a name")
+    settings = schema.check(config)
+    settings["threads"] = blas.resolve(settings["threads"], settings["model"], settings["training"])
+    return RunConfig(settings, signature(settings))
+
+
+def stored(path: Path) -> RunConfig:
+    """The experiment of a run directory's config.yaml. UserError where the file is not one's.
+
+    Nothing in it is resolved or expanded: the file may be a stranger's.
+    """
+    import yaml
+
+    try:
+        if path.stat().st_size > LONGEST_YAML:
+            raise UserError(f"{path}: expected at most {LONGEST_YAML:,} bytes")
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise UserError(f"{path}: expected plain values; got an alias")
+        config = yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"{path}: expected a run's config ({one_line(error)[:200]})") from error
+    if not isinstance(config, dict):
+        raise UserError(f"{path}: expected a run's config; got {type(config).__name__}")
+    try:
+        return checked({str(key): value for key, value in config.items()})
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that decide the result: model, task, optimizer, training, seed, dtype, threads; a false test."""
+    decides = {key: settings[key] for key in ("model", "task", "optimizer", "training", "seed", "dtype", "threads")}
+    for group, unsigned in UNSIGNED.items():
+        decides[group] = {key: value for key, value in settings[group].items() if key not in unsigned}
+    if not settings.get("test", True):
+        decides["test"] = False
+    return decides
+
+
+def signature(settings: Mapping[str, Any]) -> str:
+    """Twelve hex digits that name the result."""
+    canonical = json.dumps(deciding(settings), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
+    flat = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat.update({f"{key}.{inner}": deeper for inner, deeper in value.items()})
+        else:
+            flat[key] = value
+    return flat
+
+
+def _targets(config: Any, path: str = "") -> list[str]:
+    if not isinstance(config, dict):
+        return []
+    found = [path or "config"] if "_target_" in config else []
+    for key, value in config.items():
+        found += _targets(value, f"{path}.{key}" if path else str(key))
+    return found

@@ -1,0 +1,110 @@
+"""Configs checked against the typed fields of what they configure: strictly, with one line an error."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NotRequired
+
+from annotated_types import Ge, Lt
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from seqexp import models, tasks
+from seqexp.system.errors import UserError, unknown_key
+from seqexp.system.registry import fields
+from seqexp.tracking.mlflow_store import TrackingSettings
+from seqexp.training import optimizers
+from seqexp.training.checkpoints import Schedule
+from seqexp.training.trainer import Training
+
+Fields = dict[str, tuple[Any, Any]]  # name -> (type, default), inspect.Parameter.empty for none
+NO_DEFAULT = inspect.Parameter.empty
+
+NETWORK: Fields = {  # what every model's group has besides the constructor's own fields
+    "name": (str, NO_DEFAULT),
+    "hidden_size": (Annotated[int, Ge(1)] | None, None),
+    "param_budget": (Annotated[int, Ge(1)] | None, None),
+    "embedding_size": (Annotated[int, Ge(0)], NO_DEFAULT),
+    "dropout": (Annotated[float, Ge(0), Lt(1)], NO_DEFAULT),
+    "decoder": (str | None, None),
+}
+TOP: Fields = {
+    "seed": (Annotated[int, Ge(0)], NO_DEFAULT),
+    "dtype": (Literal["float32", "float64"], NO_DEFAULT),
+    "threads": (Annotated[int, Ge(1)] | Literal["auto"], NO_DEFAULT),
+    "data_dir": (str | None, None),
+    "test": (bool, True),
+    "resume": (str | None, None),  # auto, never, or a run's directory; None: auto in a sweep, else never
+    "retry_failed": (bool, True),
+    "probes": (bool | Literal["auto"], "auto"),
+}
+MARGIN: Fields = {"margin": (dict[str, Annotated[float, Ge(0)]], {})}  # of a task: metric -> units of it
+GROUPS = ("model", "task", "optimizer", "training", "tracking")
+
+
+def check(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with every value converted to its field's type. UserError names the key and what is legal."""
+    checked = check_group("", {key: config[key] for key in TOP if key in config}, TOP)
+    for group in GROUPS:
+        checked[group] = check_group(group, config.get(group, {}), group_fields(group, config.get(group, {})))
+    check_together(checked)
+    return checked
+
+
+def group_fields(group: str, config: Mapping[str, Any]) -> Fields:
+    """The legal fields of a config group, given which model, task or optimizer it names."""
+    if group == "training":
+        return fields(Training)
+    if group == "tracking":
+        return fields(TrackingSettings)
+    name = config.get("name")
+    if not isinstance(name, str):
+        raise UserError(f"{group}.name: expected the name of a {group}; got {name!r}")
+    named = {"name": (str, NO_DEFAULT)}
+    if group == "model":
+        return NETWORK | fields(models.lookup(name), without=("input_size", "hidden_size"))
+    if group == "task":
+        return named | fields(tasks.lookup(name), without=("data_dir",)) | MARGIN
+    return named | fields(optimizers.lookup(name))
+
+
+def check_group(group: str, config: Any, legal: Fields) -> dict[str, Any]:
+    """One group against its fields."""
+    if not isinstance(config, Mapping):
+        raise UserError(f"{group}: expected a group of keys; got {config!r}; try one of {', '.join(legal)}")
+    for key in config:
+        if key not in legal:
+            raise UserError(unknown_key(group, key, list(legal)))
+    prefix = f"{group}." if group else ""
+    types = {key: kind if default is NO_DEFAULT else NotRequired[kind] for key, (kind, default) in legal.items()}
+    schema = TypedDict("schema", types)  # type: ignore[misc]
+    schema.__pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)  # type: ignore[attr-defined]
+    try:
+        return dict(TypeAdapter(schema).validate_python(dict(config)))
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        key = str(problems[0]["loc"][0])
+        said = [_expected(problem["msg"]) for problem in problems if problem["loc"][0] == key]
+        given = "nothing" if problems[0]["type"] == "missing" else repr(config.get(key))
+        raise UserError(f"{prefix}{key}: expected {' or '.join(dict.fromkeys(said))}; got {given}") from None
+
+
+def check_together(checked: Mapping[str, Any]) -> None:
+    """What no field can say alone."""
+    Schedule(checked["training"].get("checkpoint_every"))
+    model = checked["model"]
+    hidden, budget = model.get("hidden_size"), model.get("param_budget")
+    if (hidden is None) == (budget is None):
+        raise UserError(
+            "model: expected one of hidden_size and param_budget; "
+            f"got hidden_size={hidden} and param_budget={budget}; leave one out, or set it to null"
+        )
+    if (decoder := model.get("decoder")) is not None and decoder not in models.names():
+        raise UserError(f"model.decoder: expected one of {', '.join(models.names())}, or null; got {decoder!r}")
+
+
+def _expected(message: str) -> str:
+    """pydantic's "Input should be a valid integer, unable to …" as the end of "expected …"."""
+    text = message.removeprefix("Input should be ").removeprefix("Input should ").rstrip(".")
+    if text == "Field required":
+        return "a value"
+    return f"a number {text}" if text.startswith(("greater", "less")) else text

@@ -1,0 +1,63 @@
+"""One batch of a task, and the splits that batches come from."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B examples side by side: time first, columns are examples.
+
+    x:        tokens (T, B), integer, -1 for "no input at this step"; or features (T, X, B).
+    target:   where only the last step answers, classes (B,) or values (Y, B); where steps answer,
+              classes (T, B) or values (T, Y, B).
+    lengths:  (B,), each column's own number of steps; None when all have T.
+    answered: (T, B) bool, the steps whose answer is scored; None where only each column's last step answers.
+    """
+
+    x: np.ndarray
+    target: np.ndarray
+    lengths: np.ndarray | None = None
+    answered: np.ndarray | None = None
+
+    @property
+    def size(self) -> int:
+        """B, the number of examples."""
+        return self.x.shape[-1]
+
+    def answers(self) -> np.ndarray:
+        """The targets of the scored answers side by side, as a network's y: classes (N,) or values (Y, N).
+
+        N = B where the last step answers; else the answered (t, b) pairs, in the order of ``np.nonzero(answered)``.
+        """
+        if self.answered is None:
+            return self.target
+        if self.target.ndim == 2:
+            return self.target[self.answered]
+        return self.target.transpose(1, 0, 2)[:, self.answered]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceBatch(Batch):
+    """B pairs: x, target, lengths and answered are those of the decoder, which says a target after a source is read.
+
+    source:         tokens (Ts, B), integer.
+    source_lengths: (B,), each source's own number of steps; None when all have Ts.
+    """
+
+    source: np.ndarray
+    source_lengths: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureBatch(Batch):
+    """B examples of tokens x (T, B) in which step 0 is also given numbers.
+
+    features: (F, B), such as a picture's.
+    """
+
+    features: np.ndarray

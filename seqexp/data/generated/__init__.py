@@ -1,0 +1,1 @@
+"""Sentences, reviews, tunes and chords that are made, not read."""

@@ -1,0 +1,43 @@
+"""Chord progressions that come round: who remembers the first round knows the others.
+
+A piece has a key, bars of 2, 3 or 4 frames, and four chords of that key, drawn by what usually follows what. A bar is
+one chord: its root in the bass and its three notes above, held, and a melody that goes up or down the chord, a note a
+frame. The four bars are played three or four times.
+"""
+
+import numpy as np
+
+from seqexp.data.piano_rolls import KEYS, LOWEST
+
+DEGREES = (0, 2, 4, 5, 7, 9)  # I ii iii IV V vi, in semitones above the key's note
+TRIADS = ((0, 4, 7), (0, 3, 7), (0, 3, 7), (0, 4, 7), (0, 4, 7), (0, 3, 7))
+NEXT = np.array(  # the chance of each degree after each; a row a degree
+    [
+        [0.0, 0.15, 0.10, 0.30, 0.25, 0.20],
+        [0.1, 0.0, 0.10, 0.10, 0.60, 0.10],
+        [0.0, 0.10, 0.0, 0.40, 0.0, 0.50],
+        [0.3, 0.15, 0.0, 0.0, 0.45, 0.10],
+        [0.5, 0.0, 0.05, 0.15, 0.0, 0.30],
+        [0.0, 0.30, 0.10, 0.40, 0.20, 0.0],
+    ]
+)
+CHORDS = 4
+ROUNDS = (3, 5)  # from, and up to but not with
+
+
+def piece(rng: np.random.Generator) -> np.ndarray:
+    """Packed frames (T, 11), T from 24 to 64: see ``data.rolls``."""
+    key, bar, rounds = int(rng.integers(12)), int(rng.integers(2, 5)), int(rng.integers(*ROUNDS))
+    degrees = [0]
+    while len(degrees) < CHORDS:
+        degrees.append(int(rng.choice(len(DEGREES), p=NEXT[degrees[-1]])))
+    up = rng.random(CHORDS) < 0.5
+    roll = np.zeros((rounds * CHORDS * bar, KEYS), np.uint8)
+    for t in range(len(roll)):
+        number = t // bar % CHORDS
+        root = (key + DEGREES[degrees[number]]) % 12
+        triad = [root + interval for interval in TRIADS[degrees[number]]]
+        step = t % bar if up[number] else bar - 1 - t % bar
+        notes = [36 + root, *(60 + note for note in triad), 72 + triad[step % 3] + 12 * (step // 3)]
+        roll[t, np.array(notes) - LOWEST] = 1
+    return np.packbits(roll, axis=1)

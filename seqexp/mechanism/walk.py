@@ -1,0 +1,156 @@
+"""A network taken step by step: what a probe needs to look between two steps, through the cores' public verbs alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
+from seqexp.models import Core
+from seqexp.networks import Chain, EncoderDecoder, FedCore, Network
+from seqexp.networks.encoder import FedTape
+from seqexp.networks.encoder_decoder import reverse
+from seqexp.numerics.params import Params
+from seqexp.numerics.tape import Tape
+from seqexp.tasks import Task
+
+STEPS = 1_000  # a probe looks back no further than this
+COLUMNS = 32  # examples of a probe
+STATES_BYTES = 1 << 26  # of the states kept for one walk back
+AHEAD = 64  # steps taken at once where nobody looks
+
+
+@runtime_checkable
+class Celled(Protocol):
+    """A core whose state has, beside what a readout sees, cells: the LSTM's c."""
+
+    @property
+    def cell_rows(self) -> slice: ...
+
+
+@runtime_checkable
+class Gated(Protocol):
+    """A core with gates. ``gates(tape)``: name -> the values (T, H, B) of the forward pass that left the tape."""
+
+    def gates(self, tape: Tape) -> dict[str, np.ndarray]: ...
+
+
+def cell_rows(core: Core) -> slice | None:
+    """The rows of the state that are cells; None where all of them are h."""
+    return core.cell_rows if isinstance(core, Celled) else None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A fed core, its parameters, and what it reads: x (T, B) or (T, X, B), lengths (B,)."""
+
+    fed: FedCore
+    p: Params
+    x: np.ndarray
+    lengths: np.ndarray
+    features: np.ndarray | None = None  # (F, B), given at step 0
+
+    @cached_property
+    def shortest(self) -> int:
+        return int(self.lengths.min(initial=len(self.x)))
+
+    def columns(self, chosen: np.ndarray) -> "Reading":
+        """The reading of some columns, which may repeat."""
+        features = None if self.features is None else self.features[:, chosen]
+        return replace(self, x=self.x[..., chosen], lengths=self.lengths[chosen], features=features)
+
+    def run(self, start: int, stop: int, state: np.ndarray, tape: FedTape) -> np.ndarray:
+        """The state (S, B) after the steps [start, stop), in which a column that has ended keeps its state."""
+        lengths = None if stop <= self.shortest else np.clip(self.lengths - start, 0, stop - start)
+        features = self.features if start == 0 else None
+        return self.fed.run(self.p, self.x[start:stop], lengths, state, None, tape, True, features)[1]
+
+    def back(self, t: int, before: np.ndarray, dstate: np.ndarray, tape: FedTape, scratch: Params) -> np.ndarray:
+        """dL/d state (S, B) before step t, which began in the state ``before``, given that after it.
+
+        What is added to ``scratch``, the weights' derivative of this one step, is of no use.
+        """
+        self.run(t, t + 1, before, tape)
+        return self.fed.run_back(self.p, scratch, None, dstate, tape)
+
+
+def answering(network: Network, p: Params, batch: Batch, ends: np.ndarray) -> Reading:
+    """How the core that answers reads its own sequence, each column up to its ``ends`` (B,)."""
+    features = batch.features if isinstance(batch, FeatureBatch) else None
+    x = batch.x if batch.x.dtype.kind in "iu" else batch.x.astype(p.flat.dtype, copy=False)
+    if isinstance(network, EncoderDecoder):
+        return Reading(network.decoder, p.part("decoder"), x, ends, features)
+    return Reading(_chain(network), p, x, ends, features)
+
+
+def remembering(network: Network, p: Params, batch: Batch) -> Reading:
+    """How the core that has to remember reads what it is given: the chain's, or the encoder its source."""
+    if isinstance(network, EncoderDecoder):
+        assert isinstance(batch, SourceBatch)
+        x, lengths = batch.source, batch.source_lengths
+        lengths = np.full(batch.size, len(x)) if lengths is None else lengths
+        x = reverse(x, lengths) if network.reverse_source else x
+        return Reading(network.encoder, p.part("encoder"), x, lengths)
+    return answering(network, p, batch, np.full(batch.size, len(batch.x)) if batch.lengths is None else batch.lengths)
+
+
+def _chain(network: Network) -> Chain:
+    if not isinstance(network, Chain):
+        raise TypeError(f"a probe knows chains and encoder-decoders, got a {type(network).__name__}")
+    return network
+
+
+class Walk:
+    """A reading walked forwards, with the states of its last ``steps`` kept, and then backwards step by step.
+
+    states (n+1, S, B): the state before step ``first``, and after each step from there.
+    """
+
+    def __init__(self, reading: Reading, state0: np.ndarray | None = None, steps: int = STEPS) -> None:
+        self.reading, self._tape = reading, FedTape()
+        self.stop = int(reading.lengths.max(initial=0))
+        self.first = max(0, self.stop - steps)
+        S, B = reading.fed.core.state_size, reading.x.shape[-1]
+        dtype = reading.p.flat.dtype
+        state = np.zeros((S, B), dtype) if state0 is None else state0
+        for start in range(0, self.first, AHEAD):
+            state = reading.run(start, min(start + AHEAD, self.first), state, self._tape)
+        self.states = np.empty((self.stop - self.first + 1, S, B), dtype)
+        self.states[0] = state
+        for t in range(self.first, self.stop):
+            self.states[t - self.first + 1] = reading.run(t, t + 1, self.states[t - self.first], self._tape)
+
+    def back(self, dstate: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """(t, dL/d state (S, B) after step t) from the last step, whose is given, to the one before ``first``.
+
+        A column that has ended hands its derivative on unchanged.
+        """
+        scratch = self.reading.p.like()
+        for t in range(self.stop - 1, self.first - 1, -1):
+            yield t, dstate
+            dstate = self.reading.back(t, self.states[t - self.first], dstate, self._tape, scratch)
+        yield self.first - 1, dstate
+
+
+def probe_batch(task: Task, network: Network, columns: int = COLUMNS) -> Batch:
+    """The validation examples that probes look at, the same for every model and epoch: the middle batch, so that
+    where batches are sorted by length its lengths are typical. Fewer columns where their states would take too much
+    memory."""
+    batch = task.batch(0, "val", task.batches("val", columns) // 2, columns)
+    longest = max(len(batch.x), len(batch.source) if isinstance(batch, SourceBatch) else 0)
+    state = network.core.state_size * min(longest, STEPS) * np.dtype(np.float64).itemsize
+    return first_columns(batch, max(1, min(columns, STATES_BYTES // max(1, state))))
+
+
+def first_columns(batch: Batch, count: int) -> Batch:
+    """The batch of its first examples."""
+    return chosen_columns(batch, np.arange(min(count, batch.size)))
+
+
+def chosen_columns(batch: Batch, chosen: np.ndarray) -> Batch:
+    """The batch of some of its examples: every array of a batch has them along its last axis."""
+    arrays = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    kept = {name: array[..., chosen] for name, array in arrays.items() if array is not None}
+    return replace(batch, **kept)

@@ -1,0 +1,107 @@
+"""A core and what it is fed: the part that chains and encoders have in common."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from seqexp.models import Core
+from seqexp.networks.layers import Dense, Embedding, dropout_mask
+from seqexp.numerics.params import Layout, Params
+from seqexp.numerics.tape import Tape
+
+
+@dataclass
+class FedTape:
+    """What a pass through a fed core leaves; lent again, it gives its memory."""
+
+    memory: Tape = field(default_factory=Tape)
+    core: Any = None
+    x: np.ndarray | None = None  # as it came: tokens (T, B) or features (T, X, B)
+    features: np.ndarray | None = None  # (F, B), given at step 0
+    x_mask: np.ndarray | None = None
+
+
+class FedCore:
+    """Tokens or features -> core.
+
+    embedding: None feeds features, or tokens as one-hot columns (by gather).
+    dense:     a learned layer through which features (F, B) enter at step 0, added to what else is fed there; it needs
+               an embedding, whose columns it shares.
+    dropout:   the probability that a unit is silenced on its way into the core and between the core's layers, in
+               training; drawn anew each step (Zaremba, Sutskever and Vinyals 2014).
+    """
+
+    def __init__(
+        self, core: Core, embedding: Embedding | None = None, dropout: float = 0.0, dense: Dense | None = None
+    ) -> None:
+        self.core, self.embedding, self.dropout, self.dense = core, embedding, dropout, dense
+        if dense is not None and (embedding is None or dense.outputs != embedding.size):
+            raise ValueError("FedCore: a dense layer needs an embedding of the size of its outputs")
+        self.layout = Layout()
+        if embedding is not None:
+            self.layout.part("embedding", embedding.layout)
+        if dense is not None:
+            self.layout.part("dense", dense.layout)
+        self.layout.part("core", core.layout)
+
+    @property
+    def embedded(self) -> int:
+        """How many of the parameters are entries of the embedding table."""
+        return self.embedding.layout.size if self.embedding is not None else 0
+
+    def init_core(self, p: Params, rng: np.random.Generator) -> None:
+        p.part("core").flat[:] = self.core.init(rng, p.flat.dtype).flat
+
+    def init_layers(self, p: Params, rng: np.random.Generator) -> None:
+        """Starting values of what lies before the core."""
+        for name, layer in (("embedding", self.embedding), ("dense", self.dense)):
+            if layer is not None:
+                layer.init(p.part(name), rng)
+
+    def run(
+        self,
+        p: Params,
+        x: np.ndarray,
+        lengths: np.ndarray | None,
+        state0: np.ndarray | None,
+        dropout_rng: np.random.Generator | None,
+        tape: FedTape,
+        keep: bool,
+        features: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """h (T, H, B) and the final state (S, B)."""
+        dtype = p.flat.dtype
+        tape.x, tape.features = x, features if self.dense is not None else None
+        if self.embedding is not None:
+            x = self.embedding.forward(p.part("embedding"), x, tape.memory)
+            if tape.features is not None:
+                tape.features = tape.features.astype(dtype, copy=False)
+                x[0] += self.dense.forward(p.part("dense"), tape.features)  # type: ignore[union-attr]
+        elif x.dtype.kind == "f" and x.dtype != dtype:
+            x = x.astype(dtype)
+        masks = tape.x_mask = None
+        if dropout_rng is not None and self.dropout:
+            T, B, H = x.shape[0], x.shape[-1], self.core.hidden_size
+            masks = [dropout_mask(dropout_rng, self.dropout, (T, H, B), dtype) for _ in range(self.core.mask_count)]
+            if self.embedding is not None:
+                tape.x_mask = dropout_mask(dropout_rng, self.dropout, x.shape, dtype)
+                x *= tape.x_mask
+        h, state, core_tape = self.core.forward(p.part("core"), x, state0, lengths, tape.core, keep, masks)
+        tape.core = core_tape if keep else tape.core
+        return h, state
+
+    def run_back(
+        self, p: Params, grad: Params, dh: np.ndarray | None, dstate: np.ndarray | None, tape: FedTape
+    ) -> np.ndarray:
+        """Adds to grad what dh (T, H, B) and dstate (S, B) say; returns dstate0 (S, B)."""
+        need_dx = self.embedding is not None
+        dx, dstate0 = self.core.backward(p.part("core"), grad.part("core"), dh, dstate, tape.core, need_dx)
+        if self.embedding is not None:
+            assert dx is not None and tape.x is not None  # noqa: PT018 - a tape that run has filled
+            if tape.x_mask is not None:
+                dx *= tape.x_mask
+            if self.dense is not None and tape.features is not None:
+                self.dense.backward(p.part("dense"), grad.part("dense"), dx[0], tape.features)
+            self.embedding.backward(grad.part("embedding"), dx, tape.x)
+        return dstate0

@@ -1,0 +1,1 @@
+"""Arrays, parameters, randomness, stability."""

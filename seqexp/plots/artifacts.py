@@ -1,0 +1,120 @@
+"""What a task shows a person, drawn or written by its type."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqexp.plots import pictures
+from seqexp.plots.figure import BLUE, RED, frame, headline, number
+from seqexp.plots.midi import midi_file
+from seqexp.plots.samples import text_table
+from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, Images, Midi, PianoRoll, ScatterPlot, TextSamples
+
+NUMBERED = 20  # classes up to which a confusion matrix shows its numbers
+MOST_POINTS = 5_000  # of a scatter plot
+
+
+def draw(artifact: Artifact, path: Path) -> Path:
+    """Write the artifact beside ``path`` with the suffix of its kind (.png, .txt, .mid), and give that path."""
+    match artifact:
+        case ConfusionMatrix():
+            path = path.with_suffix(".png")
+            _confusion(artifact, path)
+        case ScatterPlot():
+            path = path.with_suffix(".png")
+            _scatter(artifact, path)
+        case Images():
+            path = path.with_suffix(".png")
+            width, height = pictures.size(artifact)
+            with frame(path, width=width, height=height) as (axes,):
+                pictures.lay_out(artifact, axes)
+                headline(axes, "", artifact.title)
+        case TextSamples():
+            path = path.with_suffix(".txt")
+            path.write_text(text_table(artifact), encoding="utf-8")
+        case PianoRoll():
+            path = path.with_suffix(".png")
+            _piano_roll(artifact, path)
+        case Midi():
+            path = path.with_suffix(".mid")
+            path.write_bytes(midi_file(artifact.roll))
+    return path
+
+
+def _confusion(matrix: ConfusionMatrix, path: Path) -> None:
+    """Coloured by the share of the true class. Up to NUMBERED classes the cells have numbers, beyond a colour bar."""
+    counts, size = np.asarray(matrix.counts), len(matrix.labels)
+    totals = counts.sum(axis=1, keepdims=True)
+    share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    numbered = size <= NUMBERED
+    side = max(3.0, (0.5 if numbered else 0.25) * size)  # inches of the matrix itself
+    with frame(path, width=side + (1.6 if numbered else 2.9), height=side + 1.5) as (axes,):
+        image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        axes.grid(False)
+        if numbered:
+            font = 10 if size <= 6 else 7.5
+            for (row, column), count in np.ndenumerate(counts):
+                if count or size <= 6:
+                    # In a big matrix the small shares are left to the colour.
+                    told = size <= 6 or share[row, column] >= 0.05
+                    text = f"{count:,}\n{share[row, column]:.0%}" if told else f"{count:,}"
+                    colour = "white" if share[row, column] > 0.55 else "black"
+                    axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=font)
+        else:
+            bar = axes.figure.colorbar(image, ax=axes, shrink=0.6, format=lambda x, _: f"{x:.0%}")
+            bar.set_label("share of the true class")
+        names = [label if len(label) <= 16 else label[:15] + "…" for label in matrix.labels]
+        ticks: dict[str, Any] = {"fontsize": 10 if size <= 6 else 8 if numbered else 7}
+        crowded = max(map(len, names)) > (6 if numbered else 1) * max(1.0, 5 / size)
+        turn = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+        axes.set_xticks(range(size), names, **ticks, **turn)
+        axes.set_yticks(range(size), names, **ticks)
+        axes.set(xlabel="answer", ylabel="true class")
+        total = counts.sum()
+        right = np.trace(counts) / total if total else 0.0
+        headline(axes, "", f"{right:.1%} of {total:,} answers are right\n{_worst(matrix, share)}")
+
+
+def _worst(matrix: ConfusionMatrix, share: np.ndarray) -> str:
+    """The commonest mistake, in words."""
+    wrong = share - np.diag(np.diag(share))
+    row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    if wrong[row, column] == 0:
+        return "no mistake"
+    mistake = f"{matrix.labels[row][:16]!r} taken for {matrix.labels[column][:16]!r}"
+    return f"most often: {mistake} ({wrong[row, column]:.0%})"
+
+
+def _scatter(plot: ScatterPlot, path: Path) -> None:
+    truth, answer = np.ravel(plot.truth).astype(float), np.ravel(plot.answer).astype(float)
+    error = float(np.mean((truth - answer) ** 2)) if truth.size else np.nan
+    constant = float(np.var(truth)) if truth.size else np.nan
+    every = max(1, -(-truth.size // MOST_POINTS))
+    with frame(path, width=4.8, height=4.6) as (axes,):
+        axes.plot(truth[::every], answer[::every], ".", color=BLUE, alpha=0.4, markersize=5, markeredgewidth=0)
+        both = np.concatenate([truth, answer])
+        both = both[np.isfinite(both)]
+        ends = (both.min(), both.max()) if both.size else (0.0, 1.0)
+        axes.plot(ends, ends, color=RED, linestyle=(0, (5, 3)), label="right answers")
+        axes.set(xlabel="true value", ylabel="answer")
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.legend()
+        headline(axes, "", f"mean squared error {number(error)}; always the mean: {number(constant)}")
+
+
+def _piano_roll(roll: PianoRoll, path: Path) -> None:
+    """What was played above what was expected, the keys that either used."""
+    used = np.flatnonzero(roll.truth.any(axis=0) | (roll.answer > 0.5).any(axis=0))
+    low, high = (max(0, int(used[0]) - 1), int(used[-1]) + 2) if used.size else (0, roll.truth.shape[1])
+    with frame(path, rows=2, height=6) as pair:
+        for axes, keys, label in zip(pair, (roll.truth, roll.answer), ("played", "predicted"), strict=True):
+            extent = (1.5, len(keys) + 1.5, low + 20.5, high + 20.5)  # the first frame is given, never predicted
+            shown = keys.T[low:high].astype(float)
+            axes.imshow(shown, cmap="Greys", vmin=0, vmax=1, aspect="auto", origin="lower", extent=extent)
+            axes.grid(False)
+            axes.set_ylabel(f"{label}: MIDI note")
+        pair[1].set_xlabel("frame")
+        hits, found = (roll.truth & (roll.answer > 0.5)).sum(), (roll.answer > 0.5).sum()
+        share = hits / max(1, roll.truth.sum())
+        headline(pair[0], "", f"{share:.0%} of the notes were expected; {found - hits:,} others were too")

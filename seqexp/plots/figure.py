@@ -1,0 +1,58 @@
+"""What all figures share: colours, style, frame and title. One message each, as PNG.
+
+Colours are Okabe and Ito's (2008), which colour-blind people tell apart, and no figure depends on colour alone.
+Matplotlib is imported when a figure is drawn.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+from warnings import catch_warnings, filterwarnings
+
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#555555"
+STYLES = ((ORANGE, "o"), (GREEN, "s"), (BLUE, "^"), (RED, "D"), (GREY, "v"))  # colour and marker of each model
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E5E5E5",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "white",
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.6,
+    "text.parse_math": False,  # a label may hold a dollar sign
+}
+
+
+@contextmanager
+def frame(path: Path, *, rows: int = 1, columns: int = 1, width: float = 7.2, height: float) -> Iterator[Sequence[Any]]:
+    """Axes under or beside each other on shared axes, saved when the block ends. No pyplot: it keeps global state."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE), catch_warnings():
+        filterwarnings("ignore", "Glyph .* missing")  # labels are in any script; the font shows boxes for some
+        figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(rows, columns, sharex=True, sharey=columns > 1, squeeze=False).ravel()
+        yield list(axes)
+        figure.savefig(path, format="png")
+
+
+def headline(axes: Any, subject: str, message: str) -> None:
+    """The figure's title: its message, after what it is about where that is not plain."""
+    text = f"{subject}: {message}" if subject else message[:1].upper() + message[1:]
+    width = int(12 * axes.figure.get_figwidth())  # characters of this size
+    lines = [fill(line, width) for line in text.split("\n")]
+    axes.figure.suptitle("\n".join(lines), x=0.02, ha="left", fontsize=11)
+
+
+def number(value: float) -> str:
+    """Three digits, and all of those before the point."""
+    return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"

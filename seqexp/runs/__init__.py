@@ -1,0 +1,1 @@
+"""One run's life: where it lies, what it leaves, how it is found again."""

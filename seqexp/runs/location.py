@@ -1,0 +1,132 @@
+"""Which directory a run works in, and whether what lies there is the same run."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqexp.config.run_config import RunConfig, stored
+from seqexp.runs.directory import fresh_directory
+from seqexp.system.errors import UserError
+from seqexp.system.json_files import stored_result
+from seqexp.system.paths import RESULT, STARTED, TRIALS
+
+logger = logging.getLogger("seqexp")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run goes: a directory the user named, or None for ``root/<task>/<model>/<signature>``.
+
+    A trial's is below ``root/trials``. A single run takes a fresh ``<signature>.<n>``, a sweep's run the plain one.
+    """
+
+    directory: Path | None = None
+    root: Path = Path("runs")
+    in_sweep: bool = False
+    parent_run_id: str | None = None
+
+    def base(self, experiment: RunConfig) -> Path:
+        root = self.root / TRIALS if experiment.is_trial else self.root
+        return root / experiment.name("task") / experiment.name("model") / experiment.signature
+
+    def fresh(self, experiment: RunConfig) -> Path:
+        """A new directory. UserError where it cannot be created."""
+        return fresh_directory(self.base(experiment))
+
+
+def choose(experiment: RunConfig, place: Place) -> Path | None:
+    """The directory that ``resume`` and the place lead to; None for a fresh one. Nothing is created.
+
+    UserError where a named directory holds another run, or none to resume.
+    """
+    resume = experiment.settings.get("resume") or ("auto" if place.in_sweep else "never")
+    if resume not in ("auto", "never"):
+        path = Path(resume)
+        if belongs(path) is None:
+            raise UserError(f"resume: expected auto, never, or the directory of a run; {path} holds none")
+        return path
+    if place.directory is not None:
+        found = belongs(place.directory)
+        if found is not None and (resume == "never" or found.get("signature") != experiment.signature):
+            whose = "this run" if found.get("signature") == experiment.signature else "another run"
+            raise UserError(
+                f"hydra.run.dir: expected a directory without a run; {place.directory} holds {whose} "
+                f"(signature {found.get('signature')}); name another one"
+                + (", or go on with resume=auto" if whose == "this run" else "")
+            )
+        return place.directory
+    if resume == "never":
+        return None
+    base = place.base(experiment)
+    if place.in_sweep:
+        return base
+    runs = [path for path in (base, *base.parent.glob(f"{base.name}.*")) if belongs(path) is not None]
+    return max(runs, key=lambda path: (not _is_finished(path), path.stat().st_mtime), default=None)
+
+
+def belongs(path: Path) -> dict[str, Any] | None:
+    """What is known of the run in a directory: its result.json or, before that is written, its run.json."""
+    started = stored_result(path, STARTED)
+    return started if started is not None else stored_result(path)
+
+
+def earlier_result(experiment: RunConfig, path: Path | None) -> dict[str, Any] | None:
+    """The result of a run that need not be done again; None where there is something to do.
+
+    UserError where the directory holds the finished run of another config.
+    """
+    result = stored_result(path) if path is not None else None
+    if result is None:
+        return None
+    again = experiment.settings.get("retry_failed", True)
+    if experiment.is_trial and result.get("status") == "DIVERGED":
+        again = False  # it would diverge again, and to the search that is an answer
+    if result.get("status") != "FINISHED" and (again or result.get("status") == "KILLED"):
+        return None
+    if result.get("status") not in ("FINISHED", "FAILED", "DIVERGED"):
+        return None
+    refuse_another(path, result, experiment)
+    logger.info("%s before: %s", str(result["status"]).lower(), path)
+    return result | {"directory": str(path), "how": "skipped"}
+
+
+def refuse_another(path: Path | None, found: Mapping[str, Any], experiment: RunConfig) -> None:
+    """UserError where what was found in a directory is another config's run; it names the keys, if they are known."""
+    if found.get("signature") == experiment.signature or path is None:
+        return
+    try:
+        then = stored(path / "config.yaml").deciding()
+    except UserError:
+        then = {}
+    refuse_differences(path, {"settings": then} if then else None, {"settings": experiment.deciding()})
+    raise UserError(
+        f"{path}: expected the run with signature {experiment.signature}; "
+        f"it holds the one with {found.get('signature')}"
+    )
+
+
+def refuse_differences(path: Path | None, saved: Any, about: Mapping[str, Any]) -> None:
+    """UserError names the keys in which a saved run's config and data differ from this run's."""
+    if not isinstance(saved, Mapping) or not isinstance(saved.get("settings"), Mapping):
+        return
+    then, now = saved["settings"], about["settings"]
+    keys = [*now, *(key for key in then if key not in now)]
+    missing = object()
+    differing = [
+        f"{key} (then {then.get(key, 'absent')}, now {now.get(key, 'absent')})"
+        for key in keys
+        if then.get(key, missing) != now.get(key, missing)
+    ]
+    if "data" in about and saved.get("data") != about["data"]:
+        differing.append("the data (its hash is another one)")
+    if differing:
+        raise UserError(
+            f"{path}: this run cannot be resumed with a different config or data set; these differ: "
+            f"{', '.join(differing)}; set them back, or start a new run with resume=never"
+        )
+
+
+def _is_finished(path: Path) -> bool:
+    return (path / RESULT).exists() and (stored_result(path) or {}).get("status") == "FINISHED"

@@ -1,0 +1,271 @@
+"""One run from a checked config to a finished directory: build, train, test, record, draw."""
+
+import logging
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from seqexp.config.build import build_network, build_optimizer, build_task, check_memory
+from seqexp.config.run_config import RunConfig
+from seqexp.networks import Network
+from seqexp.runs.directory import RunDirectory, leave_nothing, now, numbers
+from seqexp.runs.location import Place, belongs, choose, earlier_result, refuse_another, refuse_differences
+from seqexp.runs.lock import locked
+from seqexp.runs.probes import Probes
+from seqexp.runs.progress import Progress
+from seqexp.runs.result import about, announce, draw, params, run_name, scores, tags
+from seqexp.system import blas, signals
+from seqexp.system.errors import Diverged, UserError, masked
+from seqexp.system.json_files import stored_result
+from seqexp.tasks import Task
+from seqexp.tracking.mlflow_store import TrackingSettings, run_with_tag
+from seqexp.tracking.tracker import Status, Tracker, open_tracker
+from seqexp.training.checkpoints import Checkpoints, Schedule, Snapshot, save_weights
+from seqexp.training.trainer import Outcome, Trainer, Training
+
+logger = logging.getLogger("seqexp")
+
+
+class Recorder:
+    """Hands each logged step to metrics.jsonl, the tracker and the terminal, in this order of importance; saves
+    snapshots when they are due, and stops the training when somebody asks for it."""
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        tracker: Tracker,
+        progress: Progress,
+        schedule: Schedule,
+        identity: Mapping[str, Any],
+        request: signals.Request,
+        probes: Probes,
+    ) -> None:
+        self._directory, self._tracker, self._progress = directory, tracker, progress
+        self._probes = probes
+        self._checkpoints = Checkpoints(directory.path / "checkpoints")
+        self._schedule, self._identity, self._request = schedule, identity, request
+        self.on_step = progress.on_step
+
+    def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
+        line = self._directory.log(step, metrics, round(now(), 3))
+        self._tracker.log(step, numbers(line), line["time"])
+        self._tracker.flush()
+        self._progress.on_metrics(step, metrics)
+
+    def on_boundary(self, trainer: Trainer) -> None:
+        self._probes.on_boundary(trainer)
+        stopped = self._request.signal is not None
+        if stopped or self._schedule.due(trainer.step):
+            start = time.perf_counter()
+            snapshot = trainer.snapshot()
+            self._probes.logged()
+            snapshot.about = {**self._identity, "metrics_bytes": self._directory.logged()}
+            self._checkpoints.save(snapshot)
+            self._schedule.saved(trainer.step, time.perf_counter() - start)
+        if stopped:
+            self._request.obey()
+
+
+def run(experiment: RunConfig, place: Place) -> dict[str, Any]:
+    """Train, test and record one run, or go on with one that was cut off; gives result.json's content, with the run's
+    directory under "directory" and what was done under "how": "" (all of it), skipped, resumed or retried.
+
+    UserError before anything is written where the data or the directory cannot be used. A run that started leaves a
+    result.json whatever happens to it: divergence and failures are in its ``status``; what stops the process
+    (KeyboardInterrupt, SystemExit) is passed on after the run is marked KILLED.
+    """
+    path = choose(experiment, place)
+    earlier = earlier_result(experiment, path)
+    if earlier is not None:
+        return earlier
+    settings = experiment.settings
+    task = build_task(settings["task"], settings["data_dir"])
+    network = build_network(settings["model"], task.shape)
+    check_memory(network, settings)
+    if path is None:
+        path = place.fresh(experiment)
+    with locked(path, wait=place.in_sweep) as held:
+        if not held:
+            raise UserError(f"run directory {path}: another process works on this run; wait for it, or stop it")
+        earlier = earlier_result(experiment, path)  # as another process has just left it
+        if earlier is not None:
+            return earlier
+        try:
+            return _Run(experiment, task, network, path, place).go()
+        except UserError:
+            leave_nothing(path)  # if it was new
+            raise
+
+
+class _Run:
+    """A run whose directory is held."""
+
+    def __init__(self, experiment: RunConfig, task: Task, network: Network, path: Path, place: Place) -> None:
+        self.experiment, self.task, self.network, self.path, self.place = experiment, task, network, path, place
+        self.result = about(experiment, task, network) | {"parent_run_id": place.parent_run_id}
+        self.identity = {"settings": experiment.deciding(), "data": self.result["data"]}
+        self.trainer: Trainer | None = None
+        self.how = self.token = ""
+
+    def go(self) -> dict[str, Any]:
+        settings = self.experiment.settings
+        result, before = self.result, belongs(self.path)
+        if before is not None:
+            refuse_differences(self.path, before.get("about"), self.identity)
+            refuse_another(self.path, before, self.experiment)
+            result |= {key: before[key] for key in ("mlflow_run_id", "started") if before.get(key)}
+            ended = (stored_result(self.path) or {}).get("status")
+            self.how = "retried" if ended in ("FAILED", "DIVERGED") else "resumed"
+        with blas.limited(settings["threads"]):
+            snapshot = self._snapshot()
+        directory = RunDirectory(self.path, snapshot.about.get("metrics_bytes", 0) if snapshot else 0)
+        tracking = TrackingSettings(**settings["tracking"])
+        token = self.token = str((before or {}).get("token") or uuid4())
+        if before is not None and result["mlflow_run_id"] is None:
+            result["mlflow_run_id"] = run_with_tag(tracking, "token", token)
+        with suppress(OSError):  # noted before MLflow starts the run, so that no killed process can leave it unfound
+            directory.started(result | {"about": self.identity, "token": token})
+        tracker = open_tracker(
+            tracking,
+            name=run_name(result),
+            params=params(self.experiment, result),
+            tags=tags(result) | {"token": token},
+            parent_run_id=self.place.parent_run_id,
+            run_id=result["mlflow_run_id"],
+            started=result["started"],
+        )
+        result["mlflow_run_id"] = tracker.run_id
+        for line in directory.known:  # what was not sent yet, or will be found there
+            tracker.log(line["step"], numbers(line), line["time"])
+        try:
+            with _log_file(self.path / "run.log"):
+                self._train(directory, tracker)
+        finally:
+            directory.close()
+        return result | {"directory": str(self.path), "how": self.how}
+
+    def new_trainer(self) -> Trainer:
+        settings = self.experiment.settings
+        return Trainer(
+            self.network,
+            self.task,
+            build_optimizer(settings["optimizer"]),
+            Training(**self.experiment.group("training")),
+            seed=settings["seed"],
+            dtype=np.dtype(settings["dtype"]).type,
+        )
+
+    def _snapshot(self) -> Snapshot | None:
+        """Build the trainer and set it to the newest snapshot, which is returned. UserError where none is usable."""
+        trainer = self.trainer = self.new_trainer()
+        carried = self.network.core.state_size * trainer.training.batch_size * trainer.p.flat.itemsize
+        checkpoints = Checkpoints(self.path / "checkpoints")
+        snapshot = checkpoints.load(trainer.snapshot().bytes() + carried)
+        if snapshot is None:
+            return None
+        refuse_differences(self.path, snapshot.about, self.identity)
+        try:
+            trainer.restore(snapshot)
+        except ValueError as error:
+            raise UserError(
+                f"{checkpoints.folder}: expected a checkpoint of this run; {error}; delete the folder to start over"
+            ) from error
+        logger.info("%s at step %d: %s", self.how or "goes on", trainer.step, self.path)
+        return snapshot
+
+    def _train(self, directory: RunDirectory, tracker: Tracker) -> None:
+        settings, result = self.experiment.settings, self.result
+        assert self.trainer is not None
+        status: Status = "FAILED"
+        try:
+            directory.started(result | {"about": self.identity, "token": self.token})
+            directory.write("config.yaml", self.experiment.as_yaml())
+            trial = self.experiment.is_trial
+            probes = Probes(directory.path, self.trainer, False if trial else settings.get("probes", "auto"))
+            outcome = self._fit(directory, tracker, probes)
+            result |= scores(self.task, outcome, test=not trial)
+            save_weights(
+                directory.path / "checkpoints" / "best.safetensors", outcome.best, {"step": str(outcome.best_step)}
+            )
+            if not trial:
+                draw(directory, outcome, result, settings["training"]["clip_norm"])
+                with blas.limited(settings["threads"]):
+                    probes.finish(outcome.best, result)
+            status = "FINISHED"
+        except Diverged as error:
+            status = "DIVERGED"
+            result["error"] = str(error)
+            logger.error("diverged: %s", error)
+        except Exception as error:
+            result["error"] = _described(error)
+            logger.error("failed: %s", result["error"])
+            logger.debug("%s", masked(traceback.format_exc()))
+            if not isinstance(error, OSError):
+                directory.write("traceback.txt", masked(traceback.format_exc()))
+        except BaseException as error:  # Ctrl-C, SIGTERM: the run is marked, and the signal goes on
+            status = "KILLED"
+            result["error"] = f"stopped by {type(error).__name__}"
+            raise
+        finally:
+            self._end(status, directory, tracker)
+
+    def _fit(self, directory: RunDirectory, tracker: Tracker, probes: Probes) -> Outcome:
+        settings, trainer = self.experiment.settings, self.trainer
+        assert trainer is not None
+        schedule = Schedule(trainer.training.checkpoint_every)
+        with (
+            blas.limited(settings["threads"]),
+            Progress(self.task.primary_metric, bar=not self.place.in_sweep) as progress,
+            signals.deferred() as request,
+        ):
+            announce(self.result, self.network)
+            recorder = Recorder(directory, tracker, progress, schedule, self.identity, request, probes)
+            return trainer.fit(recorder, test=not self.experiment.is_trial)
+
+    def _end(self, status: Status, directory: RunDirectory, tracker: Tracker) -> None:
+        """Write down how the run ended, here first and then in the tracker."""
+        assert self.trainer is not None
+        self.result |= {
+            "status": status,
+            "seconds": round(self.trainer.counters.seconds, 3),
+            "steps": self.trainer.step,
+            "ended": round(now(), 3),
+        }
+        try:
+            directory.result(self.result)
+        except OSError as error:  # run.json stays: the next start finds the run
+            logger.error("failed: %s", _described(error))
+            tracker.finish(status, {}, None, ended=self.result["ended"])
+            return
+        if status == "FINISHED":
+            Checkpoints(directory.path / "checkpoints").discard()
+        tracker.finish(status, {}, directory.path, ended=self.result["ended"])
+        directory.wrapped_up()
+
+
+@contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    """The run's log lines go to its own file too."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        with suppress(OSError):  # a full disk has been told of
+            handler.close()
+
+
+def _described(error: Exception) -> str:
+    """An error in one line; of a full disk or a vanished folder it says that nothing saved is lost."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}; the last checkpoint is kept: make room, and go on with resume=<run directory>"
+    return masked(f"{type(error).__name__}: {error}")

@@ -1,0 +1,122 @@
+"""Tables of runs, from their result.json: no model's score without the best score that needs no memory beside it.
+
+The only home of pandas, which is imported when a table is made.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+Result = Mapping[str, Any]  # the object of a result.json; a job that failed early may lack any of its keys
+
+NOTHING = "-"  # how a table shows that there is no value
+
+
+def best_baseline(result: Result) -> tuple[str, float] | None:
+    """Name and value of the best score that needs no memory; None where the result has none."""
+    scores = {name: value for name, value in (result.get("baseline") or {}).items() if _is_number(value)}
+    if not scores:
+        return None
+    return (min if result.get("direction") == "min" else max)(scores.items(), key=lambda item: item[1])
+
+
+def run_table(result: Result) -> "Table":
+    """One run's score among the scores that need no memory, best first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    metric, smaller = result.get("primary_metric") or "score", result.get("direction") == "min"
+    model, own = str(result.get("model", "model")), score(result)
+    scores = (result.get("baseline") or {}).items()
+    rows = [(name, float(value), False) for name, value in scores if _is_number(value)]
+    rows = sorted([*rows, (model, own, True)], key=lambda row: rank(row[1], smaller))
+    title = f"{model} on {result.get('task', '?')}, seed {result.get('seed', '?')}: {result.get('status', '?')}"
+    table = Table(title=Text(title), title_justify="left")
+    table.add_column("")
+    table.add_column(f"{metric} ({'smaller' if smaller else 'larger'} is better)", justify="right")
+    table.add_column(f"against {model}", justify="right")
+    for name, value, is_model in rows:
+        difference = NOTHING if is_model or math.isnan(value - own) else f"{value - own:+.4f}"
+        cells = (name if is_model else f"{name} (no memory)", _shown(value), difference)
+        table.add_row(*(Text(cell) for cell in cells), style="bold" if is_model else None)
+    return table
+
+
+def to_markdown(frame: "pd.DataFrame") -> str:
+    """The frame as a Markdown table, numbers right-aligned."""
+    cells = [[str(name) for name in frame.columns], *_cells(frame)]
+    cells = [[" ".join(cell.replace("|", "\\|").split()) for cell in row] for row in cells]
+    rules = ["---:" if right else "---" for right in _numeric(frame)]
+    lines = ["| " + " | ".join(row) + " |" for row in (cells[0], rules, *cells[1:])]
+    return "\n".join(lines) + "\n"
+
+
+def as_rich(frame: "pd.DataFrame", title: str) -> "Table":
+    """The frame for a terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left")
+    for name, right in zip(frame.columns, _numeric(frame), strict=True):
+        table.add_column(Text(str(name)), justify="right" if right else "left", overflow="fold")
+    for row in _cells(frame):
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+# -- rows ------------------------------------------------------------------------------------------------------------
+
+
+def rank(value: float, smaller_is_better: bool) -> tuple[bool, float]:
+    """A sort key: best first, nan last."""
+    return (True, 0.0) if math.isnan(value) else (False, value if smaller_is_better else -value)
+
+
+def score(result: Result) -> float:
+    value = (result.get("metrics") or {}).get(result.get("primary_metric"))
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not math.isnan(value)
+
+
+# -- cells -----------------------------------------------------------------------------------------------------------
+
+
+def _numeric(frame: "pd.DataFrame") -> list[bool]:
+    return [all(isinstance(value, int | float) or _missing(value) for value in frame[name].tolist()) for name in frame]
+
+
+def _cells(frame: "pd.DataFrame") -> list[list[str]]:
+    columns = [[_shown(value, str(name)) for value in frame[name].tolist()] for name in frame.columns]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _shown(value: object, column: str = "") -> str:
+    if _missing(value):
+        return NOTHING
+    if column in ("job", "seed", "params") and isinstance(value, float) and value.is_integer():
+        value = int(value)  # a missing neighbour made the column one of floats
+    if column in ("job", "seed"):
+        return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        if column == "seconds":
+            return f"{value:,.1f}"
+        return f"{value:.4f}" if 0.01 <= abs(value) < 100 else f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value)) or str(value) == "<NA>"
+
+
+def shown(frame: "pd.DataFrame") -> tuple[list[list[str]], list[bool]]:
+    """The frame's cells as text, and which columns are numbers, to be aligned right."""
+    return _cells(frame), _numeric(frame)

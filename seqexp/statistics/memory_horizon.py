@@ -1,0 +1,92 @@
+"""The memory horizon: the longest distance that a model solves in at least 80 % of its seeds, and how sure that is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqexp.statistics.pairs import clopper_pearson
+
+SHARE = 0.8  # of the seeds that have to solve a distance
+LEVEL = 0.95  # of the intervals
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """What a model's runs say about its horizon. None stands for below the shortest distance.
+
+    distances: (K,) ascending, in steps; solved, runs: (K,) how many runs solved each, of how many.
+    reached:   the horizon itself. Where it is the longest distance the true one may lie beyond.
+    low, high: the ends of its interval, distances too.
+    """
+
+    distances: tuple[float, ...]
+    solved: tuple[int, ...]
+    runs: tuple[int, ...]
+    reached: float | None
+    low: float | None
+    high: float | None
+
+
+def horizon(
+    distances: Sequence[float],
+    solved: Sequence[int],
+    runs: Sequence[int],
+    *,
+    share: float = SHARE,
+    level: float = LEVEL,
+) -> Horizon:
+    """The longest distance that at least ``share`` of the runs solved, as they did all shorter ones.
+
+    distances: (K,) ascending; solved, runs: (K,) counts, runs at least 1.
+
+    The interval speaks of fresh seeds: with p(d) the probability that one solves distance d, the true horizon is the
+    longest d with p(d) >= share. It takes for granted that a longer distance is never easier and that runs are
+    independent, and holds the true horizon (among the distances tried) with probability ``level`` at least:
+
+    - low: from the shortest distance up, each is passed while the exact lower bound of its fraction is above share;
+      the last one passed is the end. Since p never rises, runs at longer distances count as evidence too: of them as
+      many distances join as are needed to get the runs without which no outcome could pass (17 for 0.8 and 95 %).
+    - high: from the longest distance down, each is excluded while the exact upper bound of its fraction is below
+      share; the first one not excluded is the end. Shorter distances join where there are too few runs (below 3).
+
+    Each end errs with probability (1 - level) / 2 at most, though several distances are tested: the claims are nested
+    and tested in a fixed order up to the first that fails (Maurer, Hothorn and Lehmacher 1995), and which runs join
+    does not depend on what came of them. The bounds are Clopper and Pearson's (1934).
+    """
+    error = (1 - level) / 2
+    solved_, runs_ = np.asarray(solved), np.asarray(runs)
+    last = len(solved_) - 1
+
+    passed = -1
+    while passed < last and solved_[passed + 1] / runs_[passed + 1] >= share:
+        passed += 1
+    low = -1
+    to_pass = math.ceil(math.log(error) / math.log(share))
+    while low < last:
+        count = _enough(runs_[low + 1 :], to_pass)
+        pool = slice(low + 1, low + 1 + count)
+        if not count or clopper_pearson(solved_[pool].sum(), runs_[pool].sum(), level)[0] <= share:
+            break
+        low += 1
+    high = last
+    to_exclude = math.ceil(math.log(error) / math.log(1 - share))
+    while high >= 0:
+        count = _enough(runs_[high::-1], to_exclude)
+        pool = slice(high + 1 - count, high + 1)
+        if not count or clopper_pearson(solved_[pool].sum(), runs_[pool].sum(), level)[1] >= share:
+            break
+        high -= 1
+
+    def at(index: int) -> float | None:
+        return float(distances[index]) if index >= 0 else None
+
+    counts = tuple(map(int, solved_)), tuple(map(int, runs_))
+    return Horizon(tuple(map(float, distances)), *counts, at(passed), at(low), at(high))
+
+
+def _enough(runs: np.ndarray, wanted: int) -> int:
+    """How many of the first entries have ``wanted`` runs together; 0 where all have fewer."""
+    together = np.cumsum(runs) >= wanted
+    return int(together.argmax()) + 1 if together.any() else 0

@@ -1,0 +1,1 @@
+"""Many runs: jobs, workers, searches, their summary."""

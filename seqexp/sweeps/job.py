@@ -1,0 +1,96 @@
+"""What Hydra calls for each run, and the outcome it leaves for the command line."""
+
+import logging
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from seqexp import config
+from seqexp.sweeps import sweep, workers
+from seqexp.system import signals
+from seqexp.system.errors import UserError, masked
+
+logger = logging.getLogger("seqexp")
+
+OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143  # exit codes
+
+# Of the single run in this process; a sweep's jobs leave theirs in files. An error is kept, since Hydra would add its
+# own line to one that is raised.
+outcome: int = FAILED
+error: UserError | None = None
+begun = False  # whether Hydra has composed the config
+
+
+def job(cfg: DictConfig) -> None:
+    """One run; in a sweep, whatever happens to it is recorded and the sweep goes on."""
+    from seqexp.runs.progress import configure_logging
+
+    global begun
+    begun = True
+    signals.obey()
+    hydra = HydraConfig.get()
+    if hydra.mode == RunMode.MULTIRUN:
+        configure_logging(f"#{hydra.job.num} ")
+        overrides = dict(word.lstrip("+~").partition("=")[::2] for word in hydra.overrides.task)
+        _sweep_job(cfg, Path(hydra.sweep.dir), int(hydra.job.num), overrides)
+    else:
+        configure_logging()
+        _single_run(cfg, Path(hydra.run.dir))
+
+
+def _single_run(cfg: DictConfig, named: Path) -> None:
+    from seqexp.runs.directory import leave_nothing
+    from seqexp.runs.location import Place
+    from seqexp.runs.recovery import mark_killed
+    from seqexp.runs.run import run
+
+    global outcome, error
+    directory = None if named == Path(".") else named
+    place = Place(directory)
+    try:
+        experiment = config.check(cfg)
+        mark_killed(place.root, experiment.settings["tracking"]["uri"])
+        result = run(experiment, place)
+    except UserError as refusal:
+        if directory is not None:
+            leave_nothing(directory)
+        outcome, error = BAD_INPUT, refusal
+        return
+    sweep.show_run(result, cfg)
+    outcome = OK if result["status"] == "FINISHED" else FAILED
+
+
+def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[str, str]) -> None:
+    from seqexp.runs.location import Place
+    from seqexp.runs.run import run
+
+    said = {key: masked(value) for key, value in overrides.items()}
+    record: dict[str, Any] = {"job": number, "overrides": said, "status": "KILLED"}
+    if not workers.begin_job(sweep_dir):
+        workers.end_job(sweep_dir)
+        return
+    try:
+        experiment = config.check(cfg)
+        record |= {"model": experiment.name("model"), "task": experiment.name("task")}
+        record["seed"] = experiment.settings["seed"]
+        parent = sweep.parent_run(sweep_dir, experiment.settings["tracking"])
+        record |= run(experiment, Place(in_sweep=True, parent_run_id=parent))
+    except UserError as refusal:
+        record |= {"status": "BAD_INPUT", "error": str(refusal)}
+        logger.error("%s", refusal)
+    except Exception as failure:
+        record |= {"status": "FAILED", "error": masked(f"{type(failure).__name__}: {failure}")}
+        logger.error("failed: %s", record["error"])
+        if os.environ.get("SEQEXP_TRACEBACK"):
+            logger.error("%s", masked(traceback.format_exc()))
+    except SystemExit:
+        if workers.leading() is not None:
+            raise  # else the leader has stopped this worker, and waits for its record
+    finally:
+        sweep.record_job(sweep_dir, number, record)
+        workers.end_job(sweep_dir)

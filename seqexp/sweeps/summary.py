@@ -1,0 +1,63 @@
+"""What a sweep's end shows: its tables, its figures, and the numbers that its parent run keeps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqexp.plots import memory_horizon, sweep, trainability, tuning
+from seqexp.runs.tables import Result
+from seqexp.sweeps import tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUMMARY, TUNING = "Mean and standard deviation over seeds", "Tuning, on validation scores"
+OF_NUMBERS = {"Memory horizon": memory_horizon, "Trainability": trainability}  # of sweeps that varied one, or two
+
+
+@dataclass
+class Ending:
+    """tables: by title, the most telling first. files: CSV by name. metrics: by names that MLflow can chart."""
+
+    tables: dict[str, "pd.DataFrame"] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    figures: list[Path] = field(default_factory=list)
+
+
+def ending(runs: Sequence[Result], studies: Sequence[Mapping[str, Any]], folder: Path) -> Ending:
+    """Of a sweep's runs (their results, see ``tables.sweep_tables``) and of the studies that tuned them; draws the
+    figures into ``folder``."""
+    end = Ending(figures=tuning.draw(studies, folder))
+    jobs, summary = tables.sweep_tables(runs)
+    end.files = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
+    end.metrics = _means(summary)
+    end.figures += sweep.draw(jobs, summary, folder)
+    for title, part in OF_NUMBERS.items():
+        table, metrics, figures = part.draw(jobs, runs, folder)
+        end.metrics |= metrics
+        end.figures += figures
+        if table is not None:
+            end.tables[title] = table
+            end.files[f"{title.lower().replace(' ', '_')}.csv"] = table.to_csv(index=False)
+    if runs:
+        end.tables[SUMMARY] = summary
+    if studies:
+        end.tables[TUNING] = tuning.table(studies)
+    if runs:
+        end.tables["Jobs"] = jobs.drop(columns=["directory", "metric"])  # every row of a task has the summary's metric
+    return end
+
+
+def _means(summary: "pd.DataFrame") -> dict[str, float]:
+    """``adding/lstm/test/mse/mean``, and ``…/std``. What else the sweep varied comes behind the model,
+    ``adding/lstm/task.gap 4/test/mse/mean``."""
+    metrics: dict[str, float] = {}
+    columns = list(summary.columns)
+    varied = columns[columns.index("model") + 1 : columns.index("metric")]
+    for row in summary.to_dict("records"):
+        settings = [f"{key} {row[key]}".replace("/", "_") for key in varied]
+        name = "/".join(str(part) for part in (row["task"], row["model"], *settings, row["metric"]))
+        metrics |= {f"{name}/mean": row["mean"], f"{name}/std": row["std"]}
+    return metrics

@@ -1,0 +1,1 @@
+"""Files that survive, signals, BLAS threads, bounded reading: what any long-running program needs."""

@@ -1,0 +1,28 @@
+"""JSON as it lies in files, which may be damaged or a stranger's."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from seqexp.system.paths import RESULT
+
+LONGEST_JSON = 10_000_000  # bytes of a result.json, run.json or line of metrics worth reading
+
+
+def stored_result(path: Path, name: str = RESULT) -> dict[str, Any] | None:
+    """The content of a run directory's result.json; None where there is none, {} where it cannot be read."""
+    try:
+        if (path / name).stat().st_size > LONGEST_JSON:
+            return {}
+        result = json.loads((path / name).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return result if isinstance(result, dict) else {}
+
+
+def finite(value: float) -> float | None:
+    """The number, or None where JSON has none for it."""
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,63 @@
+"""Names that configs may use, and the classes they stand for."""
+
+import importlib
+import inspect
+import pkgutil
+import typing
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from seqexp.system.errors import UserError
+
+T = TypeVar("T", bound=type)
+
+
+class Registry(Generic[T]):
+    """An explicit table name -> class.
+
+    With ``package``, every module of that package is imported at the first look-up and registers itself.
+    """
+
+    def __init__(self, kind: str, package: str | None = None) -> None:
+        self.kind = kind
+        self._package = package
+        self._classes: dict[str, T] = {}
+        self._loaded = False
+
+    def register(self, name: str) -> Callable[[Any], Any]:
+        def decorate(cls: Any) -> Any:
+            if name in self._classes:
+                raise ValueError(f"{self.kind} {name!r} is registered twice: {self._classes[name]} and {cls}")
+            cls.name = name
+            self._classes[name] = cls
+            return cls
+
+        return decorate
+
+    def names(self) -> list[str]:
+        self._load()
+        return sorted(self._classes)
+
+    def lookup(self, name: str) -> T:
+        self._load()
+        if name not in self._classes:
+            raise UserError(f"{self.kind}.name: expected one of {', '.join(self.names())}; got {name!r}")
+        return self._classes[name]
+
+    def _load(self) -> None:
+        if self._package is not None and not self._loaded:
+            self._loaded = True
+            package = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{self._package}.{module.name}")
+
+
+def fields(cls: type, without: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any]]:
+    """The constructor's keyword fields, name -> (type, default): the class's config schema.
+
+    A field without a default has ``inspect.Parameter.empty``.
+    """
+    constructor: Any = cls.__init__  # type: ignore[misc]  # of the class itself, no instance
+    hints = typing.get_type_hints(constructor, include_extras=True)
+    parameters = list(inspect.signature(cls).parameters.values())
+    return {f.name: (hints[f.name], f.default) for f in parameters if f.name not in without}

@@ -1,0 +1,136 @@
+"""What MLflow holds and no directory has, in the words of result.json; and reports, sent to a sweep's run."""
+
+import json
+import logging
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from seqexp.system.errors import UserError, masked
+from seqexp.system.json_files import stored_result
+from seqexp.system.paths import RESULT
+from seqexp.tracking.mlflow_store import TrackingSettings, cause_of, connect, locate, shorten, usable
+from seqexp.tracking.tracker import LONGEST_TAG
+
+logger = logging.getLogger("seqexp")
+
+PAGE = 1_000  # runs that are asked for at once
+MARK = "\n\n<!-- the sweep's own note -->\n\n"
+NOTE = "mlflow.note.content"
+
+
+def may_have_more(settings: TrackingSettings, known: Collection[str]) -> bool:
+    """Whether MLflow may have a run whose id is not ``known``. SQLite is asked itself: MLflow takes two seconds."""
+    if settings.name == "off":
+        return False
+    file = locate(settings).file
+    if file is None:
+        return True
+    if not file.exists():
+        return False
+    query = (  # a sweep's own run has the tag "kind"
+        "select run_uuid from runs where lifecycle_stage = 'active' "
+        "and run_uuid not in (select run_uuid from tags where key = 'kind')"
+    )
+    try:
+        connection = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)
+        try:
+            return any(run_id not in known for (run_id,) in connection.execute(query))
+        finally:
+            connection.close()
+    except sqlite3.Error:
+        return False
+
+
+def results(settings: TrackingSettings, known: Collection[str]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(result.json's content, flattened settings as text) of MLflow's runs whose id and signature are not ``known``.
+
+    A sweep's parent is no run. UserError where MLflow cannot be reached.
+    """
+    client, experiment = connect(settings)
+    found, token = [], None
+    while True:
+        page = usable(settings, partial(client.search_runs, [experiment], max_results=PAGE, page_token=token))
+        found += [run for run in page if not {run.info.run_id, run.data.tags.get("signature")} & set(known)]
+        token = page.token
+        if not token:
+            pairs = [_result(run) for run in found if "signature" in run.data.tags]
+            _add_baselines(client, pairs)
+            return pairs
+
+
+def attach(settings: TrackingSettings, run_id: str, files: Sequence[Path], note: str) -> bool:
+    """Send a report to a run: ``files`` into its folder "report", ``note`` (Markdown) before the note it had.
+
+    Trouble is one warning; False then.
+    """
+    try:
+        client, _ = connect(settings)
+        for file in files:
+            usable(settings, partial(client.log_artifact, run_id, str(file), "report"))
+        before = usable(settings, partial(client.get_run, run_id)).data.tags.get(NOTE, "").rpartition(MARK)[2]
+        content = shorten(masked(note + MARK + before), LONGEST_TAG)
+        usable(settings, partial(client.set_tag, run_id, NOTE, content))
+    except UserError as error:
+        logger.warning("tracking: the report could not be sent to its sweep's run (%s)", cause_of(error))
+        return False
+    return True
+
+
+def _result(run: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    tags, settings = run.data.tags, {key: _value(text) for key, text in run.data.params.items()}
+    counts = {name: settings.pop(name, None) for name in ("params", "params.embedding")}
+    result: dict[str, Any] = {
+        **{key: tags.get(key) for key in ("model", "task", "signature", "primary_metric")},
+        **{key: tags.get(key, "") for key in ("git_sha", "numpy", "blas")},
+        "seed": settings.get("seed"),
+        "status": tags.get("status", "RUNNING" if run.info.status == "RUNNING" else "KILLED"),
+        "metrics": {name: value for name, value in run.data.metrics.items() if name.startswith("test/")},
+        "params": counts["params"],
+        "embedding_params": counts["params.embedding"] or 0,
+        "hidden_size": settings.get("model.hidden_size"),
+        "baseline": {},
+        "mlflow_run_id": run.info.run_id,
+        "parent_run_id": tags.get("mlflow.parentRunId"),
+        "started": (run.info.start_time or 0) / 1000,
+    }
+    if run.info.end_time:
+        result["seconds"] = (run.info.end_time - run.info.start_time) / 1000  # with start and end: its own is unknown
+    return result, settings
+
+
+def _add_baselines(client: Any, pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    """The scores that need no memory, which only a run's files have: those of one run of each problem are all's."""
+    problems: dict[str, list[dict[str, Any]]] = {}
+    for result, settings in pairs:
+        of_task = {key: value for key, value in settings.items() if key.startswith("task.")}
+        problems.setdefault(json.dumps(of_task, sort_keys=True), []).append(result)
+    for results in problems.values():
+        finished = next((result for result in results if result["status"] == "FINISHED"), None)
+        if finished is None:
+            continue
+        with suppress(Exception), TemporaryDirectory() as folder:  # without them it is only less to show
+            client.download_artifacts(finished["mlflow_run_id"], RESULT, folder)
+            own = stored_result(Path(folder)) or {}
+            if isinstance(own.get("baseline"), dict):
+                for result in results:
+                    result["baseline"] = own["baseline"]
+
+
+def _value(text: str) -> Any:
+    """A param as the value it was."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def parent_of(results: Sequence[Mapping[str, Any]]) -> str | None:
+    """The sweep's run that all of these share; None where they have several, or none."""
+    parents = {result.get("parent_run_id") for result in results}
+    (parent,) = parents if len(parents) == 1 else (None,)
+    return parent if isinstance(parent, str) else None

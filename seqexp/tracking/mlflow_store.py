@@ -1,0 +1,240 @@
+"""Where runs go: an MLflow server or database, how it comes to be, and the view of its runs that is saved in it.
+
+Whoever comes first creates database and experiment, however many start at once. What goes wrong with either is tried
+again; what stays wrong is told without passwords. MLflow is imported only when it is needed: it takes a second.
+"""
+
+import json
+import logging
+import os
+import re
+import socket
+import sqlite3
+import warnings
+import zlib
+from base64 import b64encode
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import sleep
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from filelock import FileLock
+
+from seqexp.system.errors import HIDDEN, UserError, masked
+
+T = TypeVar("T")
+
+WAITS = (0.1, 0.5)  # seconds before the second and the third attempt
+LONGEST_NAME = 250  # characters; MLflow's limit
+CUT = " … (cut)"
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+VIEW = "leaderboard"
+TEST_METRICS = [  # its columns; a metric that no run has gets none
+    *("accuracy", "macro_f1", "auroc", "mse", "exact_match", "note_accuracy", "symbol_accuracy"),
+    *("bits_per_char", "perplexity", "nll_per_frame", "entity_f1", "bleu", "chrf", "loss"),
+]
+
+ENVIRONMENT = {  # unless the user has set them
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",  # else each migration of a new database is a line
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the trying again is done here; its own holds an epoch up for minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds
+}
+
+
+@dataclass(kw_only=True)
+class TrackingSettings:
+    """Where runs are kept. ``off`` ignores the rest. A relative sqlite path is relative to the current folder."""
+
+    name: Literal["mlflow", "off"]
+    uri: str | None
+    experiment_name: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where runs go: a server, or a database whose lock and files of runs lie in ``folder``."""
+
+    uri: str
+    folder: Path
+    file: Path | None = None  # of an SQLite database
+
+    @property
+    def is_server(self) -> bool:
+        return self.uri.startswith("http")
+
+
+def locate(settings: TrackingSettings) -> Store:
+    """What ``uri`` names; nothing is opened or created. UserError where it names nothing that can keep runs."""
+    uri = settings.uri or ""
+    scheme, _, rest = uri.partition("://")
+    path, mark, query = rest[1:].partition("?")
+    if scheme == "sqlite" and path not in ("", ":memory:"):
+        file = Path(path).expanduser().absolute()
+        return Store(f"sqlite:///{file.as_posix()}{mark}{query}", file.parent, file)
+    with suppress(ValueError):  # of urlsplit, as for "http://[": refused below
+        if scheme.partition("+")[0] in PORTS and urlsplit(uri).hostname:
+            return Store(uri, Path("runs").absolute())
+    raise UserError(
+        f"tracking.uri: expected sqlite:///<file>, http(s)://<host> or a database like postgresql://<host>/<name>; "
+        f"got {masked(uri)!r}; try tracking.uri=sqlite:///runs/mlflow.db, or tracking=off"
+    )
+
+
+def unmasked(settings: TrackingSettings, *addresses: str | None) -> TrackingSettings:
+    """Stored settings with the password that is kept nowhere: from that of the ``addresses``, or of the environment's
+    MLFLOW_TRACKING_URI, which is the same but for it. UserError where none is."""
+    if settings.name == "off" or HIDDEN not in (settings.uri or ""):
+        return settings
+    for address in (*addresses, os.environ.get("MLFLOW_TRACKING_URI")):
+        if address is not None and masked(address) == settings.uri:
+            return replace(settings, uri=address)
+    raise UserError(
+        f"tracking.uri: the password of {settings.uri} is kept nowhere; set MLFLOW_TRACKING_URI to the whole address"
+    )
+
+
+def connect(settings: TrackingSettings) -> tuple[Any, str]:
+    """A client and the experiment's id; creates the database and the experiment, once, whoever comes first.
+
+    UserError where runs cannot be kept there, or the experiment was deleted.
+    """
+    store = locate(settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's and SQLAlchemy's, of what they import
+        return usable(settings, lambda: _open(store, settings.experiment_name))
+
+
+def run_with_tag(settings: TrackingSettings, key: str, value: str) -> str | None:
+    """The id of a run that has the tag; None where there is none, or tracking is off. UserError as ``connect``."""
+    if settings.name == "off" or not re.fullmatch(r"[\w-]+", value):
+        return None
+    client, experiment = connect(settings)
+    found = usable(settings, lambda: client.search_runs([experiment], f"tags.`{key}` = '{value}'", max_results=1))
+    return str(found[0].info.run_id) if found else None
+
+
+def usable(settings: TrackingSettings, action: Callable[[], T]) -> T:
+    """Do it; where that stays impossible, the user has to hear of it before hours of training."""
+    try:
+        return retried(action)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"tracking.uri: cannot keep runs in {masked(locate(settings).uri)} ({cause_of(error)}); "
+            "try another, such as tracking.uri=sqlite:///runs/mlflow.db, or tracking=off"
+        ) from error
+
+
+def _open(store: Store, experiment: str) -> tuple[Any, str]:
+    if store.file is None:  # a server's address; MLflow itself would try for minutes where no one listens
+        address = urlsplit(store.uri)
+        port = address.port or PORTS[address.scheme.partition("+")[0]]
+        socket.create_connection((address.hostname or "", port), timeout=5).close()
+    if store.is_server or (store.file is not None and _is_ready(store.file, experiment)):
+        return _experiment(store, experiment)
+    _import_mlflow()  # before the lock: others need not wait for it
+    store.folder.mkdir(parents=True, exist_ok=True)
+    # MLflow's own creation fails and can corrupt the file when several processes start at once.
+    with FileLock(store.folder / "mlflow.lock", timeout=300):
+        return _experiment(store, experiment)
+
+
+def _is_ready(database: Path, experiment: str) -> bool:
+    """Whether the file and the experiment exist; asked of SQLite itself, as MLflow would start to create them."""
+    if not database.exists():
+        return False
+    for path in (database, database.parent):  # SQLite keeps its journal beside the file
+        if not os.access(path, os.W_OK):
+            raise PermissionError(f"{path} cannot be written")
+    connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
+    try:
+        return connection.execute("select 1 from experiments where name = ?", (experiment,)).fetchone() is not None
+    except sqlite3.OperationalError:  # no such table, yet
+        return False
+    finally:
+        connection.close()
+
+
+def _import_mlflow() -> Any:
+    for variable, value in ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    import mlflow
+
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # pages of traceback; it raises as well
+    return mlflow
+
+
+def _experiment(store: Store, name: str) -> tuple[Any, str]:
+    client = _import_mlflow().MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        place = None if store.is_server else (store.folder / "mlartifacts").as_uri()  # a server has its own
+        tags = {f"mlflow.sharedViewState.{VIEW}": saved_view()}
+        # Where another process was faster this raises, and the next attempt finds the experiment.
+        number = str(client.create_experiment(name, artifact_location=place, tags=tags))
+        note = f"The runs with their metric columns: [{VIEW}]({leaderboard_path(number)})"
+        client.set_experiment_tag(number, "mlflow.note.content", note)
+        return client, number
+    if found.lifecycle_stage != "active":
+        raise UserError(
+            f"tracking.experiment_name: expected an active experiment; {name!r} is deleted; try another name, "
+            f"or `mlflow experiments restore -x {found.experiment_id}`"
+        )
+    return client, str(found.experiment_id)
+
+
+def saved_view() -> str:
+    """The experiment's saved view: the runs table with columns for model, task, seed, status and the final metrics.
+
+    An internal format of MLflow 3.17's pages: JSON around zlib-compressed JSON.
+    """
+    columns = ["tags.`model`", "tags.`task`", "params.`seed`", "tags.`status`"]
+    columns += [f"metrics.`test/{metric}`" for metric in TEST_METRICS] + ["metrics.`val/loss`"]
+    state = {"selectedColumns": columns, "columnOrder": columns, "runsHiddenMode": "FIRST_20_RUNS"}
+    packed = "deflate;" + b64encode(zlib.compress(json.dumps(state).encode())).decode()
+    return json.dumps({"name": VIEW, "createdAt": 0, "updatedAt": 0, "state": packed})
+
+
+def leaderboard_path(experiment: str) -> str:
+    """Where the pages show the experiment with id ``experiment`` through its saved view; to follow an address's "/"."""
+    return f"#/experiments/{experiment}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
+
+
+# -- patience, and what may be sent and said -------------------------------------------------------------------------
+
+
+def retried(action: Callable[[], T], *, patient: bool = True) -> T:
+    """Do it, if ``patient`` up to three times; the last time's exception is raised. A UserError is not tried again."""
+    for wait in WAITS if patient else ():
+        try:
+            return action()
+        except UserError:
+            raise
+        except Exception:
+            sleep(wait)
+    return action()
+
+
+def cause_of(error: BaseException) -> str:
+    """What lies at the root of the trouble: MLflow and SQLAlchemy wrap it, up to three times."""
+    while error.__cause__:
+        error = error.__cause__
+    first = (str(error).strip() or "no message").splitlines()[0]
+    return shorten(masked(f"{type(error).__name__}: {first}"), 200)  # a password cut in two would not be recognized
+
+
+def legal(name: str) -> str:
+    """The name of a metric or param with "_" for what MLflow does not take."""
+    return re.sub(r"[^\w\-. :/]", "_", name)[:LONGEST_NAME]
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most ``limit`` characters; where some are missing, the last ones say so."""
+    return text if len(text) <= limit else text[: limit - len(CUT)] + CUT

@@ -1,0 +1,300 @@
+"""Runs in MLflow, in the words it has for them; where they are kept is mlflow_store's to know.
+
+Metrics are buffered and sent in batches. What a run directory holds is the truth and MLflow its copy, so trouble here
+is a warning and never stops training.
+"""
+
+import json
+import logging
+import math
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from getpass import getuser
+from pathlib import Path
+from time import monotonic
+from time import time as clock
+from typing import Any, Literal, Protocol
+
+from seqexp.system.errors import UserError, masked
+from seqexp.tracking.mlflow_store import (
+    TrackingSettings,
+    cause_of,
+    connect,
+    leaderboard_path,
+    legal,
+    locate,
+    retried,
+    shorten,
+    usable,
+)
+
+Status = Literal["FINISHED", "FAILED", "KILLED", "DIVERGED"]
+
+PAUSE = 100.0  # times what sending took: it may take 1 % of a run
+LONGEST_PARAM, LONGEST_TAG = 6_000, 8_000  # characters; MLflow's limits
+PARAMS_A_BATCH, METRICS_A_BATCH = 100, 1_000  # likewise
+UPLOADED = {".yaml", ".json", ".jsonl", ".png", ".txt", ".log", ".md", ".csv"}  # of a run directory's own files
+OWN = {"run.json"}  # says that a run goes on, which no copy of it does
+
+logger = logging.getLogger("seqexp")
+
+
+class Tracker(Protocol):
+    """One run's record. No method raises for trouble with MLflow: it is retried, then reported once as a warning."""
+
+    run_id: str | None
+    troubled: bool  # whether something could not be sent
+
+    def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None:
+        """Keep the metrics for the next flush; ``time`` in seconds since the epoch. Logging it again is harmless.
+
+        What is not finite, or None, is left out.
+        """
+        ...
+
+    def flush(self, *, now: bool = False) -> None:
+        """Send what is kept; unless ``now``, only where the sending costs at most about 1 % of the time."""
+        ...
+
+    def finish(
+        self, status: Status, metrics: Mapping[str, float | None], directory: Path | None, *, ended: float | None = None
+    ) -> None:
+        """Send what is kept, the final ``metrics`` and the run directory's files, and set the true status.
+
+        DIVERGED is FAILED in MLflow; the tag ``status`` has the word. ``ended``: seconds since the epoch, default now.
+        """
+        ...
+
+
+class Untracked:
+    """The tracker that keeps nothing."""
+
+    run_id: str | None = None
+    troubled = False
+
+    def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None: ...
+    def flush(self, *, now: bool = False) -> None: ...
+    def finish(
+        self, status: Status, metrics: Mapping[str, float | None], directory: Path | None, *, ended: float | None = None
+    ) -> None: ...
+
+
+class MlflowTracker:
+    """A run in MLflow. ``known``: the metrics it already has, where it is continued."""
+
+    def __init__(self, client: Any, run_id: str, known: Mapping[str, float]) -> None:
+        self.run_id: str | None = run_id
+        self._client = client
+        self._known = known
+        self._kept: list[tuple[str, float, int, int]] = []  # name, value, milliseconds, step
+        self._last_step = 0
+        self._next = 0.0
+        self._down = self.troubled = False
+
+    def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None:
+        # A chart has no place for nan and inf, and MLflow's pages drop the whole chart of a metric that ends in nan.
+        finite = [(name, float(value)) for name, value in metrics.items() if value is not None and math.isfinite(value)]
+        self._kept += [(legal(name), value, round(time * 1000), step) for name, value in finite]
+        self._last_step = max(self._last_step, step)
+
+    def flush(self, *, now: bool = False) -> None:
+        start = monotonic()
+        if self._kept and (now or start >= self._next):
+            self.attempt("send the metrics", self._send)
+            self._next = monotonic() + PAUSE * (monotonic() - start)
+
+    def finish(
+        self, status: Status, metrics: Mapping[str, float | None], directory: Path | None, *, ended: float | None = None
+    ) -> None:
+        end = clock() if ended is None else ended
+        new = {name: value for name, value in metrics.items() if value != self._known.get(name)}
+        self.log(self._last_step, new, end)
+        self.flush(now=True)
+        self.attempt("set a tag", lambda: self._client.set_tag(self.run_id, "status", status))
+        if directory is not None:
+            self.attempt("upload the files", lambda: self._upload(directory))
+        state = "FAILED" if status == "DIVERGED" else status
+        self.attempt("set the status", lambda: self._client.set_terminated(self.run_id, state, round(end * 1000)))
+
+    def attempt(self, what: str, action: Callable[[], object]) -> None:
+        """Do it, more than once if need be; the run's first trouble becomes a warning."""
+        try:
+            retried(action, patient=not self._down)
+            self._down = False
+        except Exception as error:
+            self._down = True  # the next action need not be as patient
+            if not self.troubled:
+                self.troubled = True
+                logger.warning(
+                    "tracking: could not %s (%s); the run goes on, and its directory has everything: "
+                    "`python -m seqexp.sync <run directory>` sends it later",
+                    *(what, cause_of(error)),
+                )
+
+    def _send(self) -> None:
+        from mlflow.entities import Metric
+
+        while self._kept:
+            batch = self._kept[:METRICS_A_BATCH]
+            self._client.log_batch(self.run_id, metrics=[Metric(*values) for values in batch])
+            del self._kept[: len(batch)]
+
+    def _upload(self, directory: Path) -> None:
+        for file in sorted(directory.iterdir()):
+            if file.is_file() and file.suffix in UPLOADED and file.name not in OWN:
+                self._client.log_artifact(self.run_id, str(file))
+        for file in sorted(directory.glob("checkpoints/best*")):
+            if file.is_file() and file.suffix != ".tmp":
+                self._client.log_artifact(self.run_id, str(file), "checkpoints")
+
+
+def open_tracker(
+    settings: TrackingSettings,
+    *,
+    name: str,
+    params: Mapping[str, object],
+    tags: Mapping[str, str],
+    parent_run_id: str | None = None,
+    run_id: str | None = None,
+    started: float | None = None,
+) -> Tracker:
+    """Start a run called ``name``, or continue ``run_id`` (a new one is started where MLflow has lost it).
+
+    params:  flattened, ``{"model.hidden_size": 64}``; a continued run keeps those it has.
+    started: seconds since the epoch, default now.
+    UserError names ``tracking.uri`` where runs cannot be kept.
+    """
+    if settings.name == "off":
+        return Untracked()
+    from_user = {**tags, "mlflow.parentRunId": parent_run_id} if parent_run_id else tags
+    client, experiment = connect(settings)
+    old = None if run_id is None else usable(settings, lambda: _existing(client, run_id))
+    if old is None:
+        run_id = usable(settings, lambda: _start(client, experiment, name, from_user, started))
+        tracker = MlflowTracker(client, run_id, {})
+    else:
+        tracker = MlflowTracker(client, old.info.run_id, dict(old.data.metrics))
+        params = {key: value for key, value in params.items() if key not in old.data.params}
+        tracker.attempt("continue the run", lambda: _continue(client, old.info.run_id, from_user))
+    tracker.attempt("log the params", lambda: _log_params(client, tracker.run_id, params))
+    return tracker
+
+
+def open_parent(settings: TrackingSettings, *, name: str, tags: Mapping[str, str], note: str) -> str | None:
+    """Start a sweep's parent run and give its id (None when off); ``note`` is Markdown. UserError as open_tracker."""
+    if settings.name == "off":
+        return None
+    client, experiment = connect(settings)
+    return usable(settings, lambda: _start(client, experiment, name, {**tags, "mlflow.note.content": note}, None))
+
+
+def finish_parent(
+    settings: TrackingSettings,
+    run_id: str | None,
+    status: Literal["FINISHED", "FAILED", "KILLED"],
+    metrics: Mapping[str, float],
+    tables: Mapping[str, str],
+    note: str,
+    figures: Sequence[Path] = (),
+) -> None:
+    """End a sweep's parent run: summary metrics, ``tables`` (file name -> text) and ``figures`` as files, ``note`` in
+    Markdown.
+
+    As with a Tracker trouble is a warning, a name or value that MLflow would refuse is made legal or left out, and a
+    long note is cut.
+    """
+    if settings.name == "off" or run_id is None:
+        return
+    try:
+        client, _ = connect(settings)
+    except UserError as error:  # it could be opened at the sweep's start
+        logger.warning("tracking: could not finish the sweep's parent run (%s)", error)
+        return
+    tracker = MlflowTracker(client, run_id, {})
+    for file, text in tables.items():
+        tracker.attempt("upload the tables", partial(client.log_text, run_id, text, file))
+    for figure in figures:
+        tracker.attempt("upload a figure", partial(client.log_artifact, run_id, str(figure)))
+    content = shorten(masked(note), LONGEST_TAG)
+    tracker.attempt("set the note", lambda: client.set_tag(run_id, "mlflow.note.content", content))
+    tracker.finish(status, metrics, None)
+
+
+def dashboard_command(settings: TrackingSettings) -> str:
+    """The line that starts the dashboard; the address alone where a server shows it already; empty when off."""
+    if settings.name == "off":
+        return ""
+    store = locate(settings)
+    if store.is_server:
+        return masked(store.uri)
+    beside = Path(sys.executable).with_name("mlflow")
+    found = shutil.which("mlflow")  # another environment's may refuse this one's database
+    usual = not beside.exists() or (found is not None and Path(found).samefile(beside))
+    return f"{'mlflow' if usual else shlex.quote(str(beside))} ui --backend-store-uri {shlex.quote(masked(store.uri))}"
+
+
+def leaderboard_address(settings: TrackingSettings) -> str:
+    """The page of the experiment's runs with their metric columns, once the dashboard runs; empty when off.
+
+    The plain page shows no metric column until somebody picks them; this one opens the saved view. Empty too where the
+    experiment cannot be reached: this is asked when a run has ended, and its tracker has warned.
+    """
+    if settings.name == "off":
+        return ""
+    store = locate(settings)
+    server = masked(store.uri).rstrip("/") if store.is_server else "http://127.0.0.1:5000"
+    try:
+        _, experiment = connect(settings)
+    except UserError:
+        return ""
+    return f"{server}/{leaderboard_path(experiment)}"
+
+
+# -- one run ---------------------------------------------------------------------------------------------------------
+
+
+def _start(client: Any, experiment: str, name: str, tags: Mapping[str, str], started: float | None) -> str:
+    source = {"mlflow.source.name": "seqexp", "mlflow.source.type": "LOCAL"}
+    with suppress(KeyError, OSError):  # a container's user may have no name
+        source["mlflow.user"] = getuser()
+    if tags.get("git_sha"):
+        source["mlflow.source.git.commit"] = tags["git_sha"]
+    labels = {key: shorten(masked(value), LONGEST_TAG) for key, value in {**source, **tags}.items()}
+    start = None if started is None else round(started * 1000)
+    return str(client.create_run(experiment, start_time=start, tags=labels, run_name=name).info.run_id)
+
+
+def _existing(client: Any, run_id: str | None) -> Any | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+    return run if run.info.lifecycle_stage == "active" else None
+
+
+def _continue(client: Any, run_id: str, tags: Mapping[str, str]) -> None:
+    from mlflow.entities import RunTag
+
+    client.update_run(run_id, status="RUNNING")
+    client.log_batch(run_id, tags=[RunTag(key, shorten(value, LONGEST_TAG)) for key, value in tags.items()])
+
+
+def _log_params(client: Any, run_id: str | None, params: Mapping[str, object]) -> None:
+    from mlflow.entities import Param
+
+    listed = [Param(legal(key), shorten(masked(_text(value)), LONGEST_PARAM)) for key, value in params.items()]
+    for start in range(0, len(listed), PARAMS_A_BATCH):
+        client.log_batch(run_id, params=listed[start : start + PARAMS_A_BATCH])
+
+
+def _text(value: object) -> str:
+    """As Hydra's command line takes it: null, true, [1, 2]."""
+    return json.dumps(value) if value is None or isinstance(value, bool | list | tuple | dict) else str(value)

@@ -1,0 +1,242 @@
+"""Optimizers on the flat vector, in place, and what decides the size of a step.
+
+An optimizer is ``init(flat) -> state`` and ``update(flat, grad, state, rate, step)``; its state is a dict of arrays of
+flat's shape, and the number of steps taken lies in the caller's hands. Updates run block by block, so that a block's
+numbers stay in the cache from the first operation to the last, and use up grad: its memory holds what comes in between.
+Only the zeros between a table's rows stay (see ``params.Gradient``); an optimizer need not look at them.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal, Protocol
+
+import numpy as np
+from annotated_types import Ge, Gt, Le, Lt
+
+from seqexp.numerics import memory
+from seqexp.numerics.functions import flush
+from seqexp.numerics.params import Span
+from seqexp.system.registry import Registry
+
+State = dict[str, np.ndarray]
+Fraction = Annotated[float, Ge(0), Lt(1)]
+Spans = Sequence[Span]  # of a gradient; none: all of it may be other than zero
+WHOLE: Spans = ()
+
+FLUSH_EVERY = 100  # steps
+BLOCK = 32_768  # numbers: five float32 arrays of it fit a core's own cache together
+
+
+class Optimizer(Protocol):
+    """What every optimizer offers; ``rate`` is the learning rate of this step, ``step`` counts from 1."""
+
+    learning_rate: float
+
+    def init(self, flat: np.ndarray) -> State: ...
+    def update(
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
+    ) -> None: ...
+    def rate(self, progress: float) -> float: ...
+
+
+_registry: Registry[type] = Registry("optimizer")
+
+
+def names() -> list[str]:
+    """The registered optimizers."""
+    return _registry.names()
+
+
+def lookup(name: str) -> type:
+    """The class behind ``name``. UserError lists the names there are."""
+    return _registry.lookup(name)
+
+
+def create(name: str, **settings: Any) -> Optimizer:
+    """An optimizer by name: ``create("adam", learning_rate=1e-3)``."""
+    return lookup(name)(**settings)
+
+
+def clip(grad: np.ndarray, clip_norm: float | None, spans: Spans = WHOLE) -> float:
+    """Scale grad in place so that its Euclidean norm is at most ``clip_norm``; returns the norm it had.
+
+    Source: Pascanu, Mikolov and Bengio 2013, algorithm 1.
+    """
+    stretches, tables = [] if spans else [grad], []
+    for start, stop, width, rows in spans:
+        if rows is None:
+            stretches.append(grad[start:stop])
+        else:
+            table = grad[start:stop].reshape(-1, width)
+            tables.append((table, rows, table[rows]))
+    norm = math.sqrt(sum(np.dot(a, a) for a in stretches) + sum(np.vdot(values, values) for _, _, values in tables))
+    if clip_norm is not None and norm > clip_norm:
+        for stretch in stretches:
+            stretch *= clip_norm / norm
+        for table, rows, values in tables:
+            table[rows] = values * (clip_norm / norm)
+    return norm
+
+
+@dataclass(kw_only=True, frozen=True)
+class _Scheduled:
+    """What all optimizers share: the learning rate, its schedule, and decoupled weight decay.
+
+    schedule: "constant"; "cosine", down to zero over the run (Loshchilov and Hutter 2017, eq. 5); "step", times
+    ``step_factor`` after each ``step_fraction`` of the run. ``weight_decay``: flat shrinks by rate * weight_decay a
+    step, apart from the gradient (Loshchilov and Hutter 2019).
+    """
+
+    learning_rate: Annotated[float, Gt(0)]
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    step_fraction: Annotated[float, Gt(0), Le(1)] = 0.5
+    step_factor: Annotated[float, Gt(0), Le(1)] = 0.1
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+
+    def rate(self, progress: float) -> float:
+        """The learning rate when ``progress`` in [0, 1] of the planned steps is done."""
+        if self.schedule == "cosine":
+            return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * min(1.0, progress))))
+        if self.schedule == "step":
+            return self.learning_rate * self.step_factor ** int(min(1.0, progress) / self.step_fraction)
+        return self.learning_rate
+
+    def _blocks(
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
+    ) -> Iterator[tuple[Any, ...]]:
+        """Blocks of (flat, gradient, *state), after the decay; with ``spans``, a table's have None for a gradient."""
+        for first, end, _, rows in spans or ((0, flat.size, 1, None),):
+            for start in range(first, end, BLOCK):
+                block = slice(start, min(start + BLOCK, end))
+                w, g, *moments = (array[block] for array in (flat, grad, *state.values()))
+                if self.weight_decay:
+                    w *= 1 - rate * self.weight_decay
+                if step % FLUSH_EVERY == 0:  # the moments of weights that get no gradient vanish
+                    for moment in moments:
+                        flush(moment)
+                yield w, g if rows is None else None, *moments
+
+
+@_registry.register("sgd")
+@dataclass(kw_only=True, frozen=True)
+class SGD(_Scheduled):
+    """w -= rate * g. Source: Robbins and Monro 1951."""
+
+    def init(self, flat: np.ndarray) -> State:
+        return {}
+
+    def update(
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
+    ) -> None:
+        for w, g in self._blocks(flat, grad, state, rate, step):
+            g *= rate
+            w -= g
+
+
+@_registry.register("momentum")
+@dataclass(kw_only=True, frozen=True)
+class Momentum(_Scheduled):
+    """u = momentum * u + g;  w -= rate * u. Source: Polyak 1964; Sutskever et al. 2013, rate inside u there."""
+
+    momentum: Fraction = 0.9
+
+    def init(self, flat: np.ndarray) -> State:
+        return {"u": memory.zeros_like(flat)}
+
+    def update(
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
+    ) -> None:
+        for w, g, u in self._blocks(flat, grad, state, rate, step):
+            u *= self.momentum
+            u += g
+            w -= rate * u
+
+
+@_registry.register("rmsprop")
+@dataclass(kw_only=True, frozen=True)
+class RMSprop(_Scheduled):
+    """v = decay * v + (1 - decay) * g^2;  w -= rate * g / (sqrt(v) + epsilon). Source: Tieleman and Hinton 2012."""
+
+    decay: Fraction = 0.99
+    epsilon: Annotated[float, Gt(0)] = 1e-8
+
+    def init(self, flat: np.ndarray) -> State:
+        return {"v": memory.zeros_like(flat)}
+
+    def update(
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
+    ) -> None:
+        for w, g, v in self._blocks(flat, grad, state, rate, step):
+            s = g * g
+            s *= 1 - self.decay
+            v *= self.decay
+            v += s
+            np.sqrt(v, out=s)
+            s += self.epsilon
+            g /= s
+            g *= rate
+            w -= g
+
+
+@_registry.register("adam")
+@dataclass(kw_only=True, frozen=True)
+class Adam(_Scheduled):
+    """m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g^2;
+    w -= rate * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + epsilon).
+
+    Source: Kingma and Ba 2015, algorithm 1. The state is M and V, from which the moments k steps after the last
+    settling are m = (1 - beta1) beta1^k M and v = (1 - beta2) beta2^k V. What decays is in the step's scalars alone, so
+    M and V change only where there is a gradient; every ``settle_every`` steps the powers go into them, and k is 0.
+    """
+
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: Annotated[float, Gt(0)] = 1e-8
+
+    def init(self, flat: np.ndarray) -> State:
+        return {"M": memory.zeros_like(flat), "V": memory.zeros_like(flat)}
+
+    @cached_property
+    def settle_every(self) -> int:
+        """Steps in which beta^-k, by which a gradient enters, stays far from overflow; at most 100."""
+        decay = min(self.beta1, self.beta2)
+        return max(1, min(100, int(math.log(1e-6) / math.log(decay)))) if decay > 0 else 1
+
+    def update(
+        self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
+    ) -> None:
+        M, V = state["M"], state["V"]
+        k = (step - 1) % self.settle_every
+        if k == 0:
+            M *= self.beta1**self.settle_every
+            V *= self.beta2**self.settle_every
+        power1, power2 = self.beta1**k, self.beta2**k
+        # v_hat = root^2 V, so sqrt(v_hat) + epsilon = root (sqrt(V) + epsilon / root); likewise m_hat.
+        root = math.sqrt((1 - self.beta2) * power2 / (1 - self.beta2**step))
+        factor = rate * (1 - self.beta1) * power1 / (1 - self.beta1**step) / root
+
+        def enter(g: np.ndarray, M: np.ndarray, V: np.ndarray) -> None:
+            g *= 1 / power1
+            M += g
+            g *= g
+            g *= power1**2 / power2
+            V += g
+
+        for start, stop, width, rows in spans:
+            if rows is not None:
+                table_g, table_M, table_V = (a[start:stop].reshape(-1, width) for a in (grad, M, V))
+                M_rows, V_rows = table_M[rows], table_V[rows]
+                enter(table_g[rows], M_rows, V_rows)
+                table_M[rows], table_V[rows] = M_rows, V_rows
+        scratch = np.empty(BLOCK, flat.dtype) if spans else grad
+        for w, g, m, v in self._blocks(flat, grad, state, rate, step, spans):
+            if g is not None:
+                enter(g, m, v)
+            s = scratch[: w.size] if g is None else g
+            np.sqrt(v, out=s)
+            s += self.epsilon / root
+            np.divide(m, s, out=s)
+            s *= factor
+            w -= s

@@ -1,0 +1,264 @@
+"""Training: the order of one step, when to evaluate, and when to stop."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+from annotated_types import Ge, Gt
+
+from seqexp.data.batch import Split
+from seqexp.networks import Network
+from seqexp.numerics.functions import small_buffers
+from seqexp.numerics.params import Gradient, Params
+from seqexp.numerics.rng import Purpose, stream
+from seqexp.system.errors import Diverged
+from seqexp.tasks import Metrics, Task, passes
+from seqexp.tasks.artifacts import Artifact
+from seqexp.training import losses
+from seqexp.training.checkpoints import Snapshot
+from seqexp.training.optimizers import Optimizer, clip
+
+
+@dataclass(kw_only=True, frozen=True)
+class Training:
+    """How long, and in what portions.
+
+    epochs:           passes over the training data, at most.
+    batch_size:       examples a step.
+    clip_norm:        the gradient's Euclidean norm is scaled down to this; null for never.
+    patience:         stop after this many epochs in which val/<primary metric> did not improve; null for never.
+    max_seconds:      stop at the end of the epoch in which this much training time has passed; null for never.
+    checkpoint_every: save this often what a resumed run needs: steps (500) or seconds (30s); null for never.
+    """
+
+    epochs: Annotated[int, Ge(1)]
+    batch_size: Annotated[int, Ge(1)]
+    clip_norm: Annotated[float, Gt(0)] | None
+    patience: Annotated[int, Ge(1)] | None
+    max_seconds: Annotated[float, Gt(0)] | None
+    checkpoint_every: int | str | None = None
+
+
+class Observer(Protocol):
+    """Who wants to know how training goes."""
+
+    def on_step(self, step: int, total: int, loss: float) -> None: ...
+    def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None: ...
+    def on_boundary(self, trainer: "Trainer") -> None:
+        """Between two steps or two batches of an evaluation: the time to save a snapshot, or to stop by raising."""
+        ...
+
+
+@dataclass
+class Counters:
+    """The numbers, beside the step and the arrays, that training goes on from."""
+
+    epoch: int = 0  # epochs that are complete, with their validation
+    loss_sum: float = 0.0  # over the steps of the epoch so far
+    norm_sum: float = 0.0
+    best_step: int = 0
+    best_metric: float = -math.inf  # larger is better
+    best_loss: float = -math.inf  # the negative loss, which decides between equal metrics
+    epochs_since: int = 0  # without a better one
+    over: bool = False  # only the test is left
+    seconds: float = 0.0  # of training and validation, summed over resumes
+    epoch_seconds: float = 0.0
+
+
+@dataclass
+class Outcome:
+    """What training came to: the best weights by validation, and what they score on the test split (see ``fit``)."""
+
+    best: Params
+    best_step: int
+    steps: int
+    seconds: float  # of training and validation, not of the final test
+    metrics: Metrics
+    artifacts: list[Artifact] = field(default_factory=list)
+
+
+class Trainer:
+    """One network learning one task. ``seed`` draws the initialisation, order, dropout and generated training data."""
+
+    def __init__(
+        self,
+        network: Network,
+        task: Task,
+        optimizer: Optimizer,
+        training: Training,
+        *,
+        seed: int,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.network, self.task, self.optimizer, self.training = network, task, optimizer, training
+        self.seed = seed
+        self.loss = losses.create(task.shape.loss)
+        self.p = network.init(stream(seed, Purpose.INIT), dtype)
+        self.grad = Gradient.zeros(self.p.layout, dtype)
+        self.best = self.p.like(self.p.flat.copy())
+        self.state = optimizer.init(self.p.flat)
+        self.step = 0
+        self.carries = bool(getattr(task, "carry_state", False))
+        # (S, B), the state that the next training step starts from; None for zeros, as at the start of each epoch.
+        self.carried: np.ndarray | None = None
+        self.counters = Counters()
+        self._tape = network.new_tape()
+        self._eval_tape = network.new_tape()
+        self.steps_an_epoch = task.batches("train", training.batch_size)
+        self.total_steps = self.steps_an_epoch * training.epochs
+        self._observer: Observer | None = None
+        self._clock = time.perf_counter()
+
+    def train_step(self) -> tuple[float, float]:
+        """One step: loss before it, and the gradient's norm before clipping. Diverged where either is not finite."""
+        batch = self.task.batch(self.seed, "train", self.step, self.training.batch_size)
+        dropout_rng = stream(self.seed, Purpose.DROPOUT, self.step) if self.network.dropout else None
+        if self.step % self.steps_an_epoch == 0:
+            self.carried = None
+        y, state, tape = self.network.forward(self.p, batch, self.carried, dropout_rng, self._tape)
+        loss, loss_tape = self.loss.forward(y, batch.answers())
+        self.grad.clear()
+        self.network.backward(self.p, self.grad, self.loss.backward(loss_tape), tape)
+        spans = self.grad.spans()
+        norm = clip(self.grad.flat, self.training.clip_norm, spans)
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise Diverged(
+                f"step {self.step + 1}: the loss is {loss:.4g} and the gradient norm {norm:.4g}; "
+                f"try a smaller optimizer.learning_rate (now {self.optimizer.learning_rate:g}) "
+                f"or training.clip_norm (now {self.training.clip_norm})"
+            )
+        rate = self.optimizer.rate(self.step / self.total_steps)
+        self.step += 1
+        self.carried = state.copy() if self.carries else None  # a value, no variable: backpropagation ends here
+        self.optimizer.update(self.p.flat, self.grad.flat, self.state, rate, self.step, spans)
+        return float(loss), norm
+
+    @small_buffers()
+    def fit(self, observer: Observer, test: bool = True) -> Outcome:
+        """Train to the end, watch val/<primary metric>, and test the best weights. Goes on from a restored snapshot.
+
+        test: False takes the best weights' scores on the validation split instead, which were logged in their epoch.
+        """
+        self._observer, self._clock = observer, time.perf_counter()
+        while not self.counters.over:
+            self._train_epoch(observer)
+            self._end_epoch(observer)
+            observer.on_boundary(self)
+        metrics, artifacts = self.evaluate("test" if test else "val", self.best)
+        if test:
+            observer.on_metrics(self.step, metrics)
+        return Outcome(self.best, self.counters.best_step, self.step, self.counters.seconds, metrics, artifacts)
+
+    def _train_epoch(self, observer: Observer) -> None:
+        """The steps that the epoch still lacks."""
+        counters = self.counters
+        while self.step < (counters.epoch + 1) * self.steps_an_epoch:
+            loss, norm = self.train_step()
+            counters.loss_sum += loss
+            counters.norm_sum += norm
+            observer.on_step(self.step, self.total_steps, loss)
+            observer.on_boundary(self)
+
+    def _end_epoch(self, observer: Observer) -> None:
+        """Validate, keep the weights if they are the best, and see whether training is over."""
+        counters, training = self.counters, self.training
+        metrics = {
+            "train/loss": counters.loss_sum / self.steps_an_epoch,
+            "train/grad_norm": counters.norm_sum / self.steps_an_epoch,
+        }
+        metrics |= self.evaluate("val")[0]
+        self._lap()
+        observer.on_metrics(self.step, metrics | {"time/epoch_seconds": counters.epoch_seconds})
+        sign = 1 if self.task.direction == "max" else -1
+        metric, loss = sign * metrics[f"val/{self.task.primary_metric}"], -metrics["val/loss"]
+        if (metric, loss) > (counters.best_metric, counters.best_loss) or counters.best_step == 0:
+            self.best.flat[:] = self.p.flat
+            counters.best_step, counters.best_metric, counters.best_loss = self.step, metric, loss
+            counters.epochs_since = 0
+        else:
+            counters.epochs_since += 1
+        counters.epoch += 1
+        counters.loss_sum = counters.norm_sum = counters.epoch_seconds = 0.0
+        counters.over = (
+            counters.epoch >= training.epochs
+            or (training.patience is not None and counters.epochs_since >= training.patience)
+            or (training.max_seconds is not None and counters.seconds >= training.max_seconds)
+        )
+
+    def _lap(self) -> None:
+        """Add the time since the last call to the counters."""
+        now = time.perf_counter()
+        self.counters.seconds += now - self._clock
+        self.counters.epoch_seconds += now - self._clock
+        self._clock = now
+
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """What is done inside, between two epochs, is no part of the training's seconds."""
+        if not self.counters.over:
+            self._lap()
+        try:
+            yield
+        finally:
+            self._clock = time.perf_counter()
+
+    def snapshot(self) -> Snapshot:
+        """All that the next step depends on. The arrays are the trainer's own: to be written before the next step."""
+        if not self.counters.over:
+            self._lap()
+        arrays = {"weights": self.p.flat, "best": self.best.flat}
+        arrays |= {f"optimizer.{name}": moment for name, moment in self.state.items()}
+        if self.carried is not None:
+            arrays["carried"] = self.carried
+        return Snapshot(arrays, {"step": self.step, **asdict(self.counters)})
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot of a trainer built alike. ValueError where it does not fit."""
+        numbers, arrays = dict(snapshot.numbers), snapshot.arrays
+        step = numbers.pop("step", None)
+        kinds = {f.name: type(f.default) for f in fields(Counters)}
+        if type(step) is not int or {name: type(value) for name, value in numbers.items()} != kinds:
+            raise ValueError("its counters are not this project's")
+        counters = Counters(**numbers)
+        first = counters.epoch * self.steps_an_epoch
+        if not (0 <= counters.epoch <= self.training.epochs and first <= step <= first + self.steps_an_epoch):
+            raise ValueError(f"step {step} is not in epoch {counters.epoch + 1} of {self.training.epochs}")
+        own = self.snapshot().arrays
+        carried = arrays.get("carried")
+        if set(arrays) - {"carried"} != set(own) - {"carried"}:
+            raise ValueError("its arrays are not this optimizer's")
+        for name, array in arrays.items():
+            shape = own[name].shape if name != "carried" else (self.network.core.state_size, array.shape[-1])
+            if array.dtype != self.p.flat.dtype or array.shape != shape:
+                raise ValueError(f"{name} is {array.dtype} {array.shape}, not {self.p.flat.dtype} {shape}")
+        for name in own.keys() - {"carried"}:
+            own[name][:] = arrays[name]
+        self.step, self.counters = step, counters
+        self.carried = None if carried is None else carried.copy()
+
+    def evaluate(self, split: Split, p: Params | None = None) -> tuple[Metrics, list[Artifact]]:
+        """The loss and the task's metrics on a whole split with ``p`` (default: the weights as they are), and what
+        there is to look at. A task that carries its state carries it through the split here too."""
+        p = self.p if p is None else p
+        scorer, state = self.task.scorer(), None
+        loss_sum, count = 0.0, 0
+        for batch in passes(self.task, split, max(self.training.batch_size, 64)):
+            y, after, _ = self.network.forward(p, batch, state, tape=self._eval_tape, keep=False)
+            state = after.copy() if self.carries else None
+            scorer.add(batch, y)
+            loss, _ = self.loss.forward(y, batch.answers())
+            loss_sum, count = loss_sum + float(loss) * y.shape[1], count + y.shape[1]
+            if self._observer is not None:
+                self._observer.on_boundary(self)
+        metrics, artifacts = scorer.metrics(), scorer.artifacts()
+
+        def generator(*what: Any, **how: Any) -> np.ndarray:
+            return self.network.generate(p, *what, **how)
+
+        more_metrics, more_artifacts = self.task.generate(generator, split)
+        metrics = {"loss": loss_sum / max(1, count)} | metrics | more_metrics
+        return {f"{split}/{name}": value for name, value in metrics.items()}, artifacts + more_artifacts
