@@ -64,7 +64,7 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run all studies and their winners. UserError before anything is run where a study's config is wrong."""
-        from seqexp.runs.location import Place
+        from seqexp.runs.location import Location
         from seqexp.runs.progress import configure_logging
         from seqexp.sweeps.study import check_budget, leave_in
 
@@ -78,7 +78,7 @@ class OptunaSweeper(Sweeper):
             records = self._launch([[*study.words, *_words(values), *trial] for study, values in batch])
             for study in studies:
                 study.tell([record for (owner, _), record in zip(batch, records, strict=True) if owner is study])
-                study.save(Place.root)
+                study.save(Location.root)
             leave_in(sweep_dir, studies)
             configure_logging()
             for study in dict.fromkeys(study for study, _ in batch):
@@ -86,7 +86,7 @@ class OptunaSweeper(Sweeper):
         self._run_winners(studies, budget)
         leave_in(sweep_dir, studies)
         for study in studies:
-            study.save(Place.root, is_whole=True)
+            study.save(Location.root, is_whole=True)
 
     def _run_winners(self, studies: "Sequence[Study]", budget: "Budget") -> None:
         runs = [(study, best, seed) for study in studies if (best := study.best()) for seed in range(budget.seeds)]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from seqexp.system.errors import UserError, masked
 
 if TYPE_CHECKING:
-    from seqexp.comparison.arguments import Words
-    from seqexp.comparison.paired_runs import Fought
-    from seqexp.comparison.query import Answer, Question
+    from seqexp.comparison.arguments import Arguments
+    from seqexp.comparison.paired_runs import PairedRuns
+    from seqexp.comparison.query import Answer, Query
     from seqexp.report.write import Commands, Report
     from seqexp.tracking.mlflow_store import TrackingSettings
 
@@ -54,30 +54,30 @@ def _compare(arguments: Sequence[str]) -> int:
 
     config.register_resolvers()
     words = parsed(arguments)
-    fought = None
+    made = None
     if words.run:
-        from seqexp.comparison.paired_runs import fight
+        from seqexp.comparison.paired_runs import run_pairs
 
-        fought = fight(words, _command(arguments))
+        made = run_pairs(words, _command(arguments))
     from seqexp.comparison import query
     from seqexp.report import write
 
-    answer = query.gather(_question(words, fought))
+    answer = query.gather(_query(words, made))
     folder = _folder(words, answer)
     report = write.write(answer, folder, words.match, _commands(answer, arguments))
     _show(report)
-    _attach(words, answer, report, fought)
-    return FAILED if fought is not None and fought.failed else OK
+    _attach(words, answer, report, made)
+    return FAILED if made is not None and made.failed else OK
 
 
-def _question(words: "Words", fought: "Fought | None") -> "Question":
+def _query(words: "Arguments", made: "PairedRuns | None") -> "Query":
     from seqexp import tasks
     from seqexp.comparison.arguments import margins
-    from seqexp.comparison.query import Question
-    from seqexp.runs.location import Place
+    from seqexp.comparison.query import Query
+    from seqexp.runs.location import Location
 
-    return Question(
-        root=Place.root,
+    return Query(
+        root=Location.root,
         tasks=words.tasks,
         models=words.models,
         pairs=[words.pair] if words.pair else None,
@@ -85,15 +85,15 @@ def _question(words: "Words", fought: "Fought | None") -> "Question":
         match=words.match,
         margin=words.margin,
         level=words.level,
-        filters={} if fought else words.filters,
+        filters={} if made else words.filters,
         margins=margins(words.tasks or tasks.names()),
-        tracking=None if fought else _tracking(words),
-        only=frozenset(fought.signatures) if fought else None,
-        sequential=fought is not None,
+        tracking=None if made else _tracking(words),
+        only=frozenset(made.signatures) if made else None,
+        sequential=made is not None,
     )
 
 
-def _tracking(words: "Words") -> "TrackingSettings | None":
+def _tracking(words: "Arguments") -> "TrackingSettings | None":
     """Where runs without a directory may be: what the words say, else the usual place."""
     from seqexp.comparison.arguments import tracking
     from seqexp.tracking.mlflow_store import TrackingSettings
@@ -102,13 +102,13 @@ def _tracking(words: "Words") -> "TrackingSettings | None":
     return None if settings.name == "off" else settings
 
 
-def _folder(words: "Words", answer: "Answer") -> Path:
+def _folder(words: "Arguments", answer: "Answer") -> Path:
     """The report's folder, which is created. UserError where it cannot be."""
-    from seqexp.runs.location import Place
+    from seqexp.runs.location import Location
 
     models = list(dict.fromkeys(entry.model for contest in answer.contests for entry in contest.entries))
     name = re.sub(r"\W+", "_", "_".join([*(contest.task for contest in answer.contests), *models]))
-    folder = Path(words.out) if words.out else Place.root / "compare" / name[:150]
+    folder = Path(words.out) if words.out else Location.root / "compare" / name[:150]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -130,13 +130,13 @@ def _show(report: "Report") -> None:
     print(f"report: {page}", f"beside it: {tables} and {figures} figures", sep="\n")
 
 
-def _attach(words: "Words", answer: "Answer", report: "Report", fought: "Fought | None") -> None:
+def _attach(words: "Arguments", answer: "Answer", report: "Report", made: "PairedRuns | None") -> None:
     """Send the report to the run in MLflow that holds all runs compared, if one does."""
     from seqexp.tracking import mlflow_reader
 
     results = [r.result for c in answer.contests for e in c.entries for r in e.runs.values()]
-    parent = fought.parent if fought else mlflow_reader.parent_of(results)
-    settings = fought.tracking if fought else _tracking(words)
+    parent = made.parent if made else mlflow_reader.parent_of(results)
+    settings = made.tracking if made else _tracking(words)
     if (
         parent is not None
         and settings is not None

@@ -71,10 +71,10 @@ def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> 
     from seqexp.system.errors import UserError
     from seqexp.system.paths import LINES, SUMMARY
 
-    result, experiment, task, network, p = rebuilt(path, data_dir)
+    result, run_config, task, network, p = rebuilt(path, data_dir)
     folder = Path(out) if out else path
-    with blas.limited(experiment.settings["threads"]):
-        found = _found(result, experiment, task, network, p)
+    with blas.limited(run_config.settings["threads"]):
+        found = _found(result, run_config, task, network, p)
     lines = stored_lines(path / LINES)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> 
 
 
 def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[dict[str, Any], RunConfig, Task, Network, Params]":
-    """A finished run's result, experiment, task, network and best weights. UserError where they do not fit together."""
+    """A finished run's result, config, task, network and best weights. UserError where they do not fit together."""
     import numpy as np
 
     from seqexp import config
@@ -107,13 +107,13 @@ def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[dict[str, Any], R
         raise UserError(f"{path}: expected the directory of a finished run; it has no result.json")
     if result.get("status") != "FINISHED":
         raise UserError(f"{path}: expected a run that FINISHED; its status is {str(result.get('status'))[:20]!r}")
-    experiment = config.stored(path / "config.yaml")
-    if result.get("signature") != experiment.signature:
+    run_config = config.stored(path / "config.yaml")
+    if result.get("signature") != run_config.signature:
         raise UserError(
-            f"{path}: its config.yaml is another run's: signature {experiment.signature}, "
+            f"{path}: its config.yaml is another run's: signature {run_config.signature}, "
             f"and result.json has {str(result.get('signature'))[:20]!r}"
         )
-    settings = experiment.settings
+    settings = run_config.settings
     task = build_task(settings["task"], data_dir or settings["data_dir"])
     if result.get("data") != task.fingerprint():
         raise UserError(f"{path}: the data are not those of this run (their hash is another one)")
@@ -121,35 +121,35 @@ def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[dict[str, Any], R
     p = load_weights(path / "checkpoints" / "best.safetensors", network.layout)
     if not np.isfinite(p.flat).all():
         raise UserError(f"{path / 'checkpoints' / 'best.safetensors'}: expected finite weights")
-    return result, experiment, task, network, p
+    return result, run_config, task, network, p
 
 
 def _found(
-    result: Mapping[str, Any], experiment: "RunConfig", task: "Task", network: "Network", p: "Params"
+    result: Mapping[str, Any], run_config: "RunConfig", task: "Task", network: "Network", p: "Params"
 ) -> dict[str, Any]:
     from seqexp import mechanism
     from seqexp.mechanism.walk import COLUMNS
     from seqexp.runs.probes import whose
     from seqexp.training import losses
 
-    columns = min(COLUMNS, experiment.settings["training"]["batch_size"])
+    columns = min(COLUMNS, run_config.settings["training"]["batch_size"])
     batch = mechanism.probe_batch(task, network, columns)
     found = whose(result) | mechanism.measured(network, p, batch, losses.create(task.shape.loss))
-    if found["gates"] is not None and experiment.settings.get("test", True):
-        found["surgery"] = _surgery(experiment, task, p, tuple(found["gates"]))
+    if found["gates"] is not None and run_config.settings.get("test", True):
+        found["surgery"] = _surgery(run_config, task, p, tuple(found["gates"]))
     return found
 
 
-def _surgery(experiment: "RunConfig", task: "Task", p: "Params", gates: Sequence[str]) -> dict[str, float | None]:
+def _surgery(run_config: "RunConfig", task: "Task", p: "Params", gates: Sequence[str]) -> dict[str, float | None]:
     """The test score of the weights as they are, and with each gate that is not yet fixed fixed at one."""
     from seqexp import mechanism
     from seqexp.config.build import build_network
     from seqexp.numerics.params import Params
     from seqexp.system.json_files import finite
 
-    settings = experiment.settings["model"]
+    settings = run_config.settings["model"]
     frozen = list(settings.get("freeze_gates") or ())
-    evaluate = _evaluation(experiment, task)
+    evaluate = _evaluation(run_config, task)
 
     def network(more: Sequence[str]) -> "Network":
         return build_network({**settings, "freeze_gates": (*frozen, *more)}, task.shape)
@@ -161,15 +161,15 @@ def _surgery(experiment: "RunConfig", task: "Task", p: "Params", gates: Sequence
     return {name: finite(value) for name, value in scores.items()}
 
 
-def _evaluation(experiment: "RunConfig", task: "Task") -> "Callable[[Network, Params], float]":
+def _evaluation(run_config: "RunConfig", task: "Task") -> "Callable[[Network, Params], float]":
     """The score of a network's weights on the test split, in the run's own way."""
     from seqexp.config.build import build_optimizer
     from seqexp.training.trainer import Trainer, Training
 
-    training, seed = Training(**experiment.group("training")), experiment.settings["seed"]
+    training, seed = Training(**run_config.group("training")), run_config.settings["seed"]
 
     def evaluate(network: "Network", p: "Params") -> float:
-        optimizer = build_optimizer(experiment.settings["optimizer"])
+        optimizer = build_optimizer(run_config.settings["optimizer"])
         trainer = Trainer(network, task, optimizer, training, seed=seed, dtype=p.flat.dtype.type)
         return float(trainer.evaluate("test", p)[0][f"test/{task.primary_metric}"])
 

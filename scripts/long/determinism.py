@@ -15,10 +15,10 @@ from scripts.long.killing import composed, every_pair, left, sizes
 def run(words: list[str], root: Path) -> Path:
     """One run without figures; its directory."""
     from seqexp.runs import run as run_module
-    from seqexp.runs.location import Place
+    from seqexp.runs.location import Location
 
     vars(run_module)["draw"] = lambda *given: None  # most of a small run's time
-    result = run_module.run(composed(words), Place(root=root, in_sweep=True))
+    result = run_module.run(composed(words), Location(root=root, in_sweep=True))
     assert result["status"] == "FINISHED", result.get("error")
     return Path(result["directory"])
 

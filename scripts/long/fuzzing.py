@@ -31,7 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 from scripts.long.fuzz_files import Saved, file_case
 from seqexp import config
 from seqexp.config import build
-from seqexp.runs.location import Place, choose
+from seqexp.runs.location import Location, choose
 from seqexp.system.errors import UserError
 
 SECONDS = 20.0
@@ -205,7 +205,7 @@ class Fuzz:
                 experiment = config.check(cfg)
             except (HydraException, OmegaConfBaseException) as error:
                 raise UserError(config.one_line(error, given)) from error
-            choose(experiment, Place(root=Path("nowhere")))
+            choose(experiment, Location(root=Path("nowhere")))
             task = build.build_task(experiment.settings["task"], None)
             build.check_memory(build.build_network(experiment.settings["model"], task.shape), experiment.settings)
             return "accepted"

@@ -107,7 +107,7 @@ def child(work: Callable[[], object]) -> int:
 def attempt(experiment: Any, root: Path, told: Told, plan: tuple[str, int, float] | None) -> None:
     """Go on with the run; with a plan ("save", n, seconds) kill this process so long after its nth save began."""
     from seqexp.runs import run as running
-    from seqexp.runs.location import Place
+    from seqexp.runs.location import Location
     from seqexp.runs.recovery import mark_killed
     from seqexp.tracking.tracker import MlflowTracker
     from seqexp.training.checkpoints import Checkpoints
@@ -136,7 +136,7 @@ def attempt(experiment: Any, root: Path, told: Told, plan: tuple[str, int, float
     running.Recorder.on_boundary = boundary  # type: ignore[method-assign]
     vars(running)["draw"] = lambda *words: None  # most of a small run's time
     mark_killed(root)
-    result = running.run(experiment, Place(root=root, in_sweep=True))
+    result = running.run(experiment, Location(root=root, in_sweep=True))
     assert result["status"] == "FINISHED", result.get("error")
 
 

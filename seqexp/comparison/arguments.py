@@ -47,7 +47,7 @@ Writes report.html (one file), report.md, comparison.csv, runs.csv and figures. 
 
 
 @dataclass
-class Words:
+class Arguments:
     """What the command line asked for. ``passed``: the words that runs are made with; ``filters``: what runs that
     are read must have, flattened."""
 
@@ -67,7 +67,7 @@ class Words:
     tracking: dict[str, Any] = field(default_factory=dict)
 
 
-def parsed(arguments: Sequence[str]) -> Words:
+def parsed(arguments: Sequence[str]) -> Arguments:
     """The checked words. UserError names the word at fault and what is legal."""
     given: dict[str, str] = {}
     for word in arguments:
@@ -77,7 +77,7 @@ def parsed(arguments: Sequence[str]) -> Words:
         if key in given:
             raise UserError(f"{key}: expected once; got {given[key]!r} and {value!r}")
         given[key] = value
-    words = Words()
+    words = Arguments()
     for key in [key for key in given if key in OWN]:
         _take(words, key, given[key])
     _models(words, given)
@@ -126,7 +126,7 @@ def margins(tasks: Sequence[str]) -> dict[str, dict[str, float]]:
     return found
 
 
-def tracking(words: Words) -> dict[str, Any]:
+def tracking(words: Arguments) -> dict[str, Any]:
     """The tracking group's settings. Not composed by Hydra, which takes half a second."""
     chosen = {key.partition(".")[2]: value for key, value in words.tracking.items()}
     file = conf_directory() / "tracking" / f"{chosen.pop('', 'mlflow')}.yaml"
@@ -137,7 +137,7 @@ def tracking(words: Words) -> dict[str, Any]:
     return {str(key): value for key, value in loaded.items()} | chosen
 
 
-def _take(words: Words, key: str, text: str) -> None:
+def _take(words: Arguments, key: str, text: str) -> None:
     match key:
         case "task":
             words.tasks = _known("task", text)
@@ -178,7 +178,7 @@ def _known(group: str, text: str) -> list[str]:
     return list(dict.fromkeys(listed))
 
 
-def _models(words: Words, given: Mapping[str, str]) -> None:
+def _models(words: Arguments, given: Mapping[str, str]) -> None:
     named = [_known("model", given[key]) for key in ("a", "b") if key in given]
     if any(len(names) > 1 for names in named):
         raise UserError("a, b: expected one model each; for several say models=rnn,stacked_rnn,lstm")
@@ -197,7 +197,7 @@ def _models(words: Words, given: Mapping[str, str]) -> None:
         raise UserError(f"models: expected at least two; got {words.models[0]!r} alone")
 
 
-def _experiment(words: Words) -> None:
+def _experiment(words: Arguments) -> None:
     """Its task, and its settings of it."""
     folder = conf_directory() / "experiment"
     names = sorted(file.stem for file in folder.glob("*.yaml"))
@@ -212,7 +212,7 @@ def _experiment(words: Words) -> None:
         words.filters |= {f"task.{key}": value for key, value in own.items() if key not in ("name", "margin")}
 
 
-def _setting(words: Words, key: str, text: str) -> None:
+def _setting(words: Arguments, key: str, text: str) -> None:
     from seqexp import models, tasks
     from seqexp.config import schema
     from seqexp.training import optimizers
@@ -274,7 +274,7 @@ def _number(key: str, text: str, expected: str, is_legal: Any) -> float:
     return value
 
 
-def _refuse_many(words: Words) -> None:
+def _refuse_many(words: Arguments) -> None:
     if words.pair is None or len(words.models) != 2:
         raise UserError("run: expected two models, as in run=true a=rnn b=lstm; the test compares two")
     if len(words.tasks) != 1:

@@ -10,10 +10,10 @@ from typing import Any
 from omegaconf import DictConfig, open_dict
 
 from seqexp import config
-from seqexp.comparison.arguments import Words
+from seqexp.comparison.arguments import Arguments
 from seqexp.config.build import build_network, build_task, count, counted_with
 from seqexp.config.run_config import RunConfig
-from seqexp.runs.location import Place
+from seqexp.runs.location import Location
 from seqexp.runs.progress import configure_logging
 from seqexp.runs.recovery import mark_killed
 from seqexp.runs.run import run
@@ -25,7 +25,7 @@ UNLIMITED = 1_000_000  # epochs, where the clock ends the training
 
 
 @dataclass
-class Fought:
+class PairedRuns:
     """The runs made, and the parent run in MLflow that holds them."""
 
     signatures: set[str] = field(default_factory=set)
@@ -34,7 +34,7 @@ class Fought:
     tracking: TrackingSettings | None = None
 
 
-def fight(words: Words, command: str) -> Fought:
+def run_pairs(words: Arguments, command: str) -> PairedRuns:
     """Run pairs of seeds 0, 1, 2, … until there is a verdict or ``max_seeds`` are spent; what has finished is not done
     again, what was cut off goes on. UserError where the first run is refused."""
     configure_logging()
@@ -42,15 +42,15 @@ def fight(words: Words, command: str) -> Fought:
         handler.setLevel(logging.WARNING)  # a line a pair is enough; run.log has the rest
     assert words.pair is not None
     configs = _matched(words, [_compose(words, model) for model in words.pair])
-    first = _experiment(configs[0], 0)
-    mark_killed(Place.root, first.settings["tracking"]["uri"])
-    fought = Fought(tracking=TrackingSettings(**first.settings["tracking"]))
-    with _parent(fought, command):
-        _pairs(words, configs, fought)
-    return fought
+    first = _run_config(configs[0], 0)
+    mark_killed(Location.root, first.settings["tracking"]["uri"])
+    made = PairedRuns(tracking=TrackingSettings(**first.settings["tracking"]))
+    with _parent(made, command):
+        _pairs(words, configs, made)
+    return made
 
 
-def _pairs(words: Words, configs: Sequence[DictConfig], fought: Fought) -> None:
+def _pairs(words: Arguments, configs: Sequence[DictConfig], made: PairedRuns) -> None:
     from seqexp.comparison.contest import direction_of
     from seqexp.comparison.wording import number
     from seqexp.runs.reader import Run
@@ -58,11 +58,11 @@ def _pairs(words: Words, configs: Sequence[DictConfig], fought: Fought) -> None:
 
     assert words.pair is not None
     test: Sequential | None = None
-    place = Place(in_sweep=True, parent_run_id=fought.parent)
+    location = Location(in_sweep=True, parent_run_id=made.parent)
     for seed in range(words.max_seeds):
-        runs = [Run(run(_experiment(each, seed), place)) for each in configs]
-        fought.signatures |= {str(each.result["signature"]) for each in runs}
-        fought.failed |= any(each.status != "FINISHED" for each in runs)
+        runs = [Run(run(_run_config(each, seed), location)) for each in configs]
+        made.signatures |= {str(each.result["signature"]) for each in runs}
+        made.failed |= any(each.status != "FINISHED" for each in runs)
         metric = words.metric or str(runs[0].result["primary_metric"])
         metric = metric if "/" in metric else f"test/{metric}"
         scores = [each.score(metric) for each in runs]
@@ -89,7 +89,7 @@ def _pairs(words: Words, configs: Sequence[DictConfig], fought: Fought) -> None:
             return
 
 
-def _compose(words: Words, model: str) -> DictConfig:
+def _compose(words: Arguments, model: str) -> DictConfig:
     """The config of a model, with seed 0."""
     from seqexp.config import schema
 
@@ -100,7 +100,7 @@ def _compose(words: Words, model: str) -> DictConfig:
     return config.composed([*experiment, f"model={model}", *task, *own])
 
 
-def _matched(words: Words, configs: list[DictConfig]) -> list[DictConfig]:
+def _matched(words: Arguments, configs: list[DictConfig]) -> list[DictConfig]:
     """The configs with what ``match`` holds equal, which is told. UserError where it cannot be."""
     given = {"model.hidden_size", "model.param_budget"} & words.filters.keys()
     match = words.match or ("params" if not given else None)
@@ -120,15 +120,15 @@ def _matched(words: Words, configs: list[DictConfig]) -> list[DictConfig]:
 
 def _equal_budgets(configs: list[DictConfig]) -> list[DictConfig]:
     """Both models with the parameters that the first has at its size."""
-    experiments = [_experiment(each, 0) for each in configs]
-    settings = experiments[0].settings
+    run_configs = [_run_config(each, 0) for each in configs]
+    settings = run_configs[0].settings
     task = build_task(settings["task"], settings["data_dir"])
     budget = count(build_network(settings["model"], task.shape))["counted"]
     sizes = []
     for each in configs:
         with open_dict(each):
             each.model.hidden_size, each.model.param_budget = None, budget
-        model = _experiment(each, 0).settings["model"]
+        model = _run_config(each, 0).settings["model"]
         units = build_network(model, task.shape).core.hidden_size
         counted, more = (counted_with(model, task.shape, hidden) for hidden in (units, units + 1))
         sizes.append(f"{model['name']} gets {units} units: {counted:,} parameters (one more: {more:,})")
@@ -138,25 +138,25 @@ def _equal_budgets(configs: list[DictConfig]) -> list[DictConfig]:
     return configs
 
 
-def _experiment(cfg: DictConfig, seed: int) -> RunConfig:
+def _run_config(cfg: DictConfig, seed: int) -> RunConfig:
     cfg.seed = seed
     return config.check(cfg)
 
 
 @contextmanager
-def _parent(fought: Fought, command: str) -> Iterator[None]:
+def _parent(made: PairedRuns, command: str) -> Iterator[None]:
     """A run in MLflow that holds those made inside the block."""
-    assert fought.tracking is not None
+    assert made.tracking is not None
     note = f"```sh\n{command}\n```\n"
-    fought.parent = open_parent(fought.tracking, name="comparison", tags={"kind": "comparison"}, note=note)
+    made.parent = open_parent(made.tracking, name="comparison", tags={"kind": "comparison"}, note=note)
     status: Any = "KILLED"
     try:
         yield
-        status = "FAILED" if fought.failed else "FINISHED"
+        status = "FAILED" if made.failed else "FINISHED"
     except UserError:
         status = "FAILED"
         raise
     finally:
         if status == "KILLED":
             print("stopped; the same command goes on where this one ended", file=sys.stderr)
-        finish_parent(fought.tracking, fought.parent, status, {}, {}, note)
+        finish_parent(made.tracking, made.parent, status, {}, {}, note)

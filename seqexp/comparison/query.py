@@ -15,7 +15,7 @@ from seqexp.tracking.mlflow_store import TrackingSettings
 
 
 @dataclass(frozen=True)
-class Question:
+class Query:
     """What is to be compared. Empty ``tasks`` or ``models``: all there are; ``margin`` None: the task's own."""
 
     root: Path
@@ -42,34 +42,34 @@ class Answer:
     notes: Sequence[str]
 
 
-def gather(question: Question) -> Answer:
-    """Read what the question needs. UserError, with what is legal, where there is nothing to compare."""
-    found = stored.find(question.root)
-    found.runs += _from_mlflow(question, found)
-    tasks = _tasks(question, found.runs)
-    _refuse_models(question, found, tasks)
+def gather(query: Query) -> Answer:
+    """Read what the query needs. UserError, with what is legal, where there is nothing to compare."""
+    found = stored.find(query.root)
+    found.runs += _from_mlflow(query, found)
+    tasks = _tasks(query, found.runs)
+    _refuse_models(query, found, tasks)
     contests, notes = [], []
     for task in tasks:
-        asked = [run for run in found.runs if run.task == task and run.model in (question.models or {run.model})]
-        if question.only is not None:
-            asked = [run for run in asked if run.result["signature"] in question.only]
+        asked = [run for run in found.runs if run.task == task and run.model in (query.models or {run.model})]
+        if query.only is not None:
+            asked = [run for run in asked if run.result["signature"] in query.only]
         read = stored.with_settings(asked, found.broken)
-        candidates = [run for run in read if stored.matches(run, question.filters)]
-        contests.append(_contest(task, candidates, question, found.broken))
+        candidates = [run for run in read if stored.matches(run, query.filters)]
+        contests.append(_contest(task, candidates, query, found.broken))
     contests = corrected(contests)
     if found.broken:
         notes.append(f"{len(found.broken)} directories or files could not be read, and are left out")
     return Answer(contests, found.broken, notes)
 
 
-def _from_mlflow(question: Question, found: stored.Found) -> list[Run]:
-    if question.tracking is None:
+def _from_mlflow(query: Query, found: stored.Found) -> list[Run]:
+    if query.tracking is None:
         return []
     known = {str(run.result.get(key)) for run in found.runs for key in ("mlflow_run_id", "signature")}
-    if not mlflow_reader.may_have_more(question.tracking, known):
+    if not mlflow_reader.may_have_more(query.tracking, known):
         return []
     more = []
-    for result, settings in mlflow_reader.results(question.tracking, known):
+    for result, settings in mlflow_reader.results(query.tracking, known):
         metric = str(result["primary_metric"])
         result["direction"] = "max" if metric.rpartition("/")[2] in LARGER_IS_BETTER else "min"
         problem = stored.problem(result)
@@ -80,25 +80,25 @@ def _from_mlflow(question: Question, found: stored.Found) -> list[Run]:
     return more
 
 
-def _tasks(question: Question, runs: Sequence[Run]) -> list[str]:
+def _tasks(query: Query, runs: Sequence[Run]) -> list[str]:
     there = sorted({run.task for run in runs})
     if not there:
         raise UserError(
-            f"{question.root}: expected runs to compare; found none; make some with "
+            f"{query.root}: expected runs to compare; found none; make some with "
             "`python -m seqexp -m model=rnn,lstm task=adding seed=range(6)`, or let run=true do it"
         )
-    if not question.tasks and len(there) > 1:
+    if not query.tasks and len(there) > 1:
         raise UserError(f"task: expected one or more of {', '.join(there)}; got none; add task={there[0]}")
-    missing = [task for task in question.tasks if task not in there]
+    missing = [task for task in query.tasks if task not in there]
     if missing:
         raise UserError(f"task: expected one or more of {', '.join(there)}, which have runs; got {missing[0]!r}")
-    return [*question.tasks] or there
+    return [*query.tasks] or there
 
 
-def _refuse_models(question: Question, found: stored.Found, tasks: Sequence[str]) -> None:
+def _refuse_models(query: Query, found: stored.Found, tasks: Sequence[str]) -> None:
     for task in tasks:
         there = sorted({run.model for run in found.runs if run.task == task})
-        missing = [model for model in question.models if model not in there]
+        missing = [model for model in query.models if model not in there]
         if missing:
             raise UserError(
                 f"models: expected models with runs on {task}: {', '.join(there)}; got {missing[0]!r}; "
@@ -106,8 +106,8 @@ def _refuse_models(question: Question, found: stored.Found, tasks: Sequence[str]
             )
 
 
-def _contest(task: str, candidates: Sequence[Run], question: Question, broken: list[str]) -> Contest:
-    models = list(question.models) or sorted({run.model for run in candidates})
+def _contest(task: str, candidates: Sequence[Run], query: Query, broken: list[str]) -> Contest:
+    models = list(query.models) or sorted({run.model for run in candidates})
     if len(models) < 2:
         raise UserError(
             f"models: expected runs of at least two models on {task}; got "
@@ -116,22 +116,22 @@ def _contest(task: str, candidates: Sequence[Run], question: Question, broken: l
     by_model = {model: [run for run in candidates if run.model == model] for model in models}
     lacking = [model for model, runs in by_model.items() if not runs]
     if lacking:
-        words = " ".join(f"{key}={value}" for key, value in question.filters.items())
+        words = " ".join(f"{key}={value}" for key, value in query.filters.items())
         raise UserError(f"models: expected runs of {lacking[0]} on {task} with {words}; there are none")
-    tuned, more_broken = tuning_studies.find(question.root, task, models)
+    tuned, more_broken = tuning_studies.find(query.root, task, models)
     broken += more_broken
     notes, counted = [], {}
     for model, runs in by_model.items():
         winners = {signature for study in tuned.get(model, []) for signature in study.signatures}
-        chosen = stored.of_one_configuration(runs, question.match, winners)
+        chosen = stored.of_one_configuration(runs, query.match, winners)
         counted[model], others = stored.newest_of_each_seed(chosen)
         if others:
             notes.append(f"{others} {model} runs repeat a seed: the newest finished one of each counts")
     every = [run for of_seed in counted.values() for run in of_seed.values()]
-    terms = _terms(task, every, question)
+    terms = _terms(task, every, query)
     used = {model: _used(model_studies, counted[model]) for model, model_studies in tuned.items()}
-    label = f"{task}{_telling(every[0], question.filters)}"
-    return contest(label, terms, counted, question.pairs, used, notes)
+    label = f"{task}{_telling(every[0], query.filters)}"
+    return contest(label, terms, counted, query.pairs, used, notes)
 
 
 def _used(found: Sequence[tuning_studies.Study], runs: Mapping[int, Run]) -> tuning_studies.Study:
@@ -139,18 +139,18 @@ def _used(found: Sequence[tuning_studies.Study], runs: Mapping[int, Run]) -> tun
     return tuning_studies.winner(found, signatures) or found[0]
 
 
-def _terms(task: str, runs: Sequence[Run], question: Question) -> Terms:
+def _terms(task: str, runs: Sequence[Run], query: Query) -> Terms:
     finished = [run for run in runs if run.status == "FINISHED"]
-    metric = question.metric or str((finished or runs)[0].result["primary_metric"])
+    metric = query.metric or str((finished or runs)[0].result["primary_metric"])
     metric = metric if "/" in metric else f"test/{metric}"
     there = sorted({name for run in finished for name in run.result["metrics"]})
     if finished and metric not in there:
-        raise UserError(f"metric: expected one of {', '.join(there)}; got {question.metric or metric!r}")
+        raise UserError(f"metric: expected one of {', '.join(there)}; got {query.metric or metric!r}")
     bare = metric.rpartition("/")[2]
     own = [run.settings.get("task.margin") for run in runs]
-    margins = next((m for m in own if isinstance(m, dict)), None) or question.margins.get(task, {})
-    margin = question.margin if question.margin is not None else stored.finite(margins.get(bare))
-    return Terms(metric, direction_of(metric, runs), margin or 0.0, question.level, question.sequential)
+    margins = next((m for m in own if isinstance(m, dict)), None) or query.margins.get(task, {})
+    margin = query.margin if query.margin is not None else stored.finite(margins.get(bare))
+    return Terms(metric, direction_of(metric, runs), margin or 0.0, query.level, query.sequential)
 
 
 def _telling(run: Run, filters: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqexp import models, tasks
-from seqexp.networks import Chain, Dense, Embedding, EncoderDecoder, FedCore, Network
+from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder, Network
 from seqexp.system.errors import UserError
 from seqexp.system.registry import fields
 from seqexp.tasks import Shape, Task
@@ -82,7 +82,7 @@ def _network(settings: Settings, shape: Shape, hidden: int) -> Network:
         return _chain(settings, shape, hidden)
     embedding, core = _embedded_core(settings, settings["name"], hidden, shape.source, True)
     return EncoderDecoder(
-        FedCore(core, embedding, settings["dropout"]),
+        Encoder(core, embedding, settings["dropout"]),
         _chain(settings, shape, hidden, decoder),
         bridge=decoder not in (None, settings["name"]),
         reverse_source=shape.reverse_source,

@@ -1,4 +1,4 @@
-"""From Hydra's words to a checked experiment: where conf/ lies, what a config means, and the run's signature."""
+"""From Hydra's words to a checked run_config: where conf/ lies, what a config means, and the run's signature."""
 
 import hashlib
 import json
@@ -52,7 +52,7 @@ class RunConfig:
 
 
 def check(cfg: DictConfig) -> RunConfig:
-    """The checked experiment of a composed config (without its hydra node). UserError names the key at fault."""
+    """The checked config of a composed config (without its hydra node). UserError names the key at fault."""
     config = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(config, dict)
     return checked({str(key): value for key, value in config.items()})
@@ -75,7 +75,7 @@ def checked(config: dict[str, Any]) -> RunConfig:
 
 
 def stored(path: Path) -> RunConfig:
-    """The experiment of a run directory's config.yaml. UserError where the file is not one's.
+    """The checked config of a run directory's config.yaml. UserError where the file is not one's.
 
     Nothing in it is resolved or expanded: the file may be a stranger's.
     """

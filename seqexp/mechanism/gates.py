@@ -8,7 +8,7 @@ import numpy as np
 from seqexp.data.batch import Batch
 from seqexp.mechanism.walk import AHEAD, STEPS, Gated, remembering
 from seqexp.networks import Network
-from seqexp.networks.encoder import FedTape
+from seqexp.networks.encoder import EncoderTape
 from seqexp.numerics.params import Params
 
 LOW, HIGH = 0.1, 0.9  # beyond these a gate counts as shut or open
@@ -35,11 +35,11 @@ class GateUse:
 def gate_use(network: Network, p: Params, batch: Batch) -> dict[str, GateUse] | None:
     """Each gate of the core that has to remember (a chain's, or the encoder); None where it has none."""
     reading = remembering(network, p, batch)
-    core = reading.fed.core
+    core = reading.encoder.core
     if not isinstance(core, Gated):
         return None
     sums: dict[str, _Sums] = {}
-    tape, state = FedTape(), np.zeros((core.state_size, batch.size), p.flat.dtype)
+    tape, state = EncoderTape(), np.zeros((core.state_size, batch.size), p.flat.dtype)
     longest = int(reading.lengths.max(initial=0))
     for start in range(0, min(longest, STEPS), AHEAD):
         stop = min(start + AHEAD, longest)

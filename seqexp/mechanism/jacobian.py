@@ -5,7 +5,7 @@ import numpy as np
 from seqexp.data.batch import Batch
 from seqexp.mechanism.walk import Reading, Walk, remembering
 from seqexp.networks import Network
-from seqexp.networks.encoder import FedTape
+from seqexp.networks.encoder import EncoderTape
 from seqexp.numerics.params import Params
 
 EXAMPLES = 4  # of the exponents
@@ -24,7 +24,7 @@ def spectrum(network: Network, p: Params, batch: Batch) -> np.ndarray:
     Of a chain's core, or of the encoder. A step's J comes from one backward pass over S copies of the example, each
     asked for the derivative of another row of the state.
     """
-    S = remembering(network, p, batch).fed.core.state_size
+    S = remembering(network, p, batch).encoder.core.state_size
     reading, steps = _window(network, p, batch, max(1, min(SAMPLED, MOST_COLUMNS // S)), STEPS)
     if not len(steps):
         return np.zeros(0)
@@ -41,7 +41,7 @@ def jacobians(walk: Walk, t: int) -> np.ndarray:
     ones = np.tile(np.eye(S, dtype=walk.states.dtype), B)  # (S, B·S): for each column, each row of its state
     before = np.repeat(walk.states[t - walk.first], S, axis=1)
     copies = walk.reading.columns(np.repeat(np.arange(B), S))
-    back = copies.back(t, before, ones, FedTape(), copies.p.like())
+    back = copies.back(t, before, ones, EncoderTape(), copies.p.like())
     return np.ascontiguousarray(back.reshape(S, B, S).transpose(1, 2, 0))
 
 
@@ -54,14 +54,14 @@ def lyapunov(network: Network, p: Params, batch: Batch, count: int = EXPONENTS, 
     counted. Of a sequence this short they are its own rates, not the limit's. exp(lambda_1) is the factor a step by
     which the fastest direction grows; -inf where a direction dies at once.
     """
-    S = remembering(network, p, batch).fed.core.state_size
+    S = remembering(network, p, batch).encoder.core.state_size
     k = min(count, S)
     reading, window = _window(network, p, batch, max(1, min(EXAMPLES, MOST_COLUMNS // k)), steps)
     E = reading.x.shape[-1]
     if not len(window):
         return np.zeros(0)
     walk = Walk(reading, steps=len(window))
-    copies, tape = reading.columns(np.repeat(np.arange(E), k)), FedTape()
+    copies, tape = reading.columns(np.repeat(np.arange(E), k)), EncoderTape()
     start = np.linalg.qr(np.cos(np.outer(1 + np.arange(S), 1 + np.arange(k))))[0].astype(walk.states.dtype)
     Q, scratch, grown, counted = np.tile(start, (E, 1, 1)), walk.reading.p.like(), np.zeros(k), 0
     for number, t in enumerate(window[::-1]):
@@ -82,5 +82,5 @@ def _window(network: Network, p: Params, batch: Batch, examples: int, steps: int
     longest = np.argsort(-reading.lengths, kind="stable")[:examples]
     reading = reading.columns(longest)
     length = int(reading.lengths.min(initial=len(reading.x)))
-    cut = Reading(reading.fed, reading.p, reading.x[:length], np.full(len(longest), length), reading.features)
+    cut = Reading(reading.encoder, reading.p, reading.x[:length], np.full(len(longest), length), reading.features)
     return cut, np.arange(max(0, length - steps), length)

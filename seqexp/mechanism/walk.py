@@ -9,8 +9,8 @@ import numpy as np
 
 from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
 from seqexp.models import Core
-from seqexp.networks import Chain, EncoderDecoder, FedCore, Network
-from seqexp.networks.encoder import FedTape
+from seqexp.networks import Chain, Encoder, EncoderDecoder, Network
+from seqexp.networks.encoder import EncoderTape
 from seqexp.networks.encoder_decoder import reverse
 from seqexp.numerics.params import Params
 from seqexp.numerics.tape import Tape
@@ -44,9 +44,9 @@ def cell_rows(core: Core) -> slice | None:
 
 @dataclass(frozen=True)
 class Reading:
-    """A fed core, its parameters, and what it reads: x (T, B) or (T, X, B), lengths (B,)."""
+    """An encoder, its parameters, and what it reads: x (T, B) or (T, X, B), lengths (B,)."""
 
-    fed: FedCore
+    encoder: Encoder
     p: Params
     x: np.ndarray
     lengths: np.ndarray
@@ -61,19 +61,19 @@ class Reading:
         features = None if self.features is None else self.features[:, chosen]
         return replace(self, x=self.x[..., chosen], lengths=self.lengths[chosen], features=features)
 
-    def run(self, start: int, stop: int, state: np.ndarray, tape: FedTape) -> np.ndarray:
+    def run(self, start: int, stop: int, state: np.ndarray, tape: EncoderTape) -> np.ndarray:
         """The state (S, B) after the steps [start, stop), in which a column that has ended keeps its state."""
         lengths = None if stop <= self.shortest else np.clip(self.lengths - start, 0, stop - start)
         features = self.features if start == 0 else None
-        return self.fed.run(self.p, self.x[start:stop], lengths, state, None, tape, True, features)[1]
+        return self.encoder.run(self.p, self.x[start:stop], lengths, state, None, tape, True, features)[1]
 
-    def back(self, t: int, before: np.ndarray, dstate: np.ndarray, tape: FedTape, scratch: Params) -> np.ndarray:
+    def back(self, t: int, before: np.ndarray, dstate: np.ndarray, tape: EncoderTape, scratch: Params) -> np.ndarray:
         """dL/d state (S, B) before step t, which began in the state ``before``, given that after it.
 
         What is added to ``scratch``, the weights' derivative of this one step, is of no use.
         """
         self.run(t, t + 1, before, tape)
-        return self.fed.run_back(self.p, scratch, None, dstate, tape)
+        return self.encoder.run_back(self.p, scratch, None, dstate, tape)
 
 
 def answering(network: Network, p: Params, batch: Batch, ends: np.ndarray) -> Reading:
@@ -109,10 +109,10 @@ class Walk:
     """
 
     def __init__(self, reading: Reading, state0: np.ndarray | None = None, steps: int = STEPS) -> None:
-        self.reading, self._tape = reading, FedTape()
+        self.reading, self._tape = reading, EncoderTape()
         self.stop = int(reading.lengths.max(initial=0))
         self.first = max(0, self.stop - steps)
-        S, B = reading.fed.core.state_size, reading.x.shape[-1]
+        S, B = reading.encoder.core.state_size, reading.x.shape[-1]
         dtype = reading.p.flat.dtype
         state = np.zeros((S, B), dtype) if state0 is None else state0
         for start in range(0, self.first, AHEAD):

@@ -13,7 +13,7 @@ from seqexp.data.batch import Batch
 from seqexp.models import Core
 from seqexp.networks.chain import Chain, ChainTape
 from seqexp.networks.decoding import sample
-from seqexp.networks.encoder import FedCore
+from seqexp.networks.encoder import Encoder
 from seqexp.networks.encoder_decoder import EncoderDecoder
 from seqexp.networks.layers import Dense, Embedding, Readout
 from seqexp.numerics.params import Layout, Params
@@ -23,7 +23,7 @@ __all__ = [
     "Chain",
     "ChainTape",
     "EncoderDecoder",
-    "FedCore",
+    "Encoder",
     "Readout",
     "Embedding",
     "Dense",

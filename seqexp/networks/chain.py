@@ -8,7 +8,7 @@ import numpy as np
 from seqexp.data.batch import Batch, FeatureBatch
 from seqexp.models import Core
 from seqexp.networks import decoding
-from seqexp.networks.encoder import FedCore, FedTape
+from seqexp.networks.encoder import Encoder, EncoderTape
 from seqexp.networks.layers import Dense, Embedding, Readout, dropout_mask
 from seqexp.numerics.params import Params
 from seqexp.numerics.rng import Purpose, stream
@@ -16,7 +16,7 @@ from seqexp.numerics.tape import side_by_side
 
 
 @dataclass
-class ChainTape(FedTape):
+class ChainTape(EncoderTape):
     """What a chain's forward pass leaves; lent again, it gives its memory."""
 
     batch: Batch | None = None
@@ -25,11 +25,11 @@ class ChainTape(FedTape):
     picked: np.ndarray | None = None  # which columns of all T·B they are; None for all
 
 
-class Chain(FedCore):
+class Chain(Encoder):
     """Tokens or features -> core -> readout.
 
     answers:   "last" reads each column's last state, "steps" every step that ``Batch.answered`` marks.
-    embedding, dense, dropout: as in ``FedCore``; dropout also acts on the way to the readout. With a ``dense`` layer,
+    embedding, dense, dropout: as in ``Encoder``; dropout also acts on the way to the readout. With a ``dense`` layer,
     a ``FeatureBatch`` gives what enters through it.
     """
 

@@ -1,4 +1,4 @@
-"""A core and what it is fed: the part that chains and encoders have in common."""
+"""A core with what it is fed through: the part that chains and encoders have in common."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from seqexp.numerics.tape import Tape
 
 
 @dataclass
-class FedTape:
+class EncoderTape:
     """What a pass through a fed core leaves; lent again, it gives its memory."""
 
     memory: Tape = field(default_factory=Tape)
@@ -22,7 +22,7 @@ class FedTape:
     x_mask: np.ndarray | None = None
 
 
-class FedCore:
+class Encoder:
     """Tokens or features -> core.
 
     embedding: None feeds features, or tokens as one-hot columns (by gather).
@@ -37,7 +37,7 @@ class FedCore:
     ) -> None:
         self.core, self.embedding, self.dropout, self.dense = core, embedding, dropout, dense
         if dense is not None and (embedding is None or dense.outputs != embedding.size):
-            raise ValueError("FedCore: a dense layer needs an embedding of the size of its outputs")
+            raise ValueError("Encoder: a dense layer needs an embedding of the size of its outputs")
         self.layout = Layout()
         if embedding is not None:
             self.layout.part("embedding", embedding.layout)
@@ -66,7 +66,7 @@ class FedCore:
         lengths: np.ndarray | None,
         state0: np.ndarray | None,
         dropout_rng: np.random.Generator | None,
-        tape: FedTape,
+        tape: EncoderTape,
         keep: bool,
         features: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +92,7 @@ class FedCore:
         return h, state
 
     def run_back(
-        self, p: Params, grad: Params, dh: np.ndarray | None, dstate: np.ndarray | None, tape: FedTape
+        self, p: Params, grad: Params, dh: np.ndarray | None, dstate: np.ndarray | None, tape: EncoderTape
     ) -> np.ndarray:
         """Adds to grad what dh (T, H, B) and dstate (S, B) say; returns dstate0 (S, B)."""
         need_dx = self.embedding is not None

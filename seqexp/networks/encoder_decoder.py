@@ -8,7 +8,7 @@ import numpy as np
 from seqexp.data.batch import Batch, SourceBatch
 from seqexp.models import Core
 from seqexp.networks.chain import Chain, ChainTape
-from seqexp.networks.encoder import FedCore, FedTape
+from seqexp.networks.encoder import Encoder, EncoderTape
 from seqexp.networks.layers import Dense
 from seqexp.numerics.params import Layout, Params
 
@@ -17,7 +17,7 @@ from seqexp.numerics.params import Layout, Params
 class EncoderDecoderTape:
     """What a forward pass leaves; lent again, it gives its memory."""
 
-    encoder: FedTape = field(default_factory=FedTape)
+    encoder: EncoderTape = field(default_factory=EncoderTape)
     decoder: ChainTape = field(default_factory=ChainTape)
     state: np.ndarray | None = None  # the encoder's last, (S, B)
 
@@ -35,7 +35,7 @@ class EncoderDecoder:
     Source: Cho et al. 2014; Sutskever, Vinyals and Le 2014. No attention.
     """
 
-    def __init__(self, encoder: FedCore, decoder: Chain, *, bridge: bool, reverse_source: bool) -> None:
+    def __init__(self, encoder: Encoder, decoder: Chain, *, bridge: bool, reverse_source: bool) -> None:
         self.encoder, self.decoder, self.reverse_source = encoder, decoder, reverse_source
         read, begun = encoder.core.state_size, decoder.core.state_size
         if not bridge and read != begun:

@@ -16,7 +16,7 @@ logger = logging.getLogger("seqexp")
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where a run goes: a directory the user named, or None for ``root/<task>/<model>/<signature>``.
 
     A trial's is below ``root/trials``. A single run takes a fresh ``<signature>.<n>``, a sweep's run the plain one.
@@ -27,40 +27,40 @@ class Place:
     in_sweep: bool = False
     parent_run_id: str | None = None
 
-    def base(self, experiment: RunConfig) -> Path:
-        root = self.root / TRIALS if experiment.is_trial else self.root
-        return root / experiment.name("task") / experiment.name("model") / experiment.signature
+    def base(self, run_config: RunConfig) -> Path:
+        root = self.root / TRIALS if run_config.is_trial else self.root
+        return root / run_config.name("task") / run_config.name("model") / run_config.signature
 
-    def fresh(self, experiment: RunConfig) -> Path:
+    def fresh(self, run_config: RunConfig) -> Path:
         """A new directory. UserError where it cannot be created."""
-        return fresh_directory(self.base(experiment))
+        return fresh_directory(self.base(run_config))
 
 
-def choose(experiment: RunConfig, place: Place) -> Path | None:
-    """The directory that ``resume`` and the place lead to; None for a fresh one. Nothing is created.
+def choose(run_config: RunConfig, location: Location) -> Path | None:
+    """The directory that ``resume`` and the location lead to; None for a fresh one. Nothing is created.
 
     UserError where a named directory holds another run, or none to resume.
     """
-    resume = experiment.settings.get("resume") or ("auto" if place.in_sweep else "never")
+    resume = run_config.settings.get("resume") or ("auto" if location.in_sweep else "never")
     if resume not in ("auto", "never"):
         path = Path(resume)
         if belongs(path) is None:
             raise UserError(f"resume: expected auto, never, or the directory of a run; {path} holds none")
         return path
-    if place.directory is not None:
-        found = belongs(place.directory)
-        if found is not None and (resume == "never" or found.get("signature") != experiment.signature):
-            whose = "this run" if found.get("signature") == experiment.signature else "another run"
+    if location.directory is not None:
+        found = belongs(location.directory)
+        if found is not None and (resume == "never" or found.get("signature") != run_config.signature):
+            whose = "this run" if found.get("signature") == run_config.signature else "another run"
             raise UserError(
-                f"hydra.run.dir: expected a directory without a run; {place.directory} holds {whose} "
+                f"hydra.run.dir: expected a directory without a run; {location.directory} holds {whose} "
                 f"(signature {found.get('signature')}); name another one"
                 + (", or go on with resume=auto" if whose == "this run" else "")
             )
-        return place.directory
+        return location.directory
     if resume == "never":
         return None
-    base = place.base(experiment)
-    if place.in_sweep:
+    base = location.base(run_config)
+    if location.in_sweep:
         return base
     runs = [path for path in (base, *base.parent.glob(f"{base.name}.*")) if belongs(path) is not None]
     return max(runs, key=lambda path: (not _is_finished(path), path.stat().st_mtime), default=None)
@@ -72,7 +72,7 @@ def belongs(path: Path) -> dict[str, Any] | None:
     return started if started is not None else stored_result(path)
 
 
-def earlier_result(experiment: RunConfig, path: Path | None) -> dict[str, Any] | None:
+def earlier_result(run_config: RunConfig, path: Path | None) -> dict[str, Any] | None:
     """The result of a run that need not be done again; None where there is something to do.
 
     UserError where the directory holds the finished run of another config.
@@ -80,29 +80,29 @@ def earlier_result(experiment: RunConfig, path: Path | None) -> dict[str, Any] |
     result = stored_result(path) if path is not None else None
     if result is None:
         return None
-    again = experiment.settings.get("retry_failed", True)
-    if experiment.is_trial and result.get("status") == "DIVERGED":
+    again = run_config.settings.get("retry_failed", True)
+    if run_config.is_trial and result.get("status") == "DIVERGED":
         again = False  # it would diverge again, and to the search that is an answer
     if result.get("status") != "FINISHED" and (again or result.get("status") == "KILLED"):
         return None
     if result.get("status") not in ("FINISHED", "FAILED", "DIVERGED"):
         return None
-    refuse_another(path, result, experiment)
+    refuse_another(path, result, run_config)
     logger.info("%s before: %s", str(result["status"]).lower(), path)
     return result | {"directory": str(path), "how": "skipped"}
 
 
-def refuse_another(path: Path | None, found: Mapping[str, Any], experiment: RunConfig) -> None:
+def refuse_another(path: Path | None, found: Mapping[str, Any], run_config: RunConfig) -> None:
     """UserError where what was found in a directory is another config's run; it names the keys, if they are known."""
-    if found.get("signature") == experiment.signature or path is None:
+    if found.get("signature") == run_config.signature or path is None:
         return
     try:
         then = stored(path / "config.yaml").deciding()
     except UserError:
         then = {}
-    refuse_differences(path, {"settings": then} if then else None, {"settings": experiment.deciding()})
+    refuse_differences(path, {"settings": then} if then else None, {"settings": run_config.deciding()})
     raise UserError(
-        f"{path}: expected the run with signature {experiment.signature}; "
+        f"{path}: expected the run with signature {run_config.signature}; "
         f"it holds the one with {found.get('signature')}"
     )
 

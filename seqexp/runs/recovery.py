@@ -96,8 +96,8 @@ def _is_time(value: object) -> bool:
 
 
 def _send(path: Path, result: dict[str, Any], uri: str | None) -> bool:
-    experiment = config.stored(path / "config.yaml")
-    settings = unmasked(TrackingSettings(**experiment.settings["tracking"]), uri)
+    run_config = config.stored(path / "config.yaml")
+    settings = unmasked(TrackingSettings(**run_config.settings["tracking"]), uri)
     if settings.name == "off":
         return True
     token = (stored_result(path, STARTED) or {}).get("token")
@@ -106,7 +106,7 @@ def _send(path: Path, result: dict[str, Any], uri: str | None) -> bool:
     tracker = open_tracker(
         settings,
         name=run_name(result),
-        params=params(experiment, result),
+        params=params(run_config, result),
         tags={key: result[key] for key in ("model", "task", "signature", "primary_metric")} | kind(result),
         run_id=result.get("mlflow_run_id"),
         started=result.get("started"),

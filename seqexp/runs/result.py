@@ -22,26 +22,26 @@ from seqexp.training.trainer import Outcome
 logger = logging.getLogger("seqexp")
 
 
-def about(experiment: RunConfig, task: Task, network: Network) -> dict[str, Any]:
+def about(run_config: RunConfig, task: Task, network: Network) -> dict[str, Any]:
     """result.json as far as it is known before the first step."""
     sizes, one_more = count(network), network.core.hidden_size + 1
     return {
         "status": "FAILED",
-        "model": experiment.name("model"),
-        "task": experiment.name("task"),
-        "seed": experiment.settings["seed"],
-        "signature": experiment.signature,
+        "model": run_config.name("model"),
+        "task": run_config.name("task"),
+        "seed": run_config.settings["seed"],
+        "signature": run_config.signature,
         "params": sizes["counted"] + sizes["embedding"],
         "embedding_params": sizes["embedding"],
         "hidden_size": network.core.hidden_size,
-        "params_per_unit": counted_with(experiment.settings["model"], task.shape, one_more) - sizes["counted"],
+        "params_per_unit": counted_with(run_config.settings["model"], task.shape, one_more) - sizes["counted"],
         "seconds": 0.0,
         "metrics": {},
-        "primary_metric": f"{'val' if experiment.is_trial else 'test'}/{task.primary_metric}",
+        "primary_metric": f"{'val' if run_config.is_trial else 'test'}/{task.primary_metric}",
         "direction": task.direction,
         "baseline": {},
         "best_baseline": None,
-        "solved": None if experiment.is_trial else solves(task, None),
+        "solved": None if run_config.is_trial else solves(task, None),
         "distance": f"task.{task.distance}" if hasattr(task, "distance") else None,
         "mlflow_run_id": None,
         "data": task.fingerprint(),
@@ -118,10 +118,10 @@ def kind(result: Mapping[str, Any]) -> dict[str, str]:
     return {"kind": "trial"} if str(result["primary_metric"]).startswith("val/") else {}
 
 
-def params(experiment: RunConfig, result: Mapping[str, Any]) -> dict[str, Any]:
+def params(run_config: RunConfig, result: Mapping[str, Any]) -> dict[str, Any]:
     """MLflow's params: every key of the config, and how many parameters the network has."""
     sizes = {"params": result.get("params"), "params.embedding": result.get("embedding_params")}
-    return experiment.flattened() | sizes
+    return run_config.flattened() | sizes
 
 
 def run_name(result: Mapping[str, Any]) -> str:

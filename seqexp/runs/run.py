@@ -15,7 +15,7 @@ from seqexp.config.build import build_network, build_optimizer, build_task, chec
 from seqexp.config.run_config import RunConfig
 from seqexp.networks import Network
 from seqexp.runs.directory import RunDirectory, leave_nothing, now, numbers
-from seqexp.runs.location import Place, belongs, choose, earlier_result, refuse_another, refuse_differences
+from seqexp.runs.location import Location, belongs, choose, earlier_result, refuse_another, refuse_differences
 from seqexp.runs.lock import locked
 from seqexp.runs.probes import Probes
 from seqexp.runs.progress import Progress
@@ -72,7 +72,7 @@ class Recorder:
             self._request.obey()
 
 
-def run(experiment: RunConfig, place: Place) -> dict[str, Any]:
+def run(run_config: RunConfig, location: Location) -> dict[str, Any]:
     """Train, test and record one run, or go on with one that was cut off; gives result.json's content, with the run's
     directory under "directory" and what was done under "how": "" (all of it), skipped, resumed or retried.
 
@@ -80,24 +80,24 @@ def run(experiment: RunConfig, place: Place) -> dict[str, Any]:
     result.json whatever happens to it: divergence and failures are in its ``status``; what stops the process
     (KeyboardInterrupt, SystemExit) is passed on after the run is marked KILLED.
     """
-    path = choose(experiment, place)
-    earlier = earlier_result(experiment, path)
+    path = choose(run_config, location)
+    earlier = earlier_result(run_config, path)
     if earlier is not None:
         return earlier
-    settings = experiment.settings
+    settings = run_config.settings
     task = build_task(settings["task"], settings["data_dir"])
     network = build_network(settings["model"], task.shape)
     check_memory(network, settings)
     if path is None:
-        path = place.fresh(experiment)
-    with locked(path, wait=place.in_sweep) as held:
+        path = location.fresh(run_config)
+    with locked(path, wait=location.in_sweep) as held:
         if not held:
             raise UserError(f"run directory {path}: another process works on this run; wait for it, or stop it")
-        earlier = earlier_result(experiment, path)  # as another process has just left it
+        earlier = earlier_result(run_config, path)  # as another process has just left it
         if earlier is not None:
             return earlier
         try:
-            return _Run(experiment, task, network, path, place).go()
+            return _Run(run_config, task, network, path, location).go()
         except UserError:
             leave_nothing(path)  # if it was new
             raise
@@ -106,19 +106,19 @@ def run(experiment: RunConfig, place: Place) -> dict[str, Any]:
 class _Run:
     """A run whose directory is held."""
 
-    def __init__(self, experiment: RunConfig, task: Task, network: Network, path: Path, place: Place) -> None:
-        self.experiment, self.task, self.network, self.path, self.place = experiment, task, network, path, place
-        self.result = about(experiment, task, network) | {"parent_run_id": place.parent_run_id}
-        self.identity = {"settings": experiment.deciding(), "data": self.result["data"]}
+    def __init__(self, run_config: RunConfig, task: Task, network: Network, path: Path, location: Location) -> None:
+        self.run_config, self.task, self.network, self.path, self.location = run_config, task, network, path, location
+        self.result = about(run_config, task, network) | {"parent_run_id": location.parent_run_id}
+        self.identity = {"settings": run_config.deciding(), "data": self.result["data"]}
         self.trainer: Trainer | None = None
         self.how = self.token = ""
 
     def go(self) -> dict[str, Any]:
-        settings = self.experiment.settings
+        settings = self.run_config.settings
         result, before = self.result, belongs(self.path)
         if before is not None:
             refuse_differences(self.path, before.get("about"), self.identity)
-            refuse_another(self.path, before, self.experiment)
+            refuse_another(self.path, before, self.run_config)
             result |= {key: before[key] for key in ("mlflow_run_id", "started") if before.get(key)}
             ended = (stored_result(self.path) or {}).get("status")
             self.how = "retried" if ended in ("FAILED", "DIVERGED") else "resumed"
@@ -134,9 +134,9 @@ class _Run:
         tracker = open_tracker(
             tracking,
             name=run_name(result),
-            params=params(self.experiment, result),
+            params=params(self.run_config, result),
             tags=tags(result) | {"token": token},
-            parent_run_id=self.place.parent_run_id,
+            parent_run_id=self.location.parent_run_id,
             run_id=result["mlflow_run_id"],
             started=result["started"],
         )
@@ -151,12 +151,12 @@ class _Run:
         return result | {"directory": str(self.path), "how": self.how}
 
     def new_trainer(self) -> Trainer:
-        settings = self.experiment.settings
+        settings = self.run_config.settings
         return Trainer(
             self.network,
             self.task,
             build_optimizer(settings["optimizer"]),
-            Training(**self.experiment.group("training")),
+            Training(**self.run_config.group("training")),
             seed=settings["seed"],
             dtype=np.dtype(settings["dtype"]).type,
         )
@@ -180,13 +180,13 @@ class _Run:
         return snapshot
 
     def _train(self, directory: RunDirectory, tracker: Tracker) -> None:
-        settings, result = self.experiment.settings, self.result
+        settings, result = self.run_config.settings, self.result
         assert self.trainer is not None
         status: Status = "FAILED"
         try:
             directory.started(result | {"about": self.identity, "token": self.token})
-            directory.write("config.yaml", self.experiment.as_yaml())
-            trial = self.experiment.is_trial
+            directory.write("config.yaml", self.run_config.as_yaml())
+            trial = self.run_config.is_trial
             probes = Probes(directory.path, self.trainer, False if trial else settings.get("probes", "auto"))
             outcome = self._fit(directory, tracker, probes)
             result |= scores(self.task, outcome, test=not trial)
@@ -216,17 +216,17 @@ class _Run:
             self._end(status, directory, tracker)
 
     def _fit(self, directory: RunDirectory, tracker: Tracker, probes: Probes) -> Outcome:
-        settings, trainer = self.experiment.settings, self.trainer
+        settings, trainer = self.run_config.settings, self.trainer
         assert trainer is not None
         schedule = Schedule(trainer.training.checkpoint_every)
         with (
             blas.limited(settings["threads"]),
-            Progress(self.task.primary_metric, bar=not self.place.in_sweep) as progress,
+            Progress(self.task.primary_metric, bar=not self.location.in_sweep) as progress,
             signals.deferred() as request,
         ):
             announce(self.result, self.network)
             recorder = Recorder(directory, tracker, progress, schedule, self.identity, request, probes)
-            return trainer.fit(recorder, test=not self.experiment.is_trial)
+            return trainer.fit(recorder, test=not self.run_config.is_trial)
 
     def _end(self, status: Status, directory: RunDirectory, tracker: Tracker) -> None:
         """Write down how the run ended, here first and then in the tracker."""

@@ -45,17 +45,17 @@ def job(cfg: DictConfig) -> None:
 
 def _single_run(cfg: DictConfig, named: Path) -> None:
     from seqexp.runs.directory import leave_nothing
-    from seqexp.runs.location import Place
+    from seqexp.runs.location import Location
     from seqexp.runs.recovery import mark_killed
     from seqexp.runs.run import run
 
     global outcome, error
     directory = None if named == Path(".") else named
-    place = Place(directory)
+    location = Location(directory)
     try:
-        experiment = config.check(cfg)
-        mark_killed(place.root, experiment.settings["tracking"]["uri"])
-        result = run(experiment, place)
+        run_config = config.check(cfg)
+        mark_killed(location.root, run_config.settings["tracking"]["uri"])
+        result = run(run_config, location)
     except UserError as refusal:
         if directory is not None:
             leave_nothing(directory)
@@ -66,7 +66,7 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
 
 
 def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[str, str]) -> None:
-    from seqexp.runs.location import Place
+    from seqexp.runs.location import Location
     from seqexp.runs.run import run
 
     said = {key: masked(value) for key, value in overrides.items()}
@@ -75,11 +75,11 @@ def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[st
         workers.end_job(sweep_dir)
         return
     try:
-        experiment = config.check(cfg)
-        record |= {"model": experiment.name("model"), "task": experiment.name("task")}
-        record["seed"] = experiment.settings["seed"]
-        parent = sweep.parent_run(sweep_dir, experiment.settings["tracking"])
-        record |= run(experiment, Place(in_sweep=True, parent_run_id=parent))
+        run_config = config.check(cfg)
+        record |= {"model": run_config.name("model"), "task": run_config.name("task")}
+        record["seed"] = run_config.settings["seed"]
+        parent = sweep.parent_run(sweep_dir, run_config.settings["tracking"])
+        record |= run(run_config, Location(in_sweep=True, parent_run_id=parent))
     except UserError as refusal:
         record |= {"status": "BAD_INPUT", "error": str(refusal)}
         logger.error("%s", refusal)

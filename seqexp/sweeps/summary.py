@@ -17,7 +17,7 @@ OF_NUMBERS = {"Memory horizon": memory_horizon, "Trainability": trainability}  #
 
 
 @dataclass
-class Ending:
+class Summary:
     """tables: by title, the most telling first. files: CSV by name. metrics: by names that MLflow can chart."""
 
     tables: dict[str, "pd.DataFrame"] = field(default_factory=dict)
@@ -26,10 +26,10 @@ class Ending:
     figures: list[Path] = field(default_factory=list)
 
 
-def ending(runs: Sequence[Result], studies: Sequence[Mapping[str, Any]], folder: Path) -> Ending:
+def summarise(runs: Sequence[Result], studies: Sequence[Mapping[str, Any]], folder: Path) -> Summary:
     """Of a sweep's runs (their results, see ``tables.sweep_tables``) and of the studies that tuned them; draws the
     figures into ``folder``."""
-    end = Ending(figures=tuning.draw(studies, folder))
+    end = Summary(figures=tuning.draw(studies, folder))
     jobs, summary = tables.sweep_tables(runs)
     end.files = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
     end.metrics = _means(summary)

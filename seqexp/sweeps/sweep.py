@@ -94,11 +94,11 @@ def _parent_settings(parent: Mapping[str, Any], uri: str | None) -> TrackingSett
 
 def _mark_killed(sweep_dir: Path, uri: str | None) -> None:
     """Runs and sweeps that were killed before this one started are marked so."""
-    from seqexp.runs.location import Place
+    from seqexp.runs.location import Location
     from seqexp.runs.recovery import mark_killed
 
-    mark_killed(Place.root, uri)
-    for file in (Place.root / "sweeps").glob("*/parent.json"):
+    mark_killed(Location.root, uri)
+    for file in (Location.root / "sweeps").glob("*/parent.json"):
         if file.parent.name == sweep_dir.name:
             continue
         with locked(file.parent, wait=False) as held, suppress(OSError, ValueError, KeyError, TypeError, UserError):
@@ -146,7 +146,7 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
         return 1
     from seqexp.runs import tables
     from seqexp.sweeps import study
-    from seqexp.sweeps.summary import ending
+    from seqexp.sweeps.summary import summarise
 
     files = sorted((sweep_dir / "jobs").glob("*.json"))
     results: list[Result] = [json.loads(file.read_text(encoding="utf-8")) for file in files]
@@ -158,7 +158,7 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
         return 2
     studies = study.left_in(sweep_dir)
     trials, runs = study.split(results, studies)
-    end = ending(runs, studies, sweep_dir)
+    end = summarise(runs, studies, sweep_dir)
     for file, text in end.files.items():
         write_text(sweep_dir / file, text)
     _show(*(tables.as_rich(table, title) for title, table in reversed(end.tables.items())))

@@ -93,7 +93,7 @@ def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path, reque
     from omegaconf import open_dict
 
     from seqexp import config
-    from seqexp.runs.location import Place
+    from seqexp.runs.location import Location
     from seqexp.runs.run import run
 
     config.register_resolvers()
@@ -108,7 +108,7 @@ def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path, reque
             cfg.training.batch_size = 512
         if cfg.task.get("source") in sources.FILES:
             cfg.data_dir = str(request.getfixturevalue("data_dir"))
-    result = run(config.check(cfg), Place(root=tmp_path))
+    result = run(config.check(cfg), Location(root=tmp_path))
     assert result["status"] == "FINISHED", result.get("error")
     assert result["steps"] >= 2
     assert result["best_baseline"] in result["baseline"]

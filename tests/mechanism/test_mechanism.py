@@ -10,7 +10,7 @@ from seqexp import config, mechanism, models
 from seqexp.config.build import build_network, build_task
 from seqexp.data.batch import Batch, SourceBatch
 from seqexp.mechanism.walk import Walk, remembering
-from seqexp.networks import Chain, EncoderDecoder, FedCore
+from seqexp.networks import Chain, Encoder, EncoderDecoder
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.training import losses
 
@@ -103,7 +103,7 @@ def test_gradient_flow_is_the_derivative_by_the_state_at_each_lag(model, answers
 @pytest.mark.parametrize("read, said", [("rnn", "rnn"), ("lstm", "lstm"), ("stacked_rnn", "lstm"), ("lstm", "rnn")])
 def test_gradient_flow_goes_on_into_the_encoder(read, said):
     rng = np.random.default_rng(1)
-    encoder = FedCore(models.create(read, input_size=4, hidden_size=3))
+    encoder = Encoder(models.create(read, input_size=4, hidden_size=3))
     decoder = Chain(models.create(said, input_size=5, hidden_size=3), 5, "steps")
     network = EncoderDecoder(encoder, decoder, bridge=read != said, reverse_source=True)
     p = network.init(rng, np.float64)

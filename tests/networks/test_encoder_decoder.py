@@ -8,7 +8,7 @@ import pytest
 from seqexp import models
 from seqexp.config.build import build_network, count
 from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
-from seqexp.networks import Chain, Dense, Embedding, EncoderDecoder, FedCore
+from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder
 from seqexp.networks.decoding import beam
 from seqexp.networks.encoder_decoder import reverse
 from seqexp.numerics.gradcheck import complex_step, worst_error
@@ -44,7 +44,7 @@ def network(encoder, decoder, *, size=2, dropout=0.0, reverse_source=True, hidde
         return Embedding(vocabulary, size) if size else None
 
     return EncoderDecoder(
-        FedCore(core(encoder, V_SOURCE), embedding(V_SOURCE), dropout),
+        Encoder(core(encoder, V_SOURCE), embedding(V_SOURCE), dropout),
         Chain(core(decoder, V), V, "steps", embedding(V), dropout),
         bridge=encoder != decoder,
         reverse_source=reverse_source,
@@ -191,7 +191,7 @@ def test_what_a_config_builds():
 def test_a_chain_of_different_states_needs_a_bridge():
     core, other = (models.create(name, input_size=V, hidden_size=3) for name in ("lstm", "rnn"))
     with pytest.raises(ValueError, match="need a bridge"):
-        EncoderDecoder(FedCore(core), Chain(other, V, "steps"), bridge=False, reverse_source=False)
+        EncoderDecoder(Encoder(core), Chain(other, V, "steps"), bridge=False, reverse_source=False)
     net = network("rnn", "rnn")
     with pytest.raises(ValueError, match="reads a SourceBatch, got a Batch"):
         net.forward(net.init(np.random.default_rng(0)), Batch(np.zeros((1, B), int), np.zeros((1, B), int)))

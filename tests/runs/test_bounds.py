@@ -12,7 +12,7 @@ from scripts.long.fuzzing import fuzz
 from seqexp import models
 from seqexp.data import labelled_files
 from seqexp.data.batch import Batch, SourceBatch
-from seqexp.networks import Chain, EncoderDecoder, FedCore
+from seqexp.networks import Chain, Encoder, EncoderDecoder
 from seqexp.numerics.params import Layout
 from seqexp.runs.directory import RunDirectory
 from seqexp.system.errors import UserError
@@ -148,7 +148,7 @@ def test_extreme_pairs_have_finite_gradients(names, case):
     rng = np.random.default_rng(0)
     source, target = (models.create(name, input_size=4, hidden_size=5) for name in names)
     network = EncoderDecoder(
-        FedCore(source), Chain(target, 4, "steps"), bridge=names[0] != names[1], reverse_source=True
+        Encoder(source), Chain(target, 4, "steps"), bridge=names[0] != names[1], reverse_source=True
     )
     p = network.init(rng)
     if case == "logits of 1e4":

@@ -16,7 +16,7 @@ from seqexp.explain import explain
 from seqexp.plots import mechanism as mechanism_plots
 from seqexp.runs import probes
 from seqexp.runs import run as run_module
-from seqexp.runs.location import Place
+from seqexp.runs.location import Location
 from seqexp.runs.run import Recorder, run
 from seqexp.system.errors import UserError
 from seqexp.training.checkpoints import Checkpoints, Schedule
@@ -46,7 +46,7 @@ def no_figures(monkeypatch):
 
 
 def done(root: Path, *words):
-    result = run(composed(*WORDS, *words), Place(root=root, in_sweep=True))
+    result = run(composed(*WORDS, *words), Location(root=root, in_sweep=True))
     return result, Path(result["directory"])
 
 

@@ -11,7 +11,7 @@ import yaml
 from seqexp import config, models, tasks
 from seqexp.data import sources
 from seqexp.runs import run as run_module
-from seqexp.runs.location import Place
+from seqexp.runs.location import Location
 from seqexp.runs.run import Recorder, run
 from seqexp.system.errors import UserError
 from seqexp.training.checkpoints import BEFORE, NEWEST
@@ -87,15 +87,15 @@ def cut(monkeypatch):
 
 def resumed_equals_whole(words, tmp_path, cut, monkeypatch, *cuts):
     checked = composed(*words)
-    whole = run(checked, Place(root=tmp_path / "whole"))
+    whole = run(checked, Location(root=tmp_path / "whole"))
     assert whole["status"] == "FINISHED", whole.get("error")
     for at in cuts:
         with monkeypatch.context():
             cut(*at)
             with pytest.raises(Cut):
-                run(checked, Place(root=tmp_path / "cut", in_sweep=True))
+                run(checked, Location(root=tmp_path / "cut", in_sweep=True))
         monkeypatch.undo()
-    again = run(checked, Place(root=tmp_path / "cut", in_sweep=True))
+    again = run(checked, Location(root=tmp_path / "cut", in_sweep=True))
     assert again["how"] == "resumed"
     assert left(Path(again["directory"])) == left(Path(whole["directory"]))
     assert {file.name for file in Path(again["directory"], "checkpoints").iterdir()} == {"best.safetensors"}
@@ -138,14 +138,14 @@ def cut_run(tmp_path, cut, monkeypatch):
     with monkeypatch.context():
         cut(25)
         with pytest.raises(Cut):
-            run(composed(*SMALL), Place(root=tmp_path, in_sweep=True))
+            run(composed(*SMALL), Location(root=tmp_path, in_sweep=True))
     monkeypatch.undo()
     (file,) = tmp_path.glob("adding/rnn/*/run.json")
     return file.parent
 
 
 def go_on(path, *words):
-    return run(composed(*SMALL, f"resume={path}", *words), Place(root=path.parent / "elsewhere"))
+    return run(composed(*SMALL, f"resume={path}", *words), Location(root=path.parent / "elsewhere"))
 
 
 DAMAGE = {
@@ -172,7 +172,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_none_is_an_error(
     before.write_bytes(whole)
     result = go_on(cut_run)
     assert any("checkpoint damaged" in record.getMessage() for record in caplog.records)
-    assert left(cut_run) == left(Path(run(composed(*SMALL), Place(root=tmp_path / "whole"))["directory"]))
+    assert left(cut_run) == left(Path(run(composed(*SMALL), Location(root=tmp_path / "whole"))["directory"]))
     assert result["how"] == "resumed"
 
 
@@ -212,28 +212,28 @@ def test_a_full_disk_ends_the_run_and_loses_no_checkpoint(part, cut_run, tmp_pat
     assert newest.read_bytes() == before
     assert not list(cut_run.rglob("*.tmp"))
     assert go_on(cut_run)["how"] == ("retried" if part == 0.5 else "resumed")
-    assert left(cut_run) == left(Path(run(composed(*SMALL), Place(root=tmp_path / "whole"))["directory"]))
+    assert left(cut_run) == left(Path(run(composed(*SMALL), Location(root=tmp_path / "whole"))["directory"]))
 
 
 def test_a_sweep_skips_what_finished_and_retries_what_failed_if_it_may(tmp_path, monkeypatch):
-    assert run(composed(*SMALL), Place(root=tmp_path, in_sweep=True))["how"] == ""
-    again = run(composed(*SMALL), Place(root=tmp_path, in_sweep=True))
+    assert run(composed(*SMALL), Location(root=tmp_path, in_sweep=True))["how"] == ""
+    again = run(composed(*SMALL), Location(root=tmp_path, in_sweep=True))
     assert (again["how"], again["status"]) == ("skipped", "FINISHED")
     monkeypatch.setattr(run_module, "scores", lambda *args: 1 / 0)
     words = [*SMALL, "seed=1"]
-    assert run(composed(*words), Place(root=tmp_path, in_sweep=True))["status"] == "FAILED"
+    assert run(composed(*words), Location(root=tmp_path, in_sweep=True))["status"] == "FAILED"
     monkeypatch.undo()
-    kept = run(composed(*words, "retry_failed=false"), Place(root=tmp_path, in_sweep=True))
+    kept = run(composed(*words, "retry_failed=false"), Location(root=tmp_path, in_sweep=True))
     assert (kept["how"], kept["status"]) == ("skipped", "FAILED")
-    retried = run(composed(*words), Place(root=tmp_path, in_sweep=True))
+    retried = run(composed(*words), Location(root=tmp_path, in_sweep=True))
     assert (retried["how"], retried["status"]) == ("retried", "FINISHED")
 
 
 def test_resume_auto_of_a_single_run(cut_run, tmp_path):
-    result = run(composed(*SMALL, "resume=auto"), Place(root=tmp_path))
+    result = run(composed(*SMALL, "resume=auto"), Location(root=tmp_path))
     assert (result["how"], result["directory"]) == ("resumed", str(cut_run))
-    assert run(composed(*SMALL, "resume=auto"), Place(root=tmp_path))["how"] == "skipped"
-    assert run(composed(*SMALL, "resume=never"), Place(root=tmp_path))["directory"] == f"{cut_run}.1"
+    assert run(composed(*SMALL, "resume=auto"), Location(root=tmp_path))["how"] == "skipped"
+    assert run(composed(*SMALL, "resume=never"), Location(root=tmp_path))["directory"] == f"{cut_run}.1"
 
 
 @pytest.mark.parametrize("every", ["5m", "0", "-3", "0.5", "s", "''", "1e3s"])
@@ -265,4 +265,4 @@ def _parts(path):
 
     checked = composed(*SMALL)
     task = build_task(checked.settings["task"], None)
-    return checked, task, build_network(checked.settings["model"], task.shape), path, Place(root=path)
+    return checked, task, build_network(checked.settings["model"], task.shape), path, Location(root=path)

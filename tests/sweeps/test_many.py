@@ -8,7 +8,7 @@ import pytest
 from scripts.long.crowding import crowd, intact, mlflow_server, postgresql, postgresql_missing, tell_tale
 from scripts.long.determinism import differing
 from scripts.long.sweep_kills import kill_sweep
-from seqexp.runs.location import Place
+from seqexp.runs.location import Location
 from seqexp.runs.recovery import mark_killed
 from seqexp.runs.run import run
 from tests.runs.test_interrupted import SHORT, mlflow_runs
@@ -57,7 +57,7 @@ def test_a_worker_gives_the_bytes_of_a_process_of_its_own():
 def test_mlflows_copy_of_a_run_is_no_killed_run(tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
     words = [*SHORT[:-1], "training.epochs=1", "tracking=mlflow", "tracking.uri=sqlite:///runs/mlflow.db"]
-    result = run(composed(*words), Place(root=Path("runs")))
+    result = run(composed(*words), Location(root=Path("runs")))
     assert result["status"] == "FINISHED"
     client, (kept,) = mlflow_runs(tmp_path)
     names = {file.path for file in client.list_artifacts(kept.info.run_id)}

@@ -15,7 +15,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from seqexp import config, tasks
-from seqexp.runs.location import Place
+from seqexp.runs.location import Location
 from seqexp.runs.recovery import mark_killed
 from seqexp.runs.run import run
 from seqexp.sweeps import study as studies
@@ -63,9 +63,9 @@ def test_a_trial_never_touches_the_test_set(tmp_path, monkeypatch):
 
     monkeypatch.setattr(adding, "batch", guarded)
     monkeypatch.setattr(adding, "baselines", lambda self: pytest.fail("the test set's baselines were asked for"))
-    assert "touched" in run(checked(), Place(root=tmp_path))["error"]
+    assert "touched" in run(checked(), Location(root=tmp_path))["error"]
 
-    trial = run(checked("test=false", "training.epochs=4"), Place(root=tmp_path, in_sweep=True))
+    trial = run(checked("test=false", "training.epochs=4"), Location(root=tmp_path, in_sweep=True))
     assert trial["status"] == "FINISHED", trial.get("error")
     assert set(trial["metrics"]) == {"val/loss", "val/mse"}
     assert trial["primary_metric"] == "val/mse"
@@ -88,13 +88,13 @@ def test_only_a_trial_has_another_signature():
 def test_a_trial_that_diverged_is_not_run_again(tmp_path):
     words = ["optimizer=sgd", "optimizer.learning_rate=1e30", "training.clip_norm=null", "model=rnn"]
     experiment = checked(*words, "model.activation=relu", "test=false")
-    results = [run(experiment, Place(root=tmp_path, in_sweep=True)) for _ in range(2)]
+    results = [run(experiment, Location(root=tmp_path, in_sweep=True)) for _ in range(2)]
     assert [result["status"] for result in results] == ["DIVERGED"] * 2
     assert [result["how"] for result in results] == ["", "skipped"]
 
 
 def test_a_trial_whose_process_was_killed_is_found(tmp_path):
-    trial = run(checked("test=false"), Place(root=tmp_path, in_sweep=True))
+    trial = run(checked("test=false"), Location(root=tmp_path, in_sweep=True))
     path = Path(trial["directory"])
     (path / "result.json").rename(path / "run.json")
     (path / "run.lock").touch()

@@ -10,7 +10,7 @@ from scripts.long.killing import composed
 from seqexp import config
 from seqexp.runs import recovery
 from seqexp.runs import run as running
-from seqexp.runs.location import Place
+from seqexp.runs.location import Location
 from seqexp.system.errors import UserError, masked
 from seqexp.tracking import mlflow_store
 from seqexp.tracking.mlflow_store import TrackingSettings, unmasked
@@ -99,7 +99,7 @@ def test_sync_sends_to_the_address_with_the_password(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "open_tracker", open_tracker)
     monkeypatch.setattr(recovery, "open_tracker", open_tracker)
     monkeypatch.setattr(recovery, "run_with_tag", lambda *words: None)
-    path = Path(running.run(experiment, Place(root=tmp_path))["directory"])
+    path = Path(running.run(experiment, Location(root=tmp_path))["directory"])
     assert yaml.safe_load((path / "config.yaml").read_text())["tracking"]["uri"] == HIDDEN
     assert recovery.wrap_up(path, uri=whole)
     assert opened == [whole, whole]
