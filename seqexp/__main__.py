@@ -31,6 +31,7 @@ def _main() -> int:
     stopped = None
     sys.argv[1:] = config.loosened(sys.argv[1:])
     try:
+        config.load_plugins(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(config.conf_directory()), config_name="config")(job.job)()
         if job.error is not None:
             raise job.error

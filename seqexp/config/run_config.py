@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from seqexp.config.compose import keys_of, one_line
+from seqexp.system import plugins
 from seqexp.system.errors import UserError, masked, unknown_key
 
 LONGEST_YAML = 1_000_000  # bytes of a stored config worth reading
@@ -52,9 +53,12 @@ class RunConfig:
 
 
 def check(cfg: DictConfig) -> RunConfig:
-    """The checked config of a composed config (without its hydra node). UserError names the key at fault."""
+    """The checked config of a composed config (without its hydra node), whose plug-ins are loaded: the user named them.
+    UserError names the key at fault."""
     config = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(config, dict)
+    if isinstance(named := config.get("plugins"), list):  # else it is refused below
+        plugins.load(named)
     return checked({str(key): value for key, value in config.items()})
 
 
@@ -70,14 +74,16 @@ def checked(config: dict[str, Any]) -> RunConfig:
     for path in _targets(config):
         raise UserError(f"{path}: _target_ is not allowed here, since it would run whatever it names; use a name")
     settings = schema.check(config)
+    settings["plugins"] = list(dict.fromkeys([*settings.get("plugins", ()), *schema.owners(settings)]))
     settings["threads"] = blas.resolve(settings["threads"], settings["model"], settings["training"])
     return RunConfig(settings, signature(settings))
 
 
 def stored(path: Path) -> RunConfig:
-    """The checked config of a run directory's config.yaml. UserError where the file is not one's.
+    """The checked config of a run directory's config.yaml. UserError where the file is not one's, or where it needs a
+    plug-in that is not loaded.
 
-    Nothing in it is resolved or expanded: the file may be a stranger's.
+    Nothing in it is resolved, expanded or imported: the file may be a stranger's.
     """
     import yaml
 
@@ -95,7 +101,15 @@ def stored(path: Path) -> RunConfig:
     try:
         return checked({str(key): value for key, value in config.items()})
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{path}: {error}{lacking(config.get('plugins'))}") from error
+
+
+def lacking(named: Any) -> str:
+    """How a message about a stored config goes on, where that names plug-ins which are not loaded; else nothing."""
+    listed = named if isinstance(named, list) else []
+    missing = [name for name in listed if plugins.is_name(name) and name not in plugins.loaded()]
+    said = ",".join(missing[:5])
+    return f"; its run had a plug-in that a stored config never loads by itself: add plugins=[{said}]" if said else ""
 
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
