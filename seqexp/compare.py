@@ -53,6 +53,7 @@ def _compare(arguments: Sequence[str]) -> int:
     from seqexp.comparison.arguments import parsed
 
     config.register_resolvers()
+    config.load_plugins(arguments)
     words = parsed(arguments)
     made = None
     if words.run:
@@ -176,7 +177,7 @@ def _changed(settings: Mapping[str, Any], model: str, task: str) -> list[str]:
     return [
         ("" if key in defaults else "++") + word(key, value)
         for key, value in settings.items()
-        if decides(key) and key not in skipped and not same(defaults.get(key), value)
+        if (decides(key) or key == "plugins") and key not in skipped and not same(defaults.get(key), value)
     ]
 
 

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from seqexp.numerics.params import Params
     from seqexp.tasks import Task
 
-USAGE = """usage: python -m seqexp.explain <run directory> [out=<folder>] [data_dir=<folder>]
+USAGE = """usage: python -m seqexp.explain <run directory> [out=<folder>] [data_dir=<folder>] [plugins=[my.module]]
 
 Looks into a finished run's best weights and prints what it finds: how far back the gradient reaches and its half-life,
-what one step and many steps do to a small difference (Jacobian, Lyapunov exponents), and of an LSTM what its gates do
-and the test score with each fixed at one. Leaves mechanism.json and figures in the run's directory, or in out=.
-data_dir= is where the data sets lie now, if they have moved.
+what one step and many steps do to a small difference (Jacobian, Lyapunov exponents), and of a model with gates what
+they do and the test score with each fixed at one. Leaves mechanism.json and figures in the run's directory, or in out=.
+data_dir= is where the data sets lie now, if they have moved. plugins= loads the modules that the run's model or task
+comes from: a stored config never does so by itself.
 """
 
 
@@ -31,10 +32,12 @@ def main() -> NoReturn:
     if not words or set(words) & {"-h", "--help"}:
         print(USAGE, end="")
         sys.exit(0 if words else 2)
+    from seqexp.config import load_plugins
     from seqexp.system.errors import UserError
 
     try:
         path, options = _understood(words)
+        load_plugins(words)
         explain(path, options.get("out"), options.get("data_dir"))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -50,10 +53,10 @@ def _understood(words: Sequence[str]) -> tuple[Path, dict[str, str]]:
     options, paths = {}, []
     for word in words:
         key, equals, value = word.partition("=")
-        if key in ("out", "data_dir") and equals and value:
+        if key in ("out", "data_dir", "plugins") and equals and value:
             options[key] = value
         elif word.startswith("-") or (equals and not Path(word).exists()):
-            raise UserError(f"{word}: expected a run directory, out=<folder> or data_dir=<folder>")
+            raise UserError(f"{word}: expected a run directory, out=<folder>, data_dir=<folder> or plugins=[…]")
         else:
             paths.append(Path(word))
     if len(paths) != 1:

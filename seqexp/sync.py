@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from seqexp.config import load_plugins
 from seqexp.runs.lock import locked
 from seqexp.runs.recovery import wrap_up
 from seqexp.system.errors import UserError
@@ -19,11 +20,12 @@ def main() -> NoReturn:
     configure_logging()
     words = sys.argv[1:]
     if not words or any(word.startswith("-") for word in words):
-        print("usage: python -m seqexp.sync <run directory> ...")
+        print("usage: python -m seqexp.sync <run directory> ... [plugins=[my.module]]")
         sys.exit(0 if set(words) & {"-h", "--help"} else 2)
     complete = True
     try:
-        for word in words:
+        load_plugins(words)
+        for word in [word for word in words if not word.startswith("plugins=")]:
             path = Path(word)
             if not (path / METRICS).is_file():
                 raise UserError(f"{path}: expected the directory of a run, with its {METRICS}")

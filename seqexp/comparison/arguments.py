@@ -10,12 +10,15 @@ from typing import Any, Literal, get_args
 
 from omegaconf import OmegaConf
 
-from seqexp.config.compose import composed, conf_directory
+from seqexp.config.compose import composed, conf_files
 from seqexp.system.errors import UserError
 
 Match = Literal["params", "hidden", "seconds"]
 
-OWN = ("a", "b", "task", "models", "experiment", "metric", "match", "margin", "level", "max_seeds", "run", "out")
+OWN = (
+    *("a", "b", "task", "models", "experiment", "metric", "match", "margin", "level", "max_seeds", "run", "out"),
+    "plugins",
+)
 TOP = ("dtype", "threads", "optimizer", "tracking", "data_dir")
 GROUPS = ("task", "model", "optimizer", "training", "tracking")
 
@@ -33,6 +36,7 @@ Words (key=value)
   run=true                  makes the runs first, seed after seed, until there is a verdict or ...
   max_seeds=20              ... this many seeds of each are spent
   out=folder                where the report goes (default: runs/compare/<tasks>_<models>)
+  plugins=[my.module]       modules of yours that the models and tasks come from
   task.length=50            any other setting: the runs compared have it; with run=true the runs made get it
 
 Examples
@@ -120,8 +124,8 @@ def margins(tasks: Sequence[str]) -> dict[str, dict[str, float]]:
     """The margins in the tasks' yaml files."""
     found = {}
     for task in tasks:
-        file = conf_directory() / "task" / f"{task}.yaml"
-        loaded: Any = OmegaConf.load(file) if file.is_file() else OmegaConf.create()
+        file = conf_files("task").get(task)
+        loaded: Any = OmegaConf.load(file) if file else OmegaConf.create()
         found[task] = dict(loaded.get("task", {}).get("margin", {}))
     return found
 
@@ -129,11 +133,10 @@ def margins(tasks: Sequence[str]) -> dict[str, dict[str, float]]:
 def tracking(words: Arguments) -> dict[str, Any]:
     """The tracking group's settings. Not composed by Hydra, which takes half a second."""
     chosen = {key.partition(".")[2]: value for key, value in words.tracking.items()}
-    file = conf_directory() / "tracking" / f"{chosen.pop('', 'mlflow')}.yaml"
-    if not file.is_file():
-        names = sorted(path.stem for path in file.parent.glob("*.yaml"))
-        raise UserError(f"tracking: expected one of {', '.join(names)}; got {file.stem!r}")
-    loaded: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
+    files, name = conf_files("tracking"), chosen.pop("", "mlflow")
+    if name not in files:
+        raise UserError(f"tracking: expected one of {', '.join(sorted(files))}; got {name!r}")
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(files[name]), resolve=True)
     return {str(key): value for key, value in loaded.items()} | chosen
 
 
@@ -145,6 +148,8 @@ def _take(words: Arguments, key: str, text: str) -> None:
             words.models = _known("model", text)
         case "experiment":
             words.experiment = text
+        case "plugins":
+            words.passed.append(f"plugins={text}")  # loaded by now; a run made is to have them too
         case "metric" | "out":
             setattr(words, key, text)
         case "match":
@@ -199,11 +204,10 @@ def _models(words: Arguments, given: Mapping[str, str]) -> None:
 
 def _experiment(words: Arguments) -> None:
     """Its task, and its settings of it."""
-    folder = conf_directory() / "experiment"
-    names = sorted(file.stem for file in folder.glob("*.yaml"))
-    if words.experiment not in names:
-        raise UserError(f"experiment: expected one of {', '.join(names)}; got {words.experiment!r}")
-    loaded: Any = OmegaConf.to_container(OmegaConf.load(folder / f"{words.experiment}.yaml"), resolve=False)
+    files = conf_files("experiment")
+    if words.experiment not in files:
+        raise UserError(f"experiment: expected one of {', '.join(sorted(files))}; got {words.experiment!r}")
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(files[words.experiment]), resolve=False)
     for entry in loaded.get("defaults", []):
         if isinstance(entry, dict) and "override /task" in entry and not words.tasks:
             words.tasks = [str(entry["override /task"])]
