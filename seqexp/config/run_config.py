@@ -44,6 +44,11 @@ class RunConfig:
         """Whether the run is scored on the validation set and never sees the test set."""
         return not self.settings.get("test", True)
 
+    def sized(self, hidden: int) -> "RunConfig":
+        """The config once the network's hidden size is known, which a ``param_budget`` leaves open: what
+        ``threads=auto`` stands for depends on it, and is signed."""
+        return _sized(self.settings, hidden)
+
     def as_yaml(self) -> str:
         """config.yaml, which is copied and shared: without the password that ``tracking.uri`` may have."""
         settings = dict(self.settings)
@@ -68,15 +73,21 @@ def checked(config: dict[str, Any]) -> RunConfig:
     for key in config:
         if key not in legal:
             raise UserError(unknown_key("", key, [name for name in legal if name != "experiment"]))
-    from seqexp.config import schema  # here: they import what a --help or a wrong key never needs
-    from seqexp.system import blas  # here: they import what a --help or a wrong key never needs
+    from seqexp.config import schema  # here: it imports what a --help or a wrong key never needs
 
     for path in _targets(config):
         raise UserError(f"{path}: _target_ is not allowed here, since it would run whatever it names; use a name")
     settings = schema.check(config)
     settings["plugins"] = list(dict.fromkeys([*settings.get("plugins", ()), *schema.owners(settings)]))
-    settings["threads"] = blas.resolve(settings["threads"], settings["model"], settings["training"])
-    return RunConfig(settings, signature(settings))
+    hidden = settings["model"].get("hidden_size")
+    return RunConfig(settings, signature(settings)) if hidden is None else _sized(settings, hidden)
+
+
+def _sized(settings: Mapping[str, Any], hidden: int) -> RunConfig:
+    from seqexp.config import build
+
+    sized = {**settings, "threads": build.threads(settings, hidden)}
+    return RunConfig(sized, signature(sized))
 
 
 def stored(path: Path) -> RunConfig:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqexp.data.batch import Batch
-from seqexp.mechanism.walk import AHEAD, STEPS, Gated, remembering
+from seqexp.mechanism.walk import AHEAD, STEPS, remembering
+from seqexp.models import Gated
 from seqexp.networks import Network
 from seqexp.networks.encoder import EncoderTape
 from seqexp.numerics.params import Params

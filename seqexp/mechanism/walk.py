@@ -3,38 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
-from seqexp.models import Core
+from seqexp.models import Celled, Core
 from seqexp.networks import Chain, Encoder, EncoderDecoder, Network
 from seqexp.networks.encoder import EncoderTape
 from seqexp.networks.encoder_decoder import reverse
 from seqexp.numerics.params import Params
-from seqexp.numerics.tape import Tape
 from seqexp.tasks import Task
 
 STEPS = 1_000  # a probe looks back no further than this
 COLUMNS = 32  # examples of a probe
 STATES_BYTES = 1 << 26  # of the states kept for one walk back
 AHEAD = 64  # steps taken at once where nobody looks
-
-
-@runtime_checkable
-class Celled(Protocol):
-    """A core whose state has, beside what a readout sees, cells: the LSTM's c."""
-
-    @property
-    def cell_rows(self) -> slice: ...
-
-
-@runtime_checkable
-class Gated(Protocol):
-    """A core with gates. ``gates(tape)``: name -> the values (T, H, B) of the forward pass that left the tape."""
-
-    def gates(self, tape: Tape) -> dict[str, np.ndarray]: ...
 
 
 def cell_rows(core: Core) -> slice | None:

@@ -44,6 +44,7 @@ class LSTM:
     freeze_gates: tuple[Gate, ...] = ()
 
     mask_count = 0
+    gate_names = ("f", "i", "o")
 
     @cached_property
     def layout(self) -> Layout:
@@ -72,7 +73,7 @@ class LSTM:
     def gates(self, tape: Tape) -> dict[str, np.ndarray]:
         """f, i and o, each (T, H, B), of the forward pass that left the tape: views, valid until its next."""
         values = tape.views["gates"][:-1]
-        return {gate: values[:, self._rows(gate)] for gate in "fio"}
+        return {gate: values[:, self._rows(gate)] for gate in self.gate_names}
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params:
         H = self.hidden_size

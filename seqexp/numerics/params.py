@@ -51,6 +51,11 @@ class Layout:
         self._parts[name] = (self.size, layout)
         self.size += layout.size
 
+    @property
+    def tallest(self) -> int:
+        """The rows of the tallest matrix: the outputs of the largest product a step has."""
+        return max(shape[0] for _, shape in self._blocks.values())
+
     def names(self) -> Iterator[str]:
         """The parameters' names, each number of the flat vector under exactly one of them."""
         yield from self._views

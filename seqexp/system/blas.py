@@ -2,20 +2,14 @@
 
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 WORTH_A_THREAD = 1_500_000  # multiply-adds of one step's product from which a second thread gained; docs/performance.md
 
 
-def resolve(threads: int | str, model: Mapping[str, Any], training: Mapping[str, Any]) -> int:
-    """The number that ``auto`` stands for: one, or for large layers the CPU's cores; a number stands for itself."""
-    if threads != "auto":
-        return int(threads)
-    hidden = model.get("hidden_size") or 0
-    gates = 4 if model["name"] == "lstm" else 1
-    work = gates * hidden * 2 * hidden * training["batch_size"]
+def threads_for(work: int) -> int:
+    """How many threads a step's product of so many multiply-adds is worth: one, or of large layers two."""
     return min(available(), 2) if work >= WORTH_A_THREAD else 1
 
 
