@@ -7,7 +7,8 @@ A core is a class with typed keyword-only fields (its config schema), registered
     forward(p, x, state0, lengths, tape, keep, masks) -> h, state, tape
     backward(p, grad, dh, dstate, tape, need_dx) -> dx, dstate0      adds into grad
 
-What a core may have besides, ``Celled`` and ``Gated`` say. Every module of this folder is imported when the first name is looked up, and registers itself.
+``Celled`` and ``Gated`` say what a core may have besides. Every module of this folder is imported when the first name
+is looked up, and registers itself.
 """
 
 from collections.abc import Callable, Sequence
