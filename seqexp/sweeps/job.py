@@ -53,7 +53,7 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
     directory = None if named == Path(".") else named
     location = Location(directory)
     try:
-        run_config = config.check(cfg)
+        run_config = sweep.checked or config.check(cfg)
         mark_killed(location.root, run_config.settings["tracking"]["uri"])
         result = run(run_config, location)
     except UserError as refusal:

@@ -31,6 +31,7 @@ logger = logging.getLogger("seqexp")
 
 Result = dict[str, Any]
 
+checked: configs.RunConfig | None = None  # a single run's config, once it has been checked
 _uri: str | None = None  # of the sweep that this process leads, with its password
 
 
@@ -42,11 +43,12 @@ class SweepCallback(Callback):
     """Checks a single run's config before Hydra makes its directory, and ends a sweep with its tables."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        global checked
         cfg = config.copy()
         with open_dict(cfg):
             del cfg["hydra"]
         try:
-            configs.check(cfg)
+            checked = configs.check(cfg)
         except UserError as error:
             raise Refused(str(error)) from None
 
