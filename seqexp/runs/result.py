@@ -42,7 +42,7 @@ def about(run_config: RunConfig, task: Task, network: Network) -> dict[str, Any]
         "baseline": {},
         "best_baseline": None,
         "solved": None if run_config.is_trial else solves(task, None),
-        "distance": f"task.{task.distance}" if hasattr(task, "distance") else None,
+        "distance": f"task.{task.distance}" if task.distance else None,
         "mlflow_run_id": None,
         "data": task.fingerprint(),
         "started": round(now(), 3),
