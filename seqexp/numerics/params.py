@@ -3,7 +3,7 @@
 Optimizers, clipping, checkpoints and gradient checks see only the vector; models see only the names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -80,13 +80,15 @@ class Layout:
         return layout, flat[offset : offset + layout.size]
 
 
-class Params:
+class Params(Mapping[str, np.ndarray]):
     """Named parameters over one flat vector.
 
     ``p.flat`` is the vector (P,); ``p["W_f"]`` a writable view into it; ``p.part("core")`` the Params of a part.
     """
 
     __slots__ = ("_cache", "flat", "layout")
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # itself alone: a Mapping would compare arrays
 
     def __init__(self, layout: Layout, flat: np.ndarray) -> None:
         if flat.shape != (layout.size,):
@@ -111,8 +113,14 @@ class Params:
         if value is not self[name]:
             self[name][...] = value
 
-    def __contains__(self, name: str) -> bool:
-        return name in self.names()
+    def __iter__(self) -> Iterator[str]:
+        return self.layout.names()
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()  # not a block's
 
     def part(self, name: str) -> "Params":
         """The Params of one part of a network, on the same memory."""
@@ -132,9 +140,6 @@ class Params:
     def like(self, flat: np.ndarray | None = None) -> "Params":
         """Params with the same names on ``flat``, or on zeros of the same dtype."""
         return Params.zeros(self.layout, self.flat.dtype) if flat is None else Params(self.layout, flat)
-
-    def items(self) -> Iterator[tuple[str, np.ndarray]]:
-        return ((name, self[name]) for name in self.names())
 
 
 class Span(NamedTuple):

@@ -102,7 +102,7 @@ class Trainer:
         self.best = self.p.like(self.p.flat.copy())
         self.state = optimizer.init(self.p.flat)
         self.step = 0
-        self.carries = bool(getattr(task, "carry_state", False))
+        self.carries = task.carry_state
         # (S, B), the state that the next training step starts from; None for zeros, as at the start of each epoch.
         self.carried: np.ndarray | None = None
         self.counters = Counters()
