@@ -18,6 +18,7 @@ STOREYS = {
     "the work": ("tracking", "config", "runs", "sweeps"),
     "the answer": ("comparison", "report"),
     "the commands": ("commands",),
+    "the contract": ("testing",),
 }
 PACKAGES = tuple(package for storey in STOREYS.values() for package in storey)
 COMMANDS = {"__main__", "compare", "explain", "sync"}  # modules in the root of seqexp/; nothing else lies there

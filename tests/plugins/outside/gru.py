@@ -181,7 +181,7 @@ class GRU:
             return None, dh_t
         dx = tape.gradient_of_input(x.shape, W.dtype)
         dx[n:] = 0
-        dx[:n] = (W[:, 1 + H :].T @ columns).reshape(-1, n, B).swapaxes(0, 1)
+        dx[:n] = (W[:, 1 + H :].T @ columns).reshape(self.input_size, n, B).swapaxes(0, 1)
         return dx, dh_t
 
     def _rows(self, name: str) -> slice:
