@@ -10,6 +10,7 @@ import numpy as np
 from seqexp.plots.axes import log_axis
 from seqexp.plots.figure import BLUE, ORANGE, RED, STYLES, frame, headline, number
 from seqexp.plots.gates import gates, known_constants, subject, surgery, time_constants
+from seqexp.tasks.metrics import Direction
 
 Mechanism = Mapping[str, Any]
 Lines = Sequence[Mapping[str, Any]]
@@ -34,8 +35,16 @@ def draw_training(lines: Lines, folder: Path, found: Mechanism) -> list[Path]:
     return written
 
 
-def draw_all(found: Mechanism, lines: Lines, folder: Path, result: Mapping[str, Any]) -> list[Path]:
-    """Every figure there are numbers for; ``result`` is the run's result.json."""
+def draw_all(
+    found: Mechanism,
+    lines: Lines,
+    folder: Path,
+    *,
+    metric: str,
+    direction: Direction,
+    baseline: tuple[str, float] | None,
+) -> list[Path]:
+    """Every figure there are numbers for; what is said of the run's score is ``surgery``'s."""
     written = [*draw_training(lines, folder, found), folder / "gradient_lag.png"]
     draw_gradient_flow({str(found.get("model")): [found]}, written[-1], subject=str(found.get("task")))
     if found.get("jacobian"):
@@ -43,7 +52,7 @@ def draw_all(found: Mechanism, lines: Lines, folder: Path, result: Mapping[str, 
         jacobian(found, written[-1])
     if found.get("surgery"):
         written.append(folder / "surgery.png")
-        surgery(found, written[-1], result)
+        surgery(found, written[-1], metric=metric, direction=direction, baseline=baseline)
     return written
 
 

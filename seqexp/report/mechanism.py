@@ -16,10 +16,11 @@ from seqexp.plots.figure import frame
 from seqexp.plots.mechanism import RELATIVE
 from seqexp.report.figures import styles
 from seqexp.report.tables import frame_of as table
-from seqexp.runs.reader import Run, finite
+from seqexp.runs.reader import Run
 from seqexp.system.errors import UserError
-from seqexp.system.json_files import stored_result
+from seqexp.system.json_files import finite, read_object
 from seqexp.system.paths import LINES, SUMMARY
+from seqexp.system.regular_files import Unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,9 +55,9 @@ def read(contest: Contest) -> list[Mechanism]:
     """What there is for each model; a model without any is left out."""
     read = []
     for entry in contest.entries:
-        runs = [run for run in entry.runs.values() if run.status == "FINISHED" and run.directory][:MOST_RUNS]
+        runs = [run for run in entry.runs.values() if run.result.status == "FINISHED" and run.directory][:MOST_RUNS]
         found = [content for run in runs if (content := _content(run)) is not None]
-        seed, over_time = next(((run.seed, lines) for run in runs if (lines := _lines(run))), (None, []))
+        seed, over_time = next(((run.result.seed, lines) for run in runs if (lines := _lines(run))), (None, []))
         if found or over_time:
             read.append(Mechanism(entry.model, found, over_time, seed))
     return read
@@ -66,7 +67,7 @@ def how_to_get(contest: Contest, read: Sequence[Mechanism]) -> str:
     """The command for a model that says nothing of itself; empty where all do."""
     have = {mechanism.model for mechanism in read}
     for entry in contest.entries:
-        directory = next((run.directory for run in entry.runs.values() if run.score(contest.terms.metric)), None)
+        directory = next((run.directory for run in entry.runs.values() if run.result.score(contest.terms.metric)), None)
         if entry.model not in have and directory is not None:
             return f"python -m seqexp.explain {directory}"
     return ""
@@ -211,7 +212,10 @@ def _median(values: Sequence[Any]) -> float | None:
 def _content(run: Run) -> dict[str, Any] | None:
     """A run's mechanism.json, where it is one."""
     assert run.directory is not None
-    return stored_result(run.directory, SUMMARY) or None
+    try:
+        return read_object(run.directory / SUMMARY)
+    except (FileNotFoundError, Unreadable):
+        return None
 
 
 def _lines(run: Run) -> list[tuple[int, Flow]]:

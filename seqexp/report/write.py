@@ -184,7 +184,7 @@ def _provenance(answer: Answer, match: str | None, commands: Commands) -> Sectio
             ("cpu", "CPU"),
             ("data", "data"),
         ):
-            values = dict.fromkeys(str(result.get(key) or "not recorded") for result in results)
+            values = dict.fromkeys(str(getattr(result, key) or "not recorded") for result in results)
             rows.append({"task": contest.task, "what": name, "value": ", ".join(values)})
         for entry in contest.entries:
             text = json.dumps(deciding(entry.any), sort_keys=True, default=str)

@@ -13,10 +13,9 @@ from time import monotonic, sleep
 from types import FrameType
 
 from seqexp.system import signals
-from seqexp.system.paths import STUDIES
+from seqexp.system.paths import JOBS, PARENT, STOPPED, STUDIES, WORKERS
 
 PATIENCE = 1.2  # seconds
-STOPPED, WORKERS = "stopped", "workers"  # a file for each process that has a job, named by its id
 
 _sweep: Path | None = None  # that this process leads
 _lock = ExitStack()
@@ -29,9 +28,9 @@ def lead(sweep_dir: Path) -> None:
     global _sweep
     _lock.enter_context(locked(sweep_dir, wait=False))
     _sweep = sweep_dir
-    for name in ("parent.json", STOPPED, STUDIES):  # of an earlier sweep, in a folder that the user has named
+    for name in (PARENT, STOPPED, STUDIES):  # of an earlier sweep, in a folder that the user has named
         (sweep_dir / name).unlink(missing_ok=True)
-    for name in ("jobs", WORKERS):
+    for name in (JOBS, WORKERS):
         shutil.rmtree(sweep_dir / name, ignore_errors=True)
 
 
@@ -42,7 +41,7 @@ def leading() -> Path | None:
 
 def any_job() -> bool:
     """Whether a job of the sweep that this process leads has started."""
-    return _sweep is not None and any((_sweep / name).exists() for name in ("jobs", WORKERS))
+    return _sweep is not None and any((_sweep / name).exists() for name in (JOBS, WORKERS))
 
 
 def end() -> None:

@@ -109,9 +109,9 @@ def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path, reque
         if cfg.task.get("source") in sources.FILES:
             cfg.data_dir = str(request.getfixturevalue("data_dir"))
     result = run(config.check(cfg), Location(root=tmp_path))
-    assert result["status"] == "FINISHED", result.get("error")
-    assert result["steps"] >= 2
-    assert result["best_baseline"] in result["baseline"]
+    assert result.result.status == "FINISHED", result.result.error
+    assert (result.result.steps or 0) >= 2
+    assert result.result.best_baseline in result.result.baseline
 
 
 @pytest.mark.parametrize(
