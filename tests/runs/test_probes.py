@@ -14,6 +14,7 @@ import pytest
 from seqexp import config, mechanism, models
 from seqexp.explain import explain
 from seqexp.plots import mechanism as mechanism_plots
+from seqexp.plots.gradients import draw_gradient_flow
 from seqexp.runs import probes
 from seqexp.runs import run as run_module
 from seqexp.runs.location import Location
@@ -273,5 +274,5 @@ def test_figures_of_several_models_whatever_is_missing(tmp_path):
     nothing = {"model": "rnn", "gradient": {"lag": [], "h": [], "c": None}, "half_life": {"h": None, "c": None}}
     for number, mechanisms in enumerate(({"lstm": [whole, whole], "rnn": [plain, gone]}, {"rnn": [nothing]}, {})):
         path = tmp_path / f"{number}.png"
-        mechanism_plots.draw_gradient_flow(mechanisms, path)
+        draw_gradient_flow(mechanisms, path)
         assert path.stat().st_size > 5_000
