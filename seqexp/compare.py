@@ -167,10 +167,11 @@ def _sweeps(contest: Any) -> list[str]:
 def _changed(settings: Mapping[str, Any], model: str, task: str) -> list[str]:
     """The words that make these settings of the defaults."""
     from seqexp.comparison.arguments import settings_of, word
-    from seqexp.runs.reader import decides, same
+    from seqexp.config.run_config import decides
+    from seqexp.runs.reader import same
 
     defaults = settings_of(model, task)
-    skipped = {"model.name", "task.name"}
+    skipped = {"model.name", "task.name", "seed"}
     if settings.get("model.param_budget") is not None:
         skipped.add("model.hidden_size")
     return [

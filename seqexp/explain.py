@@ -10,6 +10,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from seqexp.system.exit_codes import BAD_INPUT, INTERRUPTED, OK
+
 if TYPE_CHECKING:
     from seqexp.config.run_config import RunConfig
     from seqexp.networks import Network
@@ -31,7 +33,7 @@ def main() -> NoReturn:
     words = sys.argv[1:]
     if not words or set(words) & {"-h", "--help"}:
         print(USAGE, end="")
-        sys.exit(0 if words else 2)
+        sys.exit(OK if words else BAD_INPUT)
     from seqexp.system.errors import UserError
 
     try:
@@ -39,10 +41,10 @@ def main() -> NoReturn:
         explain(path, options.get("out"), options.get("data_dir"))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(0)
+        sys.exit(INTERRUPTED)
+    sys.exit(OK)
 
 
 def _understood(words: Sequence[str]) -> tuple[Path, dict[str, str]]:

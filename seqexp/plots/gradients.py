@@ -117,9 +117,15 @@ def relative_norms(seeds: Sequence[Found], kind: Kind) -> tuple[np.ndarray, np.n
 def half_life_in_words(seeds: Sequence[Found], kind: Kind) -> str:
     """The seeds' median half-life; a seed in which nothing halves counts as the longest."""
     lives = [one["half_life"].get(kind) for one in seeds if isinstance(one.get("half_life"), dict)]
-    lags = [lag for one in seeds for lag in (one.get("gradient") or {}).get("lag") or [] if finite(lag) is not None]
+    lags = [lag for one in seeds for lag in _lags(one) if finite(lag) is not None]
     known = sorted(math.inf if (life := finite(value)) is None else life for value in lives)
     return _in_words(known[len(known) // 2], lags) if known else "an unknown time"
+
+
+def _lags(found: Found) -> list[Any]:
+    gradient = found.get("gradient")
+    lags = gradient.get("lag") if isinstance(gradient, dict) else None
+    return lags if isinstance(lags, list) else []
 
 
 def _in_words(value: float | None, lags: Sequence[int]) -> str:

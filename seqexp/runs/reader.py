@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seqexp.config.run_config import decides, flattened
 from seqexp.runs.lock import locked
 from seqexp.runs.result import RunResult, read_result, read_started
 from seqexp.system.errors import UserError
@@ -20,8 +21,6 @@ Settings = Mapping[str, Any]  # flattened: {"model.hidden_size": 64, …}
 
 LONGEST_CONFIG = 100_000  # bytes
 DEEPEST = 6  # folders below the root that a run's directory lies in, at most
-DECIDING = ("model.", "task.", "optimizer.", "training.", "dtype", "threads")  # how the keys that decide begin
-NOT_DECIDING = {"task.margin", "training.checkpoint_every"}
 ABSENT = "absent"
 
 
@@ -99,10 +98,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise ValueError(f"config.yaml cannot be read ({type(error).__name__})") from None
     if not isinstance(config, dict):
         raise ValueError("config.yaml is not a run's config")
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        inner = value.items() if isinstance(value, dict) else [(None, value)]
-        flat |= {f"{key}.{name}" if name is not None else str(key): leaf for name, leaf in inner}
+    flat = flattened(config)
     bad = next((key for key, value in flat.items() if not _is_plain(value)), None)
     if bad is not None:
         raise ValueError(f"config.yaml: {bad[:60]} is not a plain value")
@@ -127,12 +123,7 @@ def same(stored: Any, wanted: Any) -> bool:
 
 def deciding(run: Run) -> dict[str, Any]:
     """The settings in which two runs of one configuration agree: all that decide the result but the seed."""
-    return {key: value for key, value in run.settings.items() if decides(key)}
-
-
-def decides(key: str) -> bool:
-    """Whether a setting decides the result of a seed."""
-    return key.startswith(DECIDING) and key not in NOT_DECIDING
+    return {key: value for key, value in run.settings.items() if key != "seed" and decides(key)}
 
 
 def of_one_configuration(runs: Sequence[Run], match: str | None, winners: Collection[str]) -> list[Run]:

@@ -21,6 +21,7 @@ from seqexp.sweeps.job_record import read_records
 from seqexp.sweeps.parent_run import end_parent, prepare_to_end, typed_command
 from seqexp.system.atomic_files import write_text
 from seqexp.system.errors import UserError
+from seqexp.system.exit_codes import BAD_INPUT, FAILED, OK
 from seqexp.system.paths import JOBS
 from seqexp.tracking.dashboard import dashboard_command, leaderboard_address
 from seqexp.tracking.mlflow_store import TrackingSettings
@@ -65,7 +66,7 @@ def finish(stopped: bool = False) -> int:
     """
     sweep_dir = workers.leading()
     if sweep_dir is None:
-        return 1
+        return FAILED
     try:
         return _finish(sweep_dir, stopped)
     finally:
@@ -76,7 +77,7 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
     if stopped:  # nobody waits for tables
         end_parent(sweep_dir, "KILLED", {}, {}, typed_command())
         print("stopped; the same command goes on where this one ended", file=sys.stderr)
-        return 1
+        return FAILED
     from seqexp.runs import tables
     from seqexp.sweeps import study
     from seqexp.sweeps.summary import summarise
@@ -87,7 +88,7 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
             print(f"error: {line}", file=sys.stderr)
         end_parent(sweep_dir, "FAILED", {}, {}, typed_command())
         _remove(sweep_dir)
-        return 2
+        return BAD_INPUT
     studies = study.left_in(sweep_dir)
     trials, runs = study.split(records, studies)
     end = summarise(runs, studies, sweep_dir)
@@ -107,7 +108,7 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
     settings = end_parent(sweep_dir, "FAILED" if failed else "FINISHED", end.metrics, texts, note, end.figures)
     if settings is not None:
         _show_addresses(settings)
-    return 1 if failed else 0
+    return FAILED if failed else OK
 
 
 def discard() -> None:

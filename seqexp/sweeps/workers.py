@@ -4,16 +4,20 @@ A launcher kills its processes when the leader is stopped. So the leader tells t
 and gives them the time to finish their step and save.
 """
 
-import os
+import json
 import shutil
 import signal
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
 
 from seqexp.system import signals
+from seqexp.system.atomic_files import write_text
+from seqexp.system.json_files import read_object
 from seqexp.system.paths import JOBS, PARENT, STOPPED, STUDIES, WORKERS
+from seqexp.system.processes import Process, this_process
+from seqexp.system.regular_files import Unreadable
 
 PATIENCE = 1.2  # seconds
 
@@ -56,15 +60,15 @@ def begin_job(sweep_dir: Path) -> bool:
     if _sweep is None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signals.stop)
-        (sweep_dir / WORKERS).mkdir(parents=True, exist_ok=True)
-        (sweep_dir / WORKERS / str(os.getpid())).touch()
+        _own_file(sweep_dir).parent.mkdir(parents=True, exist_ok=True)
+        write_text(_own_file(sweep_dir), json.dumps(this_process().as_json()))
     return not (sweep_dir / STOPPED).exists()
 
 
 def end_job(sweep_dir: Path) -> None:
     """Called as a job ends."""
     if _sweep is None:
-        (sweep_dir / WORKERS / str(os.getpid())).unlink(missing_ok=True)
+        _own_file(sweep_dir).unlink(missing_ok=True)
 
 
 def stop(number: int, frame: FrameType | None) -> None:
@@ -74,10 +78,23 @@ def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(each, signals.stop)
     if _sweep is not None and (_sweep / WORKERS).is_dir():
         (_sweep / STOPPED).touch()
-        for file in (_sweep / WORKERS).iterdir():
-            with suppress(ProcessLookupError):
-                os.kill(int(file.name), signal.SIGTERM)
+        told = [file for file in (_sweep / WORKERS).glob("*.json") if _terminate(file)]
         deadline = monotonic() + PATIENCE
-        while monotonic() < deadline and any((_sweep / WORKERS).iterdir()):
+        while monotonic() < deadline and any(file.exists() for file in told):
             sleep(0.02)
     signals.stop(number)
+
+
+def _own_file(sweep_dir: Path) -> Path:
+    me = this_process()
+    return sweep_dir / WORKERS / f"{me.host}-{me.pid}.json"
+
+
+def _terminate(file: Path) -> bool:
+    """Tell the process of a worker's file to end. False where it is none, has ended, or is another host's: such a
+    worker reads the file STOPPED before its next job."""
+    try:
+        process = Process.parse(read_object(file))
+    except (FileNotFoundError, Unreadable):
+        return False
+    return process is not None and process.terminate()

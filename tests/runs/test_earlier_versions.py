@@ -1,4 +1,4 @@
-"""What version 0.1.0 left is still read, compared, explained, marked and resumed; earlier_version/ holds its directories."""
+"""What version 0.1.0 left in earlier_version/ is still read, compared, explained, marked and resumed."""
 
 import json
 import shutil
@@ -30,6 +30,12 @@ def runs(tmp_path, monkeypatch):
     return tmp_path / "runs"
 
 
+def found_result(path):
+    result = read_result(path)
+    assert result is not None
+    return result
+
+
 def test_runs_are_read_with_their_settings(runs):
     found = find(runs)
     assert found.broken == []
@@ -57,7 +63,7 @@ def test_a_finished_run_is_explained_and_not_run_again(runs):
     (path,) = runs.glob("adding/lstm/0c3a36c6da5b")
     before = (path / "result.json").read_bytes()
     found = explain(path)
-    assert found["surgery"]["none"] == pytest.approx(read_result(path).metrics["test/mse"], rel=1e-5)
+    assert found["surgery"]["none"] == pytest.approx(found_result(path).metrics["test/mse"], rel=1e-5)
     again = run(config.stored(path / "config.yaml"), Location(root=runs, in_sweep=True))
     assert (again.how, again.directory) == ("skipped", path)
     assert (path / "result.json").read_bytes() == before
@@ -66,7 +72,9 @@ def test_a_finished_run_is_explained_and_not_run_again(runs):
 def test_a_killed_run_goes_on(runs):
     (started,) = runs.glob("adding/*/*/run.json")
     path = started.parent
-    assert read_started(path).token == "8404c20a-76b5-4aa0-b718-9dc34de8b2a0"
+    started_run = read_started(path)
+    assert started_run is not None
+    assert started_run.token == "8404c20a-76b5-4aa0-b718-9dc34de8b2a0"
     known = (path / "metrics.jsonl").read_text()
     done = run(config.stored(path / "config.yaml"), Location(root=runs, in_sweep=True))
     assert (done.how, done.directory, done.result.status) == ("resumed", path, "FINISHED")
@@ -78,4 +86,4 @@ def test_a_killed_run_goes_on(runs):
 def test_a_killed_run_is_marked(runs):
     mark_killed(runs)
     assert not list(runs.glob("adding/*/*/run.json"))
-    assert sum(read_result(file.parent).status == "KILLED" for file in runs.glob("adding/*/*/result.json")) == 1
+    assert sum(found_result(file.parent).status == "KILLED" for file in runs.glob("adding/*/*/result.json")) == 1
