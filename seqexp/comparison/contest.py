@@ -200,7 +200,7 @@ def direction_of(metric: str, runs: Sequence[Run]) -> Direction:
     said = {run.result.direction_of(metric) for run in runs}
     if len(said) != 1:
         raise UserError(
-            f"metric {metric}: expected runs that agree on which way it is better; got {' and '.join(said)}"
+            f"metric {metric}: expected runs that agree whether larger is better; got {' and '.join(sorted(said))}"
         )
     return said.pop()
 
