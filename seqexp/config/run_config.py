@@ -104,6 +104,11 @@ def decides(key: str) -> bool:
     return key.partition(".")[0] in DECIDING and key not in NOT_DECIDING
 
 
+def that_decide(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of flattened settings that decide the result."""
+    return {key: value for key, value in flat.items() if decides(key)}
+
+
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that decide the result. A ``test`` that is false is one of them, as there is another score then."""
     chosen: dict[str, Any] = {}
