@@ -253,3 +253,19 @@ def test_nothing_heavy_is_imported_before_it_is_needed(tmp_path):
         command = [sys.executable, "-c", script]
         done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
         assert "HEAVY []" in done.stdout, (words, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["sed=3"]])
+def test_help_and_a_typo_wait_for_nothing_heavy(words, tmp_path):
+    """What only a run needs would double the time that these take."""
+    code = (
+        "import sys; from seqexp.__main__ import main; sys.argv = ['seqexp', *sys.argv[1:]]\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'pydantic', 'psutil', 'mlflow', 'pandas', 'scipy', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
