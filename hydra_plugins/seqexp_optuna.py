@@ -28,8 +28,9 @@ from seqexp.system.errors import UserError
 
 if TYPE_CHECKING:
     from seqexp.config.run_config import RunConfig
+    from seqexp.sweeps.job_record import JobRecord
     from seqexp.sweeps.search_space import Choice, Range
-    from seqexp.sweeps.study import Budget, Record, Study
+    from seqexp.sweeps.study import Budget, Study
 
 PLAIN = (ValueType.SIMPLE_CHOICE_SWEEP, ValueType.GLOB_CHOICE_SWEEP)  # a,b,c and glob(*)
 APART = ("model", "task", "experiment", "tracking")  # never searched: what it finds is said for each
@@ -94,17 +95,17 @@ class OptunaSweeper(Sweeper):
             return
         records = self._launch([[*study.words, *_words(best), f"seed={seed}"] for study, best, seed in runs])
         for (study, _, _), record in zip(runs, records, strict=True):
-            if record.get("signature"):
-                study.signatures.append(record["signature"])
+            if record.result is not None:
+                study.signatures.append(record.result.signature)
 
-    def _launch(self, jobs: Sequence[Sequence[str]]) -> "list[Record]":
+    def _launch(self, jobs: Sequence[Sequence[str]]) -> "list[JobRecord]":
         """Run the jobs; their records, in order."""
-        from seqexp.sweeps.sweep import job_record
+        from seqexp.sweeps.job_record import read_record
 
         first, self._jobs = self._jobs, self._jobs + len(jobs)
         for each in self.launcher.launch(jobs, initial_job_idx=first):
             _ = each.return_value  # raises what the job could not record
-        return [job_record(Path(self.config.hydra.sweep.dir), number) for number in range(first, self._jobs)]
+        return [read_record(Path(self.config.hydra.sweep.dir), number) for number in range(first, self._jobs)]
 
     def _batch(self) -> Any:
         batch = self.settings.get("batch")

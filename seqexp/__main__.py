@@ -6,6 +6,8 @@ import signal
 import sys
 from typing import NoReturn
 
+from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, TERMINATED
+
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
@@ -41,11 +43,11 @@ def _main() -> int:
             return _failed(error)
         stopped = 128 + signals.asked  # within Hydra, which took it for a failure of its own
     except KeyboardInterrupt:
-        stopped = job.INTERRUPTED
+        stopped = INTERRUPTED
     except SystemExit as end:  # SIGTERM; or Hydra, which has said why
-        if end.code != job.TERMINATED:
+        if end.code != TERMINATED:
             raise
-        stopped = job.TERMINATED
+        stopped = TERMINATED
     if workers.leading() is not None:
         code = sweep.finish(stopped=stopped is not None)
         return code if stopped is None else stopped
@@ -67,10 +69,10 @@ def _failed(error: BaseException) -> int:
         raise error
     if workers.any_job() and not known:  # a launcher has lost a worker
         print(f"failed: {config.one_line(error)}", file=sys.stderr)
-        return max(job.FAILED, sweep.finish())
+        return max(FAILED, sweep.finish())
     print(f"error: {config.one_line(error, sys.argv[1:])}", file=sys.stderr)
     sweep.discard()
-    return job.BAD_INPUT
+    return BAD_INPUT
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from seqexp.system.errors import UserError, masked
+from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, OK
 
 if TYPE_CHECKING:
     from seqexp.comparison.arguments import Arguments
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from seqexp.comparison.query import Answer, Query
     from seqexp.report.write import Commands, Report
     from seqexp.tracking.mlflow_store import TrackingSettings
-
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def main() -> NoReturn:
@@ -135,8 +134,9 @@ def _attach(words: "Arguments", answer: "Answer", report: "Report", made: "Paire
     """Send the report to the run in MLflow that holds all runs compared, if one does."""
     from seqexp.tracking import mlflow_reader
 
-    results = [r.result for c in answer.contests for e in c.entries for r in e.runs.values()]
-    parent = made.parent if made else mlflow_reader.parent_of(results)
+    runs = [run for contest in answer.contests for entry in contest.entries for run in entry.runs.values()]
+    parents = {run.result.parent_run_id for run in runs}
+    parent = made.parent if made else parents.pop() if len(parents) == 1 else None
     settings = made.tracking if made else _tracking(words)
     if (
         parent is not None
@@ -168,10 +168,11 @@ def _sweeps(contest: Any) -> list[str]:
 def _changed(settings: Mapping[str, Any], model: str, task: str) -> list[str]:
     """The words that make these settings of the defaults."""
     from seqexp.comparison.arguments import settings_of, word
-    from seqexp.runs.reader import decides, same
+    from seqexp.config.run_config import decides
+    from seqexp.runs.reader import same
 
     defaults = settings_of(model, task)
-    skipped = {"model.name", "task.name"}
+    skipped = {"model.name", "task.name", "seed"}
     if settings.get("model.param_budget") is not None:
         skipped.add("model.hidden_size")
     return [

@@ -10,10 +10,13 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from seqexp.system.exit_codes import BAD_INPUT, INTERRUPTED, OK
+
 if TYPE_CHECKING:
     from seqexp.config.run_config import RunConfig
     from seqexp.networks import Network
     from seqexp.numerics.params import Params
+    from seqexp.runs.result import RunResult
     from seqexp.tasks import Task
 
 USAGE = """usage: python -m seqexp.explain <run directory> [out=<folder>] [data_dir=<folder>] [plugins=[my.module]]
@@ -31,7 +34,7 @@ def main() -> NoReturn:
     words = sys.argv[1:]
     if not words or set(words) & {"-h", "--help"}:
         print(USAGE, end="")
-        sys.exit(0 if words else 2)
+        sys.exit(OK if words else BAD_INPUT)
     from seqexp.config import load_plugins
     from seqexp.system.errors import UserError
 
@@ -41,10 +44,10 @@ def main() -> NoReturn:
         explain(path, options.get("out"), options.get("data_dir"))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(0)
+        sys.exit(INTERRUPTED)
+    sys.exit(OK)
 
 
 def _understood(words: Sequence[str]) -> tuple[Path, dict[str, str]]:
@@ -87,7 +90,14 @@ def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> 
             write_text(folder / SUMMARY, json.dumps(found) + "\n")
             from seqexp.plots import mechanism
 
-            written = mechanism.draw_all(found, lines, folder, result)
+            written = mechanism.draw_all(
+                found,
+                lines,
+                folder,
+                metric=result.primary_metric,
+                direction=result.direction,
+                baseline=result.best_memoryless(),
+            )
     except OSError as error:
         raise cannot_write(folder, error) from error
     print(table(found, result))
@@ -95,40 +105,41 @@ def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> 
     return found
 
 
-def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[dict[str, Any], RunConfig, Task, Network, Params]":
+def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[RunResult, RunConfig, Task, Network, Params]":
     """A finished run's result, config, task, network and best weights. UserError where they do not fit together."""
     import numpy as np
 
     from seqexp import config
     from seqexp.config.build import build_network, build_task
+    from seqexp.runs.result import read_result
     from seqexp.system.errors import UserError
-    from seqexp.system.json_files import stored_result
+    from seqexp.system.paths import BEST, CHECKPOINTS, CONFIG
     from seqexp.training.checkpoints import load_weights
 
-    result = stored_result(path)
+    result = read_result(path)
     if result is None:
         raise UserError(f"{path}: expected the directory of a finished run; it has no result.json")
-    if result.get("status") != "FINISHED":
-        raise UserError(f"{path}: expected a run that FINISHED; its status is {str(result.get('status'))[:20]!r}")
-    run_config = config.stored(path / "config.yaml")
-    if result.get("signature") != run_config.signature:
+    if result.status != "FINISHED":
+        raise UserError(f"{path}: expected a run that FINISHED; its status is {result.status!r}")
+    run_config = config.stored(path / CONFIG)
+    if result.signature != run_config.signature:
         raise UserError(
             f"{path}: its config.yaml is another run's: signature {run_config.signature}, "
-            f"and result.json has {str(result.get('signature'))[:20]!r}"
+            f"and result.json has {result.signature!r}"
         )
     settings = run_config.settings
     task = build_task(settings["task"], data_dir or settings["data_dir"])
-    if result.get("data") != task.fingerprint():
+    if result.data != task.fingerprint():
         raise UserError(f"{path}: the data are not those of this run (their hash is another one)")
     network = build_network(settings["model"], task.shape)
-    p = load_weights(path / "checkpoints" / "best.safetensors", network.layout)
+    p = load_weights(path / CHECKPOINTS / BEST, network.layout)
     if not np.isfinite(p.flat).all():
         raise UserError(f"{path / 'checkpoints' / 'best.safetensors'}: expected finite weights")
     return result, run_config, task, network, p
 
 
 def _found(
-    result: Mapping[str, Any], run_config: "RunConfig", task: "Task", network: "Network", p: "Params"
+    result: "RunResult", run_config: "RunConfig", task: "Task", network: "Network", p: "Params"
 ) -> dict[str, Any]:
     from seqexp import mechanism
     from seqexp.mechanism.walk import COLUMNS
@@ -179,7 +190,7 @@ def _evaluation(run_config: "RunConfig", task: "Task") -> "Callable[[Network, Pa
     return evaluate
 
 
-def table(found: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+def table(found: Mapping[str, Any], result: "RunResult") -> str:
     """What was found, a line a quantity, each with its reading."""
     lines = [f"{found['model']} on {found['task']}, seed {found['seed']}: best weights, at step {found['best_step']}"]
     lag = found["gradient"]["lag"]
@@ -228,13 +239,12 @@ def _dynamics(jacobian: Mapping[str, Any]) -> list[str]:
     return rows
 
 
-def _operated(scores: Mapping[str, float | None], result: Mapping[str, Any]) -> list[str]:
-    metric, best = str(result.get("primary_metric")), result.get("best_baseline")
-    baseline = (result.get("baseline") or {}).get(best)
+def _operated(scores: Mapping[str, float | None], result: "RunResult") -> list[str]:
+    metric, best = result.primary_metric, result.best_memoryless()
     rows = []
     for name, value in scores.items():
         label = "as trained" if name == "none" else f"gate {name} fixed at 1"
-        without = f" ({best}, no memory: {baseline:.4g})" if baseline is not None and name == "none" else ""
+        without = f" ({best[0]}, no memory: {best[1]:.4g})" if best is not None and name == "none" else ""
         rows.append(_row(label, "nan" if value is None else f"{value:.4g}", f"{metric}{without}"))
     return rows
 

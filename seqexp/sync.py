@@ -8,6 +8,7 @@ from seqexp.config import load_plugins
 from seqexp.runs.lock import locked
 from seqexp.runs.recovery import wrap_up
 from seqexp.system.errors import UserError
+from seqexp.system.exit_codes import BAD_INPUT, FAILED, OK
 from seqexp.system.paths import METRICS
 
 BUSY = "another process works on it"
@@ -21,7 +22,7 @@ def main() -> NoReturn:
     words = sys.argv[1:]
     if not words or any(word.startswith("-") for word in words):
         print("usage: python -m seqexp.sync <run directory> ... [plugins=[my.module]]")
-        sys.exit(0 if set(words) & {"-h", "--help"} else 2)
+        sys.exit(OK if set(words) & {"-h", "--help"} else BAD_INPUT)
     complete = True
     try:
         load_plugins(words)
@@ -35,8 +36,8 @@ def main() -> NoReturn:
                 complete &= wrap_up(path, keep=True)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(0 if complete else 1)
+        sys.exit(BAD_INPUT)
+    sys.exit(OK if complete else FAILED)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ def run(words: list[str], root: Path) -> Path:
 
     vars(run_module)["draw"] = lambda *given: None  # most of a small run's time
     result = run_module.run(composed(words), Location(root=root, in_sweep=True))
-    assert result["status"] == "FINISHED", result.get("error")
-    return Path(result["directory"])
+    assert result.result.status == "FINISHED", result.result.error
+    return result.directory
 
 
 def differing(pairs: list[tuple[str, str]]) -> list[str]:

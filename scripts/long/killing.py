@@ -137,7 +137,7 @@ def attempt(experiment: Any, root: Path, told: Told, plan: tuple[str, int, float
     vars(running)["draw"] = lambda *words: None  # most of a small run's time
     mark_killed(root)
     result = running.run(experiment, Location(root=root, in_sweep=True))
-    assert result["status"] == "FINISHED", result.get("error")
+    assert result.result.status == "FINISHED", result.result.error
 
 
 def kill_after(seconds: float) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from omegaconf import OmegaConf
 
 from seqexp.config.compose import composed, conf_files
+from seqexp.config.run_config import flattened
 from seqexp.system.errors import UserError
 
 Match = Literal["params", "hidden", "seconds"]
@@ -97,12 +98,7 @@ def parsed(arguments: Sequence[str]) -> Arguments:
 @cache
 def settings_of(model: str, task: str) -> dict[str, Any]:
     """The flattened defaults of a model on a task."""
-    config: Any = OmegaConf.to_container(composed([f"model={model}", f"task={task}"]), resolve=True)
-    return {
-        f"{key}.{inner}" if inner else key: leaf
-        for key, value in config.items()
-        for inner, leaf in (value.items() if isinstance(value, Mapping) else [("", value)])
-    }
+    return flattened(OmegaConf.to_container(composed([f"model={model}", f"task={task}"]), resolve=True))  # type: ignore[arg-type]
 
 
 def word(key: str, value: Any) -> str:

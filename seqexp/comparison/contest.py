@@ -5,26 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from seqexp.comparison.tuning_studies import Study
 from seqexp.runs.reader import Run, differing
-from seqexp.runs.tables import best_baseline
 from seqexp.statistics.paired import Paired, paired
 from seqexp.statistics.pairs import half_interval
 from seqexp.statistics.sequential import Sequential
 from seqexp.system.errors import UserError
-
-Direction = Literal["min", "max"]
+from seqexp.tasks.metrics import Direction
 
 FEWEST = 2  # pairs that a difference has an interval from
 LONGEST_REASON = 300  # characters
 MANY_LOST = 0.1  # share of a model's seeds without a score from which every verdict has to say so
-LARGER_IS_BETTER = {
-    *("accuracy", "macro_f1", "auroc", "exact_match", "note_accuracy", "symbol_accuracy", "entity_f1", "bleu", "chrf")
-}
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ class Entry:
 
     @cached_property
     def scores(self) -> dict[int, float]:
-        found = {seed: run.score(self.terms.metric) for seed, run in self.runs.items()}
+        found = {seed: run.result.score(self.terms.metric) for seed, run in self.runs.items()}
         return {seed: score for seed, score in found.items() if score is not None}
 
     @cached_property
@@ -71,8 +66,8 @@ class Entry:
         lost = []
         for seed, run in self.runs.items():
             if seed not in self.scores:
-                why = f"it has no {self.terms.metric}" if run.status == "FINISHED" else run.result.get("error")
-                lost.append(Lost(seed, run.status, _told(why)))
+                why = f"it has no {self.terms.metric}" if run.result.status == "FINISHED" else run.result.error
+                lost.append(Lost(seed, run.result.status, _told(why)))
         return lost
 
     def count(self, status: str) -> int:
@@ -100,31 +95,27 @@ class Entry:
     @cached_property
     def seconds(self) -> float:
         """Mean training seconds of the finished runs."""
-        seconds = [run.number("seconds") for run in self.runs.values() if run.status == "FINISHED"]
-        return float(np.mean([s for s in seconds if s is not None] or [math.nan]))
+        seconds = [run.result.seconds for run in self.runs.values() if run.result.status == "FINISHED"]
+        return float(np.mean(seconds or [math.nan]))
 
     @property
-    def params(self) -> float:
+    def params(self) -> int | None:
         """All that training sets."""
-        return self._number("params")
+        return self.any.result.params
 
     @property
-    def counted(self) -> float:
+    def counted(self) -> int | None:
         """Without the embedding table: what a budget counts."""
-        return self.params - (self._number("embedding_params") if "embedding_params" in self.any.result else 0.0)
+        return self.any.result.counted_params
 
     @property
-    def hidden(self) -> float:
-        return self._number("hidden_size")
+    def hidden(self) -> int | None:
+        return self.any.result.hidden_size
 
     @property
-    def a_unit(self) -> float:
-        """The parameters that one hidden unit more would take; nan where the runs do not say."""
-        return self._number("params_per_unit")
-
-    def _number(self, key: str) -> float:
-        number = self.any.number(key)
-        return math.nan if number is None else number
+    def a_unit(self) -> int | None:
+        """The parameters that one hidden unit more would take."""
+        return self.any.result.params_per_unit
 
 
 @dataclass(frozen=True)
@@ -175,15 +166,15 @@ def contest(
     """Compare the models of ``runs``, model -> seed -> run, in these pairs (default: all). UserError where their tasks
     are not the same problem."""
     entries = [Entry(model, of_seed, terms) for model, of_seed in runs.items()]
+    task = entries[0].any.result.task
     unlike = differing([entry.any for entry in entries], ("task.",))
     if unlike:
         told = "; ".join(f"{key} ({', '.join(map(str, values))})" for key, values in unlike.items())
         key, values = next(iter(unlike.items()))
         raise UserError(
-            f"{entries[0].any.task}: expected the models' runs to have the same task; they differ in {told[:600]}; "
+            f"{task}: expected the models' runs to have the same task; they differ in {told[:600]}; "
             f"choose one, such as {key}={values[-1]}"
         )
-    task = entries[0].any.task
     by_name = {entry.model: entry for entry in entries}
     claims = [_claim(by_name[a], by_name[b], task, label, terms) for a, b in pairs or combinations(by_name, 2)]
     return Contest(task, label, terms, entries, claims, _baseline(entries, terms), studies, notes)
@@ -205,11 +196,13 @@ def corrected(contests: Sequence[Contest]) -> list[Contest]:
 
 
 def direction_of(metric: str, runs: Sequence[Run]) -> Direction:
-    """Which way the metric is better: as the runs say of their primary one."""
-    for run in runs:
-        if run.result["primary_metric"] == metric:
-            return "min" if run.result["direction"] == "min" else "max"
-    return "max" if metric.rpartition("/")[2] in LARGER_IS_BETTER else "min"
+    """Which way the metric is better, as the runs say. UserError where none knows, or they contradict each other."""
+    said = {run.result.direction_of(metric) for run in runs}
+    if len(said) != 1:
+        raise UserError(
+            f"metric {metric}: expected runs that agree whether larger is better; got {' and '.join(sorted(said))}"
+        )
+    return said.pop()
 
 
 def _told(reason: Any) -> str:
@@ -249,7 +242,7 @@ def _alarm(a: Entry, b: Entry) -> str:
 def _baseline(entries: Sequence[Entry], terms: Terms) -> tuple[str, float] | None:
     for entry in entries:
         for run in entry.runs.values():
-            best: Any = best_baseline(run.result) if run.result["primary_metric"] == terms.metric else None
+            best = run.result.best_memoryless() if run.result.primary_metric == terms.metric else None
             if best is not None:
-                return str(best[0]), float(best[1])
+                return best
     return None

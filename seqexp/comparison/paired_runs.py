@@ -60,14 +60,15 @@ def _pairs(words: Arguments, configs: Sequence[DictConfig], made: PairedRuns) ->
     test: Sequential | None = None
     location = Location(in_sweep=True, parent_run_id=made.parent)
     for seed in range(words.max_seeds):
-        runs = [Run(run(_run_config(each, seed), location)) for each in configs]
-        made.signatures |= {str(each.result["signature"]) for each in runs}
-        made.failed |= any(each.status != "FINISHED" for each in runs)
-        metric = words.metric or str(runs[0].result["primary_metric"])
+        done = [run(_run_config(each, seed), location) for each in configs]
+        runs = [Run(each.result, each.directory) for each in done]
+        made.signatures |= {each.result.signature for each in runs}
+        made.failed |= any(each.result.status != "FINISHED" for each in runs)
+        metric = words.metric or runs[0].result.primary_metric
         metric = metric if "/" in metric else f"test/{metric}"
-        scores = [each.score(metric) for each in runs]
+        scores = [each.result.score(metric) for each in runs]
         told = [
-            f"{each.model} {each.status.lower() if score is None else number(score)}"
+            f"{each.result.model} {each.result.status.lower() if score is None else number(score)}"
             for each, score in zip(runs, scores, strict=True)
         ]
         if test is None:

@@ -7,11 +7,14 @@ from typing import Any
 
 from seqexp import models, tasks
 from seqexp.comparison import tuning_studies
-from seqexp.comparison.contest import LARGER_IS_BETTER, Contest, Terms, contest, corrected, direction_of
+from seqexp.comparison.contest import Contest, Terms, contest, corrected, direction_of
 from seqexp.config.run_config import lacking
 from seqexp.runs import reader as stored
 from seqexp.runs.reader import Run
+from seqexp.runs.result import RunResult
 from seqexp.system.errors import UserError
+from seqexp.system.json_files import finite
+from seqexp.system.regular_files import Unreadable
 from seqexp.tracking import mlflow_reader
 from seqexp.tracking.mlflow_store import TrackingSettings
 
@@ -60,9 +63,13 @@ def _answer(query: Query, found: stored.Found) -> Answer:
     _refuse_models(query, found, tasks)
     contests, notes = [], []
     for task in tasks:
-        asked = [run for run in found.runs if run.task == task and run.model in (query.models or {run.model})]
+        asked = [
+            run
+            for run in found.runs
+            if run.result.task == task and run.result.model in (query.models or {run.result.model})
+        ]
         if query.only is not None:
-            asked = [run for run in asked if run.result["signature"] in query.only]
+            asked = [run for run in asked if run.result.signature in query.only]
         read = stored.with_settings(asked, found.broken)
         candidates = [run for run in read if stored.matches(run, query.filters)]
         contests.append(_contest(task, candidates, query, found.broken))
@@ -75,18 +82,15 @@ def _answer(query: Query, found: stored.Found) -> Answer:
 def _from_mlflow(query: Query, found: stored.Found) -> list[Run]:
     if query.tracking is None:
         return []
-    known = {str(run.result.get(key)) for run in found.runs for key in ("mlflow_run_id", "signature")}
+    known = {known for run in found.runs for known in (run.result.mlflow_run_id, run.result.signature) if known}
     if not mlflow_reader.may_have_more(query.tracking, known):
         return []
     more = []
-    for result, settings in mlflow_reader.results(query.tracking, known):
-        metric = str(result["primary_metric"])
-        result["direction"] = "max" if metric.rpartition("/")[2] in LARGER_IS_BETTER else "min"
-        problem = stored.problem(result)
-        if problem:
-            found.broken.append(f"MLflow run {result['mlflow_run_id']}: {problem}")
-        else:
-            more.append(Run(result, None, settings))
+    for content, settings in mlflow_reader.results(query.tracking, known):
+        try:
+            more.append(Run(RunResult.parse(content), None, settings))
+        except Unreadable as error:
+            found.broken.append(f"MLflow run {content['mlflow_run_id']}: {error}")
     return more
 
 
@@ -95,9 +99,7 @@ def _leave_out_unknown(found: stored.Found) -> list[str]:
     each, which goes to ``broken`` too."""
     known, left_out = [], []
     for run in found.runs:
-        unknown = [
-            name for name, names in ((run.model, models.names()), (run.task, tasks.names())) if name not in names
-        ]
+        unknown = [*{run.result.model}.difference(models.names()), *{run.result.task}.difference(tasks.names())]
         if not unknown:
             known.append(run)
             continue
@@ -108,7 +110,7 @@ def _leave_out_unknown(found: stored.Found) -> list[str]:
 
 
 def _tasks(query: Query, runs: Sequence[Run]) -> list[str]:
-    there = sorted({run.task for run in runs})
+    there = sorted({run.result.task for run in runs})
     if not there:
         raise UserError(
             f"{query.root}: expected runs to compare; found none; make some with "
@@ -124,7 +126,7 @@ def _tasks(query: Query, runs: Sequence[Run]) -> list[str]:
 
 def _refuse_models(query: Query, found: stored.Found, tasks: Sequence[str]) -> None:
     for task in tasks:
-        there = sorted({run.model for run in found.runs if run.task == task})
+        there = sorted({run.result.model for run in found.runs if run.result.task == task})
         missing = [model for model in query.models if model not in there]
         if missing:
             raise UserError(
@@ -134,13 +136,13 @@ def _refuse_models(query: Query, found: stored.Found, tasks: Sequence[str]) -> N
 
 
 def _contest(task: str, candidates: Sequence[Run], query: Query, broken: list[str]) -> Contest:
-    models = list(query.models) or sorted({run.model for run in candidates})
+    models = list(query.models) or sorted({run.result.model for run in candidates})
     if len(models) < 2:
         raise UserError(
             f"models: expected runs of at least two models on {task}; got "
             f"{', '.join(models) or 'none that fit the words'}; run another one, or leave a word out"
         )
-    by_model = {model: [run for run in candidates if run.model == model] for model in models}
+    by_model = {model: [run for run in candidates if run.result.model == model] for model in models}
     lacking = [model for model, runs in by_model.items() if not runs]
     if lacking:
         words = " ".join(f"{key}={value}" for key, value in query.filters.items())
@@ -162,21 +164,21 @@ def _contest(task: str, candidates: Sequence[Run], query: Query, broken: list[st
 
 
 def _used(found: Sequence[tuning_studies.Study], runs: Mapping[int, Run]) -> tuning_studies.Study:
-    signatures = frozenset(str(run.result["signature"]) for run in runs.values())
+    signatures = frozenset(str(run.result.signature) for run in runs.values())
     return tuning_studies.winner(found, signatures) or found[0]
 
 
 def _terms(task: str, runs: Sequence[Run], query: Query) -> Terms:
-    finished = [run for run in runs if run.status == "FINISHED"]
-    metric = query.metric or str((finished or runs)[0].result["primary_metric"])
+    finished = [run for run in runs if run.result.status == "FINISHED"]
+    metric = query.metric or (finished or runs)[0].result.primary_metric
     metric = metric if "/" in metric else f"test/{metric}"
-    there = sorted({name for run in finished for name in run.result["metrics"]})
+    there = sorted({name for run in finished for name in run.result.metrics})
     if finished and metric not in there:
         raise UserError(f"metric: expected one of {', '.join(there)}; got {query.metric or metric!r}")
     bare = metric.rpartition("/")[2]
     own = [run.settings.get("task.margin") for run in runs]
     margins = next((m for m in own if isinstance(m, dict)), None) or query.margins.get(task, {})
-    margin = query.margin if query.margin is not None else stored.finite(margins.get(bare))
+    margin = query.margin if query.margin is not None else finite(margins.get(bare))
     return Terms(metric, direction_of(metric, runs), margin or 0.0, query.level, query.sequential)
 
 

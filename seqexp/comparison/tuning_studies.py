@@ -1,13 +1,13 @@
 """Tuning studies as their files tell of them: which configurations won, and how much tuning each model had."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqexp.runs.reader import finite
-from seqexp.system.json_files import LONGEST_JSON
+from seqexp.system.json_files import finite, read_object
+from seqexp.system.paths import TUNING
+from seqexp.system.regular_files import Unreadable
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def find(root: Path, task: str, models: Sequence[str]) -> tuple[dict[str, list[S
     found: dict[str, list[Study]] = {}
     broken = []
     for model in models:
-        files = sorted((root / "tuning" / task / model).glob("*.json"), key=_age)
+        files = sorted((root / TUNING / task / model).glob("*.json"), key=_age)
         for path in files:
             study = _study(path, task, model)
             if study is None:
@@ -48,9 +48,7 @@ def winner(studies: Sequence[Study], signatures: frozenset[str]) -> Study | None
 
 def _study(path: Path, task: str, model: str) -> Study | None:
     try:
-        if path.stat().st_size > LONGEST_JSON:
-            return None
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = read_object(path)
         scores = [finite(trial["score"]) for trial in content["scores"]]
         if content["task"] != task or content["model"] != model or content["direction"] not in ("min", "max"):
             return None
@@ -66,7 +64,7 @@ def _study(path: Path, task: str, model: str) -> Study | None:
             scores,
             frozenset(str(signature) for signature in content.get("signatures") or []),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, Unreadable, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

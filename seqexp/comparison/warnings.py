@@ -1,6 +1,5 @@
 """What a sceptic would object to: each warning is a line that says what is unequal, and by how much."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
@@ -66,20 +65,22 @@ def _different_data(contest: Contest) -> Iterator[str]:
 
 def _budgets(contest: Contest, match: str | None) -> Iterator[str]:
     for a, b in combinations(contest.entries, 2):
-        unit = max((size for size in (a.a_unit, b.a_unit) if not math.isnan(size)), default=0.0)
+        if a.counted is None or b.counted is None:
+            continue
+        unit = max(a.a_unit or 0, b.a_unit or 0)
         larger, difference = max(a.counted, b.counted), abs(a.counted - b.counted)
         if difference > max(UNEQUAL * larger, unit):
             why = " (as match=hidden implies)" if match == "hidden" and a.hidden == b.hidden else ""
             yield (
-                f"budgets differ by {difference / larger:.0%}{why}: {a.model} has {a.counted:,.0f} parameters, "
-                f"{b.model} {b.counted:,.0f}, the embedding not counted; model.param_budget makes them equal"
+                f"budgets differ by {difference / larger:.0%}{why}: {a.model} has {a.counted:,} parameters, "
+                f"{b.model} {b.counted:,}, the embedding not counted; model.param_budget makes them equal"
             )
 
 
 def _matched(contest: Contest, match: str | None) -> Iterator[str]:
     for a, b in combinations(contest.entries, 2):
         if match == "hidden" and a.hidden != b.hidden:
-            yield f"match=hidden: {a.model} has {a.hidden:g} hidden units, {b.model} {b.hidden:g}"
+            yield f"match=hidden: {a.model} has {a.hidden} hidden units, {b.model} {b.hidden}"
         if match == "seconds":
             limits = [entry.any.settings.get("training.max_seconds") for entry in (a, b)]
             if limits[0] is None or limits[0] != limits[1]:
@@ -133,15 +134,15 @@ def _won(contest: Contest) -> dict[str, Study | None]:
     """model -> the study whose winner its runs are."""
     won = {}
     for entry in contest.entries:
-        signatures = frozenset(str(run.result["signature"]) for run in entry.runs.values())
+        signatures = frozenset(run.result.signature for run in entry.runs.values())
         study = contest.studies.get(entry.model)
         won[entry.model] = winner([study] if study else [], signatures)
     return won
 
 
 def _values(contest: Contest, key: str) -> list[str]:
-    """What the runs that count say under a key of result.json."""
-    values = (run.result.get(key) for entry in contest.entries for run in entry.runs.values())
+    """What the runs that count say of a field of their results."""
+    values = (getattr(run.result, key) for entry in contest.entries for run in entry.runs.values())
     return list(dict.fromkeys(str(value) for value in values if value))
 
 

@@ -14,7 +14,8 @@ from seqexp.system import plugins
 from seqexp.system.errors import UserError, masked, unknown_key
 
 LONGEST_YAML = 1_000_000  # bytes of a stored config worth reading
-UNSIGNED = {"training": {"checkpoint_every"}, "task": {"margin"}}  # change nothing about the result
+DECIDING = {"model", "task", "optimizer", "training", "seed", "dtype", "threads"}  # groups and keys of the top level
+NOT_DECIDING = {"training.checkpoint_every", "task.margin"}  # change nothing about the result
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,11 @@ class RunConfig:
 
     def flattened(self) -> dict[str, Any]:
         """{"model.hidden_size": 64, …}, as MLflow's params."""
-        return _flattened(self.settings)
+        return flattened(self.settings)
 
     def deciding(self) -> dict[str, Any]:
         """What of ``flattened`` decides the result, in JSON's types."""
-        return dict(json.loads(json.dumps(_flattened(deciding(self.settings)))))
+        return dict(json.loads(json.dumps(flattened(deciding(self.settings)))))
 
     @property
     def is_trial(self) -> bool:
@@ -123,14 +124,25 @@ def lacking(named: Any) -> str:
     return f"; its run had a plug-in that a stored config never loads by itself: add plugins=[{said}]" if said else ""
 
 
+def decides(key: str) -> bool:
+    """Whether a setting, "model.hidden_size" or "seed", decides the result of a run."""
+    return key.partition(".")[0] in DECIDING and key not in NOT_DECIDING
+
+
+def that_decide(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of flattened settings that decide the result."""
+    return {key: value for key, value in flat.items() if decides(key)}
+
+
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that decide the result: model, task, optimizer, training, seed, dtype, threads; a false test."""
-    decides = {key: settings[key] for key in ("model", "task", "optimizer", "training", "seed", "dtype", "threads")}
-    for group, unsigned in UNSIGNED.items():
-        decides[group] = {key: value for key, value in settings[group].items() if key not in unsigned}
-    if not settings.get("test", True):
-        decides["test"] = False
-    return decides
+    """The settings that decide the result. A ``test`` that is false is one of them, as there is another score then."""
+    chosen: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            value = {inner: leaf for inner, leaf in value.items() if decides(f"{key}.{inner}")}
+        if decides(key):
+            chosen[key] = value
+    return chosen if settings.get("test", True) else chosen | {"test": False}
 
 
 def signature(settings: Mapping[str, Any]) -> str:
@@ -139,13 +151,12 @@ def signature(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
-def _flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
-    flat = {}
+def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """{"model": {"hidden_size": 64}} as {"model.hidden_size": 64}; what lies deeper stays a value."""
+    flat: dict[str, Any] = {}
     for key, value in settings.items():
-        if isinstance(value, Mapping):
-            flat.update({f"{key}.{inner}": deeper for inner, deeper in value.items()})
-        else:
-            flat[key] = value
+        inner = value.items() if isinstance(value, Mapping) else [(None, value)]
+        flat |= {str(key) if name is None else f"{key}.{name}": leaf for name, leaf in inner}
     return flat
 
 

@@ -1,6 +1,5 @@
 """What the probes found, in JSON's types, and the lines of it read back."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,7 +14,8 @@ from seqexp.mechanism.jacobian import lyapunov, spectrum
 from seqexp.networks import Network
 from seqexp.numerics.params import Params
 from seqexp.system.errors import UserError
-from seqexp.system.json_files import LONGEST_JSON
+from seqexp.system.json_files import read_lines
+from seqexp.system.regular_files import Unreadable
 from seqexp.training.losses import Loss
 
 MOST_LAGS = 128  # written down; of more, as many evenly spaced ones
@@ -57,21 +57,12 @@ def measured(network: Network, p: Params, batch: Batch, loss: Loss, *, jacobian:
 def stored_lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a mechanism.jsonl that are what ``line`` writes, up to the first that is not; none where there
     is no file. UserError where it cannot be read."""
-    lines = []
     try:
-        with open(path, "rb") as file:
-            while (text := file.readline(LONGEST_JSON)).endswith(b"\n"):
-                content = json.loads(text)
-                if not _is_line(content):
-                    break
-                lines.append(content)
+        return read_lines(path, _is_line)
     except FileNotFoundError:
         return []
-    except (ValueError, RecursionError):
-        return lines
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    return lines
+    except Unreadable as error:
+        raise UserError(f"{path}: expected what probes have found; it {error}") from error
 
 
 def _is_line(line: object) -> bool:

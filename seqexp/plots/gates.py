@@ -9,7 +9,7 @@ import numpy as np
 
 from seqexp.plots.axes import log_axis
 from seqexp.plots.figure import BLUE, GREEN, GREY, ORANGE, RED, frame, headline, number
-from seqexp.tasks.metrics import LABELS
+from seqexp.tasks.metrics import Direction, label
 
 Mechanism = Mapping[str, Any]
 
@@ -68,33 +68,36 @@ def _forgetting(found: Mechanism) -> Mapping[str, Any]:
     return use
 
 
-def surgery(found: Mechanism, path: Path, result: Mapping[str, Any]) -> None:
-    """The test score with one gate at a time fixed at one, beside the whole network and the best without memory."""
+def surgery(
+    found: Mechanism, path: Path, *, metric: str, direction: Direction, baseline: tuple[str, float] | None
+) -> None:
+    """The test score with one gate at a time fixed at one, beside the whole network and the best memoryless baseline.
+
+    metric: the score's name, such as "test/mse"; baseline: name and value.
+    """
     scores = {name: value for name, value in found["surgery"].items() if value is not None}
-    metric = str(result.get("primary_metric", "test/score")).rpartition("/")[2]
-    labels = {"none": "as trained"} | {
+    titles = {"none": "as trained"} | {
         name: f"{GATES.get(name, (name,))[0]} gate\nfixed at 1" for name in scores if name != "none"
     }
     with frame(path, width=5.6, height=3.8) as (axes,):
         colours = [GREEN if name == "none" else ORANGE for name in scores]
         bars = axes.bar(range(len(scores)), list(scores.values()), color=colours, width=0.6)
         axes.bar_label(bars, [number(value) for value in scores.values()], padding=2)
-        axes.set_xticks(range(len(scores)), [labels[name] for name in scores])
+        axes.set_xticks(range(len(scores)), [titles[name] for name in scores])
         axes.grid(False, axis="x")
-        best, baseline = result.get("best_baseline"), result.get("baseline") or {}
-        if best in baseline:
-            label = f"{best} (no memory): {number(baseline[best])}"
-            axes.axhline(baseline[best], color=GREY, linestyle=(0, (5, 3)), label=label)
+        if baseline is not None:
+            told = f"{baseline[0]} (no memory): {number(baseline[1])}"
+            axes.axhline(baseline[1], color=GREY, linestyle=(0, (5, 3)), label=told)
             axes.legend()
         positive = [value for value in scores.values() if value > 0]
         if positive and len(positive) == len(scores) and max(positive) > 50 * min(positive):
             log_axis(axes, np.array(positive))
             axes.set_ylim(top=60 * max(positive))  # room for the legend
         elif min(scores.values(), default=0) >= 0:
-            axes.set_ylim(0, 1.35 * (max([*scores.values(), baseline.get(best, 0)]) or 1))
-        better = "larger" if result.get("direction") == "max" else "smaller"
-        axes.set_ylabel(f"test {LABELS.get(metric, metric)}\n({better} is better)")
-        headline(axes, subject(found), surgery_message(scores, str(result.get("direction"))))
+            axes.set_ylim(0, 1.35 * (max([*scores.values(), baseline[1] if baseline else 0]) or 1))
+        better = "larger" if direction == "max" else "smaller"
+        axes.set_ylabel(f"test {label(metric)}\n({better} is better)")
+        headline(axes, subject(found), surgery_message(scores, direction))
 
 
 def surgery_message(scores: Mapping[str, float], direction: str) -> str:

@@ -1,6 +1,5 @@
 """Figures of what the probes found: one message each. They read mechanism.json and the lines of mechanism.jsonl."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from seqexp.plots.axes import log_axis
-from seqexp.plots.figure import BLUE, ORANGE, RED, STYLES, frame, headline, number
+from seqexp.plots.figure import BLUE, ORANGE, RED, frame, headline, number
 from seqexp.plots.gates import gates, known_constants, subject, surgery, time_constants
+from seqexp.plots.gradients import draw_gradient_flow, gradient_over_training
+from seqexp.tasks.metrics import Direction
 
 Mechanism = Mapping[str, Any]
 Lines = Sequence[Mapping[str, Any]]
-
-RELATIVE = "|∂L/∂state|, relative to |∂L/∂h| at lag 0"  # what the axes of gradients say
-FAINTEST = 1e-6  # relative to lag 0: below it a gradient is drawn as gone
 
 
 def draw_training(lines: Lines, folder: Path, found: Mechanism) -> list[Path]:
@@ -34,8 +32,16 @@ def draw_training(lines: Lines, folder: Path, found: Mechanism) -> list[Path]:
     return written
 
 
-def draw_all(found: Mechanism, lines: Lines, folder: Path, result: Mapping[str, Any]) -> list[Path]:
-    """Every figure there are numbers for; ``result`` is the run's result.json."""
+def draw_all(
+    found: Mechanism,
+    lines: Lines,
+    folder: Path,
+    *,
+    metric: str,
+    direction: Direction,
+    baseline: tuple[str, float] | None,
+) -> list[Path]:
+    """Every figure there are numbers for; what is said of the run's score is ``surgery``'s."""
     written = [*draw_training(lines, folder, found), folder / "gradient_lag.png"]
     draw_gradient_flow({str(found.get("model")): [found]}, written[-1], subject=str(found.get("task")))
     if found.get("jacobian"):
@@ -43,57 +49,8 @@ def draw_all(found: Mechanism, lines: Lines, folder: Path, result: Mapping[str, 
         jacobian(found, written[-1])
     if found.get("surgery"):
         written.append(folder / "surgery.png")
-        surgery(found, written[-1], result)
+        surgery(found, written[-1], metric=metric, direction=direction, baseline=baseline)
     return written
-
-
-def draw_gradient_flow(mechanisms: Mapping[str, Sequence[Mechanism]], path: Path, *, subject: str = "") -> None:
-    """The derivative's norm against the lag, of several models in one axes: every seed a faint line, their geometric
-    mean a strong one; of an LSTM c dashed beside h. Each relative to |dL/dh| at lag 0."""
-    with frame(path, height=4.0) as (axes,):
-        messages = []
-        drawn: list[np.ndarray] = []
-        for (model, seeds), (colour, _) in zip(mechanisms.items(), STYLES * 3, strict=False):
-            for kind, style in (("h", "-"), ("c", "--")):
-                lag, curves = _relative(seeds, kind)
-                if not len(curves):
-                    continue
-                for curve in curves if len(curves) > 1 else []:
-                    axes.plot(lag, curve, style, color=colour, alpha=0.3, linewidth=0.8)
-                middle = np.exp(np.log(curves).mean(axis=0))
-                axes.plot(
-                    lag, middle, style, color=colour, label=f"{model}: {kind}, halves in {_half_life(seeds, kind)}"
-                )
-                drawn.append(middle[np.isfinite(middle)])
-            messages.append(f"{_half_life(seeds, 'h')} ({model})")
-        log_axis(axes, np.concatenate(drawn) if drawn else np.empty(0))
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set(xlabel="lag (steps back from the answer)", ylabel=RELATIVE)
-        if drawn:
-            axes.legend()
-        headline(axes, subject, f"the gradient halves in {', '.join(messages)}")
-
-
-def gradient_over_training(lines: Lines, path: Path, *, subject: str = "") -> None:
-    """The derivative's norm at each lag over training as colour, log scale; of an LSTM h above c."""
-    kinds = [kind for kind in ("h", "c") if any(line.get(kind) for line in lines)]
-    with frame(path, rows=max(1, len(kinds)), height=1.2 + 2.6 * max(1, len(kinds))) as rows:
-        pictures = []
-        drawn = [_picture(lines, kind) for kind in kinds]
-        low, high = int(math.log10(FAINTEST)), _brightest([colours for _, _, colours in drawn])
-        for axes, kind, (edges, lags, colours) in zip(rows, kinds, drawn, strict=False):
-            pictures.append(axes.pcolormesh(edges, lags, colours, cmap="viridis", vmin=low, vmax=high))
-            axes.grid(False)
-            axes.yaxis.get_major_locator().set_params(integer=True)
-            axes.set_ylabel(f"lag of {kind}_t (steps back)")
-        rows[-1].set_xlabel("optimizer steps")
-        if pictures:
-            bar = rows[0].figure.colorbar(pictures[0], ax=list(rows), extend="both", shrink=0.8, aspect=30)
-            powers = range(low, high + 1)
-            bar.set_ticks(powers, labels=["1" if power == 0 else f"1e{power}" for power in powers])
-            bar.set_label(RELATIVE)
-        first, last = (_told(line.get("half_life_h"), line["lag"]) for line in (lines[0], lines[-1]))
-        headline(rows[0], subject, f"the gradient's half-life: {first} at first, {last} at the end")
 
 
 def jacobian(found: Mechanism, path: Path) -> None:
@@ -115,62 +72,3 @@ def jacobian(found: Mechanism, path: Path) -> None:
         largest = number(float(values[0])) if len(values) else "unknown"
         message = f"one step stretches by up to {largest}; over many, the best kept direction is multiplied {fastest}"
         headline(axes, subject(found), message)
-
-
-# -- words and numbers -----------------------------------------------------------------------------------------------
-
-
-def _relative(seeds: Sequence[Mechanism], kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Lags (n,) that all seeds have and the curves (seeds, n), relative to |dL/dh| at lag 0; nan where 0 or unknown."""
-    kept = []
-    for one in seeds:
-        gradient = one["gradient"]
-        if gradient.get(kind) and gradient["h"] and gradient["h"][0]:
-            kept.append((gradient["lag"], np.array(gradient[kind], float) / gradient["h"][0]))
-    if not kept:
-        return np.empty(0), np.empty((0, 0))
-    shared = sorted(set.intersection(*(set(lag) for lag, _ in kept)))
-    curves = np.array([[curve[lag.index(place)] for place in shared] for lag, curve in kept], float)
-    return np.array(shared), np.where(curves > 0, curves, np.nan)
-
-
-def _picture(lines: Lines, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Edges of the steps, edges of the lags, and log10 of the relative norms (lags, lines)."""
-    lag = np.array(lines[0]["lag"], float)
-    relative = np.full((len(lag), len(lines)), np.nan)
-    for column, line in enumerate(lines):
-        if line.get(kind) and line["lag"] == lines[0]["lag"] and line["h"][0]:
-            relative[:, column] = np.array(line[kind], float) / line["h"][0]
-    steps = np.array([line["step"] for line in lines], float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        colours = np.log10(relative)
-    return _edges(steps), _edges(lag), np.where(relative == 0, np.nan if kind == "c" else -np.inf, colours)
-
-
-def _brightest(pictures: Sequence[np.ndarray]) -> int:
-    """The power of ten at the top of the colours: the first above all, from 0 to 3."""
-    values = np.concatenate([picture.ravel() for picture in pictures] or [np.zeros(1)])
-    values = values[np.isfinite(values)]
-    return int(np.clip(math.ceil(values.max(initial=0.0) - 0.15), 0, 3))
-
-
-def _edges(centres: np.ndarray) -> np.ndarray:
-    if len(centres) < 2:
-        return np.array([centres[0] - 0.5, centres[0] + 0.5])
-    between = (centres[1:] + centres[:-1]) / 2
-    return np.concatenate([[2 * centres[0] - between[0]], between, [2 * centres[-1] - between[-1]]])
-
-
-def _half_life(seeds: Sequence[Mechanism], kind: str) -> str:
-    """The seeds' median in words; one that has none counts as the longest."""
-    found = [one["half_life"].get(kind) for one in seeds]
-    values = sorted(math.inf if value is None else value for value in found)
-    lags = [lag for one in seeds for lag in one["gradient"]["lag"]]
-    return _told(values[len(values) // 2], lags) if values else "an unknown time"
-
-
-def _told(value: float | None, lags: Sequence[int]) -> str:
-    """A half-life in words; of one that nobody has seen, how far one has looked."""
-    if value is None or not math.isfinite(value):
-        return f"more than {max(lags, default=0):,} steps"
-    return f"{number(value)} steps"

@@ -1,6 +1,6 @@
 """The memory horizon: the longest distance that a model solves in at least 80 % of its seeds, and how sure that is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def draw(
-    jobs: "pd.DataFrame", results: Sequence[Mapping[str, Any]], folder: Path
+    jobs: "pd.DataFrame", distances: Mapping[str, str], folder: Path
 ) -> tuple["pd.DataFrame | None", dict[str, float], list[Path]]:
     """The table of the horizons, the horizons as metrics (``adding/lstm/horizon``; 0 below the shortest distance), and
     a PNG a task; None, {} and [] where nothing was varied but model, seed and a task's distance, or nothing says
     whether it solved its task.
 
-    ``jobs`` is the table of ``tables.sweep_tables``, ``results`` what it was made of. Each run that started and did
-    not solve its task counts as one that did not, whether it finished, failed or diverged.
+    ``jobs`` is the table of ``sweeps.tables``; ``distances``: task -> the key that is its distance. Each run that
+    started and did not solve its task counts as one that did not, whether it finished, failed or diverged.
     """
     import pandas as pd
 
@@ -31,11 +31,10 @@ def draw(
     metrics: dict[str, float] = {}
     written = []
     for task, of_task in jobs.groupby("task") if "solved" in jobs else ():
-        keys = {str(r["distance"]) for r in results if r.get("task") == task and r.get("distance")}
         started = of_task[(of_task["status"] != "BAD_INPUT")]
         started = started[(started["status"] != "FINISHED") | started["solved"].notna()]
         varied = varied_in(started)
-        if len(varied) != 1 or keys != set(varied) or not started["solved"].notna().any():
+        if len(varied) != 1 or varied[0] != distances.get(str(task)) or not started["solved"].notna().any():
             continue
         if not all(map(is_number, started[varied[0]])):
             continue

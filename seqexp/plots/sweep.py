@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqexp.plots.figure import GREY, STYLES, frame
-from seqexp.tasks.metrics import LABELS
+from seqexp.tasks.metrics import label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,9 +43,9 @@ def _curve(rows: "pd.DataFrame", summary: "pd.DataFrame", key: str, path: Path) 
         if len(known):
             x, y = known[key].astype(float).to_numpy(), known["baseline value"].to_numpy()
             order = np.argsort(x)
-            label = " or ".join(sorted(set(known["baseline"])))
-            axes.plot(x[order], y[order], color=GREY, linestyle="--", label=f"{label} (no memory)")
-        axes.set(xlabel=key, ylabel=f"{metric.partition('/')[0]} {LABELS.get(name, name)}")
+            told = " or ".join(sorted(set(known["baseline"])))
+            axes.plot(x[order], y[order], color=GREY, linestyle="--", label=f"{told} (no memory)")
+        axes.set(xlabel=key, ylabel=f"{metric.partition('/')[0]} {label(name)}")
         each = "every seed is a point, lines join means" if seeds > 1 else "one seed"
         axes.set_title(f"{task}: {name} against {key}\n{each}", loc="left")
         axes.legend(frameon=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqexp.plots.figure import frame
 from seqexp.plots.sweep import is_number, varied_in
-from seqexp.tasks.metrics import LABELS
+from seqexp.tasks.metrics import Direction, label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,14 +17,15 @@ FAILED = "#D0D0D0"  # of a cell in which no run finished
 
 
 def draw(
-    jobs: "pd.DataFrame", results: Sequence[Mapping[str, Any]], folder: Path
+    jobs: "pd.DataFrame", summary: "pd.DataFrame", directions: Mapping[str, Direction], folder: Path
 ) -> tuple["pd.DataFrame | None", dict[str, float], list[Path]]:
     """Where exactly two numbers were varied besides model and seed: a PNG a task with a heat map a model and, where
     runs say whether they solved the task, the table of how much of the grid trains, and that share as metrics
     (``adding/lstm/trainable``).
 
-    ``jobs`` is the table of ``tables.sweep_tables``, ``results`` what it was made of. A cell trains as far as its runs
-    solved the task; one that diverged or failed did not. The share is the mean over the cells.
+    ``jobs`` and ``summary`` are the tables of ``sweeps.tables``; ``directions``: of each task's primary metric. A cell
+    trains as far as its runs solved the task; one that diverged or failed did not. The share is the mean over
+    the cells.
     """
     import pandas as pd
 
@@ -43,8 +44,8 @@ def draw(
         for model, grid in grids.items() if known else ():
             rows.append({"task": task, "model": model, **grid.cells()})
             metrics[f"{task}/{model}/trainable"] = grid.share
-        worst = [value for r in results if r.get("task") == task for value in (r.get("baseline") or {}).values()]
-        smaller = any(r.get("direction") == "min" for r in results if r.get("task") == task)
+        worst = summary.loc[summary["task"] == task, "baseline value"].dropna().tolist()
+        smaller = directions[str(task)] == "min"
         path = folder / f"{task}_{'_'.join(keys)}.png"
         metric = next(metric for metric in started["metric"] if isinstance(metric, str))
         _figure(str(task), metric, grids, _scale(grids, worst, smaller), known, path)
@@ -139,7 +140,7 @@ def _figure(
         bar = maps[0].figure.colorbar(
             image, ax=list(maps), extend=scale["extend"], format=lambda value, _: f"{value:g}"
         )
-        bar.set_label(f"test {LABELS.get(name, name)}")
+        bar.set_label(f"test {label(name)}")
         bar.minorticks_off()
         maps[0].figure.suptitle(_title(task, grids, known), x=0.02, ha="left", fontsize=11)
 

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from seqexp.plots.axes import log_if_wide, log_scale
 from seqexp.plots.figure import BLUE, GREY, ORANGE, RED, frame, headline, number
-from seqexp.tasks.metrics import LABELS
+from seqexp.tasks.metrics import Direction, label
 
 History = Sequence[Mapping[str, float | None]]
-Direction = Literal["max", "min"]
 
 WINDOW = 21  # values of a running median
 
@@ -22,22 +21,22 @@ def learning_curve(
     *,
     primary: str,
     direction: Direction,
-    baseline: Mapping[str, float] | None = None,
+    baseline: tuple[str, float] | None = None,
     title: str = "",
 ) -> None:
     """Training and validation loss, and the validation's primary metric, against optimizer steps.
 
     history:  the objects of metrics.jsonl; values that are not finite (or None) leave a gap, and its start is marked.
     primary:  "accuracy", or "test/accuracy" as in result.json.
-    baseline: name -> value on the test split of the answers that need no memory; the best of them is drawn.
+    baseline: name and value on the test split of the best memoryless baseline.
     title:    what was trained, put before the message.
     """
     metric = primary.rpartition("/")[2]
     with frame(path, rows=2, height=5.6) as (top, bottom):
         for name, colour, style in (("train/loss", ORANGE, "--"), ("val/loss", BLUE, "-")):
             steps, values = _series(history, name)
-            label = {"train/loss": "training", "val/loss": "validation"}[name]
-            top.plot(steps, values, style, color=colour, label=label, **_marks(steps))
+            split = {"train/loss": "training", "val/loss": "validation"}[name]
+            top.plot(steps, values, style, color=colour, label=split, **_marks(steps))
         log_if_wide(top)
         top.set_ylabel("loss (mean per answer)")
 
@@ -52,10 +51,10 @@ def learning_curve(
             bottom.plot(
                 steps[best], values[best], "*", color=RED, markersize=13, zorder=3, label=mark, linestyle="none"
             )
-        if baseline:
-            name, value = (max if direction == "max" else min)(baseline.items(), key=lambda item: item[1])
+        if baseline is not None:
+            name, value = baseline
             bottom.axhline(value, color=GREY, linestyle=(0, (5, 3)), label=f"{name}: {number(value)} (test)")
-        bottom.set(xlabel="optimizer steps", ylabel=LABELS.get(metric, metric))
+        bottom.set(xlabel="optimizer steps", ylabel=label(metric))
         for axes in (top, bottom):
             _mark_trouble(axes, history)
             if axes.get_legend_handles_labels()[0]:

@@ -10,7 +10,7 @@ import numpy as np
 from seqexp.plots.axes import log_if_wide
 from seqexp.plots.figure import STYLES, frame
 from seqexp.statistics.searches import best_so_far
-from seqexp.tasks.metrics import LABELS
+from seqexp.tasks.metrics import label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def _curves(studies: Sequence[Study], path: Path) -> None:
         longest = max(len(study["scores"]) for study in studies)
         axes.set_xlim(0.5, longest + 0.5)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set(xlabel="trial", ylabel=f"validation {LABELS.get(name, name)}")
+        axes.set(xlabel="trial", ylabel=f"validation {label(name)}")
         crosses = "; crosses diverged or failed" if lost else ""
         axes.set_title(
             f"{studies[0]['task']}: {_message(studies)}\npoints are trials, lines the best so far{crosses}", loc="left"

@@ -14,7 +14,7 @@ from seqexp.plots.figure import GREY, STYLES, frame
 from seqexp.runs.directory import history
 from seqexp.statistics.searches import best_so_far
 from seqexp.system.errors import UserError
-from seqexp.tasks.metrics import LABELS
+from seqexp.tasks.metrics import label
 
 MOST_CURVES = 50  # runs of a model whose metrics.jsonl is read
 MOST_LINES = 5_000  # of each
@@ -117,7 +117,7 @@ def _best(contest: Contest) -> str:
 
 def _bare(contest: Contest) -> str:
     name = contest.terms.metric.rpartition("/")[2]
-    return LABELS.get(name, name)
+    return label(name)
 
 
 def _label(contest: Contest) -> str:

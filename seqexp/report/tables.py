@@ -22,9 +22,9 @@ def summary(contest: Contest) -> "pd.DataFrame":
     rows: list[dict[str, Any]] = [
         {
             "model": entry.model,
-            "parameters": _whole(entry.params),
-            "without embedding": _whole(entry.counted),
-            "hidden size": _whole(entry.hidden),
+            "parameters": entry.params,
+            "without embedding": entry.counted,
+            "hidden size": entry.hidden,
             "seeds": len(entry.scores),
             "mean": entry.mean,
             "std": entry.std,
@@ -67,10 +67,10 @@ def every_run(contests: Sequence[Contest]) -> "pd.DataFrame":
         names = sorted({name for entry in contest.entries for name in _metrics(entry)})
         for entry in contest.entries:
             for seed, run in entry.runs.items():
-                known = {key: run.result.get(key) for key in ("signature", "params", "seconds", "git_sha", "data")}
+                known = {key: getattr(run.result, key) for key in ("signature", "params", "seconds", "git_sha", "data")}
                 reason = next((lost.reason for lost in entry.lost if lost.seed == seed), None)
-                scores = {name: run.score(name) for name in names}
-                row = {"task": contest.task, "model": entry.model, "seed": seed, "status": run.status}
+                scores = {name: run.result.score(name) for name in names}
+                row = {"task": contest.task, "model": entry.model, "seed": seed, "status": run.result.status}
                 rows.append({**row, **scores, **known, "reason": reason, "run": run.where})
     return frame_of(rows, list(dict.fromkeys(key for row in rows for key in row)))
 
@@ -99,7 +99,7 @@ def _row(contest: Contest, entry: Entry, metric: str) -> dict[str, Any]:
     import numpy as np
 
     compared = metric == contest.terms.metric
-    values = [value for run in entry.runs.values() if (value := run.score(metric)) is not None]
+    values = [value for run in entry.runs.values() if (value := run.result.score(metric)) is not None]
     row: dict[str, Any] = {
         "task": contest.task,
         "model": entry.model,
@@ -108,9 +108,9 @@ def _row(contest: Contest, entry: Entry, metric: str) -> dict[str, Any]:
         "seeds": len(values),
         "mean": float(np.mean(values)) if values else None,
         "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        "params": _whole(entry.params),
-        "params_counted": _whole(entry.counted),
-        "hidden_size": _whole(entry.hidden),
+        "params": entry.params,
+        "params_counted": entry.counted,
+        "hidden_size": entry.hidden,
         **{status.lower(): entry.count(status) for status in STATUSES},
         "seconds": entry.seconds,
     }
@@ -123,7 +123,7 @@ def _row(contest: Contest, entry: Entry, metric: str) -> dict[str, Any]:
 
 
 def _metrics(entry: Entry) -> list[str]:
-    names = {name for run in entry.runs.values() for name in run.result["metrics"] if run.status == "FINISHED"}
+    names = {name for run in entry.runs.values() for name in run.result.metrics if run.result.status == "FINISHED"}
     return sorted(names | {entry.terms.metric}, key=lambda name: (name != entry.terms.metric, name))
 
 
@@ -139,10 +139,6 @@ def _interval(entry: Entry) -> str | None:
 
 def _range(low: float, high: float) -> str | None:
     return f"{number(low)} to {number(high)}" if math.isfinite(high - low) else None
-
-
-def _whole(value: float) -> int | None:
-    return None if math.isnan(value) else round(value)
 
 
 def _seeds(seeds: Sequence[int]) -> str | None:

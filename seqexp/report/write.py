@@ -165,10 +165,10 @@ def _why(contest: Contest, folder: Path) -> Section:
     path = folder / f"{slug(contest)}_gradient.png"
     drawn = any(each.found for each in read) and mechanism.gradient(contest, read, path)
     _keep(section, f"{contest.label}: gradient norm against lag", path, drawn)
-    limits = mechanism.limits(read)
+    top = mechanism.shared_top(read)
     for each in read:
         path = folder / f"{slug(contest)}_gradient_{re.sub(r'[^0-9A-Za-z_]+', '_', each.model)}.png"
-        drawn = bool(each.over_time) and mechanism.over_training(contest, each, limits, path)
+        drawn = bool(each.over_time) and mechanism.over_training(contest, each, top, path)
         _keep(section, f"{each.model}: gradient norm over training", path, drawn)
     return section
 
@@ -184,7 +184,7 @@ def _provenance(answer: Answer, match: str | None, commands: Commands) -> Sectio
             ("cpu", "CPU"),
             ("data", "data"),
         ):
-            values = dict.fromkeys(str(result.get(key) or "not recorded") for result in results)
+            values = dict.fromkeys(str(getattr(result, key) or "not recorded") for result in results)
             rows.append({"task": contest.task, "what": name, "value": ", ".join(values)})
         for entry in contest.entries:
             text = json.dumps(deciding(entry.any), sort_keys=True, default=str)

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from seqexp.runs.lock import cannot_write
+from seqexp.runs.result import StartedRun
 from seqexp.system.atomic_files import write_text
 from seqexp.system.errors import UserError
-from seqexp.system.json_files import LONGEST_JSON, finite
+from seqexp.system.json_files import finite, read_lines, whole_lines
 from seqexp.system.paths import LOCK, METRICS, RESULT, STARTED
+from seqexp.system.regular_files import Unreadable, opened_to_append
 
 Line = dict[str, Any]  # {"step": 100, "time": 1730000000.1, "train/loss": 0.3, …}
 
@@ -32,8 +34,8 @@ class RunDirectory:
         """``after``: bytes of metrics.jsonl that the checkpoint knows; 0 where there is none."""
         self.path = path
         try:
-            self._metrics: IO[bytes] = open(path / METRICS, "a+b")  # noqa: SIM115 - closed by close()
-            lines, self._whole = _whole_lines(self._metrics)
+            self._metrics: IO[bytes] = opened_to_append(path / METRICS)  # closed by close()
+            lines, self._whole = whole_lines(self._metrics, _is_whole)
             self._metrics.truncate(self._whole[-1])  # without the line that was being written
         except OSError as error:
             raise cannot_write(path, error) from error
@@ -72,14 +74,10 @@ class RunDirectory:
         """The lines of metrics.jsonl."""
         return history(self.path)
 
-    def started(self, about: Mapping[str, Any]) -> None:
-        """The run goes on from here until ``wrapped_up``; ``about`` is result.json as far as it is known."""
-        self.write(STARTED, json.dumps(about, indent=2) + "\n")
+    def started(self, run: StartedRun) -> None:
+        """The run goes on from here until ``wrapped_up``."""
+        run.write(self.path)
         (self.path / RESULT).unlink(missing_ok=True)
-
-    def result(self, result: Mapping[str, Any]) -> None:
-        """Write result.json."""
-        self.write(RESULT, json.dumps(result, indent=2) + "\n")
 
     def wrapped_up(self) -> None:
         """Nothing about the run is left to do."""
@@ -98,27 +96,16 @@ def numbers(line: Line) -> dict[str, float | None]:
 def history(path: Path) -> list[Line]:
     """The whole lines of a run directory's metrics.jsonl. UserError where it cannot be read."""
     try:
-        with open(path / METRICS, "rb") as file:
-            return _whole_lines(file)[0]
-    except OSError as error:
-        raise UserError(f"{path / METRICS}: cannot be read ({error.strerror}); is {path} a run's directory?") from error
+        return read_lines(path / METRICS, _is_whole)
+    except (FileNotFoundError, Unreadable) as error:
+        why = "there is none" if isinstance(error, FileNotFoundError) else f"it {error}"
+        raise UserError(
+            f"{path / METRICS}: expected a run's logged lines; {why}; is {path} a run's directory?"
+        ) from error
 
 
-def _whole_lines(file: IO[bytes]) -> tuple[list[Line], list[int]]:
-    """The lines up to the first that is not whole, and where each ends (before them, 0)."""
-    lines: list[Line] = []
-    ends = [0]
-    file.seek(0)
-    while (text := file.readline(LONGEST_JSON)).endswith(b"\n"):
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            break
-        if not isinstance(line, dict) or not _is_step(line.get("step")) or not _is_time(line.get("time")):
-            break
-        lines.append(line)
-        ends.append(ends[-1] + len(text))
-    return lines, ends
+def _is_whole(line: Any) -> bool:
+    return isinstance(line, dict) and _is_step(line.get("step")) and _is_time(line.get("time"))
 
 
 def _is_step(value: object) -> bool:

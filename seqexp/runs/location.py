@@ -8,9 +8,9 @@ from typing import Any
 
 from seqexp.config.run_config import RunConfig, stored
 from seqexp.runs.directory import fresh_directory
+from seqexp.runs.result import RunResult, read_result, read_started
 from seqexp.system.errors import UserError
-from seqexp.system.json_files import stored_result
-from seqexp.system.paths import RESULT, STARTED, TRIALS
+from seqexp.system.paths import CONFIG, RUNS, TRIALS
 
 logger = logging.getLogger("seqexp")
 
@@ -23,7 +23,7 @@ class Location:
     """
 
     directory: Path | None = None
-    root: Path = Path("runs")
+    root: Path = Path(RUNS)
     in_sweep: bool = False
     parent_run_id: str | None = None
 
@@ -49,11 +49,11 @@ def choose(run_config: RunConfig, location: Location) -> Path | None:
         return path
     if location.directory is not None:
         found = belongs(location.directory)
-        if found is not None and (resume == "never" or found.get("signature") != run_config.signature):
-            whose = "this run" if found.get("signature") == run_config.signature else "another run"
+        if found is not None and (resume == "never" or found.signature != run_config.signature):
+            whose = "this run" if found.signature == run_config.signature else "another run"
             raise UserError(
                 f"hydra.run.dir: expected a directory without a run; {location.directory} holds {whose} "
-                f"(signature {found.get('signature')}); name another one"
+                f"(signature {found.signature}); name another one"
                 + (", or go on with resume=auto" if whose == "this run" else "")
             )
         return location.directory
@@ -66,44 +66,41 @@ def choose(run_config: RunConfig, location: Location) -> Path | None:
     return max(runs, key=lambda path: (not _is_finished(path), path.stat().st_mtime), default=None)
 
 
-def belongs(path: Path) -> dict[str, Any] | None:
-    """What is known of the run in a directory: its result.json or, before that is written, its run.json."""
-    started = stored_result(path, STARTED)
-    return started if started is not None else stored_result(path)
+def belongs(path: Path) -> RunResult | None:
+    """What is known of the run in a directory: its run.json while it is not wrapped up, else its result.json."""
+    started = read_started(path)
+    return started.result if started is not None else read_result(path)
 
 
-def earlier_result(run_config: RunConfig, path: Path | None) -> dict[str, Any] | None:
+def earlier_result(run_config: RunConfig, path: Path | None) -> RunResult | None:
     """The result of a run that need not be done again; None where there is something to do.
 
     UserError where the directory holds the finished run of another config.
     """
-    result = stored_result(path) if path is not None else None
+    result = read_result(path) if path is not None else None
     if result is None:
         return None
     again = run_config.settings.get("retry_failed", True)
-    if run_config.is_trial and result.get("status") == "DIVERGED":
+    if run_config.is_trial and result.status == "DIVERGED":
         again = False  # it would diverge again, and to the search that is an answer
-    if result.get("status") != "FINISHED" and (again or result.get("status") == "KILLED"):
-        return None
-    if result.get("status") not in ("FINISHED", "FAILED", "DIVERGED"):
+    if result.status == "KILLED" or (result.status != "FINISHED" and again):
         return None
     refuse_another(path, result, run_config)
-    logger.info("%s before: %s", str(result["status"]).lower(), path)
-    return result | {"directory": str(path), "how": "skipped"}
+    logger.info("%s before: %s", result.status.lower(), path)
+    return result
 
 
-def refuse_another(path: Path | None, found: Mapping[str, Any], run_config: RunConfig) -> None:
+def refuse_another(path: Path | None, found: RunResult, run_config: RunConfig) -> None:
     """UserError where what was found in a directory is another config's run; it names the keys, if they are known."""
-    if found.get("signature") == run_config.signature or path is None:
+    if found.signature == run_config.signature or path is None:
         return
     try:
-        then = stored(path / "config.yaml").deciding()
+        then = stored(path / CONFIG).deciding()
     except UserError:
         then = {}
     refuse_differences(path, {"settings": then} if then else None, {"settings": run_config.deciding()})
     raise UserError(
-        f"{path}: expected the run with signature {run_config.signature}; "
-        f"it holds the one with {found.get('signature')}"
+        f"{path}: expected the run with signature {run_config.signature}; it holds the one with {found.signature}"
     )
 
 
@@ -129,4 +126,5 @@ def refuse_differences(path: Path | None, saved: Any, about: Mapping[str, Any]) 
 
 
 def _is_finished(path: Path) -> bool:
-    return (path / RESULT).exists() and (stored_result(path) or {}).get("status") == "FINISHED"
+    result = read_result(path)
+    return result is not None and result.status == "FINISHED"

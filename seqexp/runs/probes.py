@@ -8,7 +8,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from seqexp import mechanism
 from seqexp.mechanism.record import stored_lines
 from seqexp.mechanism.walk import COLUMNS, STEPS
 from seqexp.numerics.params import Params
+from seqexp.runs.result import RunResult
 from seqexp.system.atomic_files import write_text
 from seqexp.system.paths import LINES, SUMMARY
 from seqexp.training.trainer import Trainer
@@ -69,7 +70,7 @@ class Probes:
             with open(self._path / LINES, "ab") as file:
                 os.fsync(file.fileno())
 
-    def finish(self, best: Params, about: Mapping[str, Any]) -> None:
+    def finish(self, best: Params, about: RunResult) -> None:
         """Leave mechanism.json of the best weights, and the figures; ``about`` is the run's result."""
         if self.on:
             self._attempt(lambda: self._finish(best, about))
@@ -80,7 +81,7 @@ class Probes:
         with open(self._path / LINES, "ab") as file:
             file.write(json.dumps(mechanism.line(trainer.step, flow)).encode() + b"\n")
 
-    def _finish(self, best: Params, about: Mapping[str, Any]) -> None:
+    def _finish(self, best: Params, about: RunResult) -> None:
         from seqexp.plots.mechanism import draw_training
 
         trainer = self._trainer
@@ -107,9 +108,15 @@ def epochs_between(trainer: Trainer, steps: int) -> int:
     return math.ceil(COST / (SHARE * trainer.steps_an_epoch))
 
 
-def whose(result: Mapping[str, Any]) -> dict[str, Any]:
+def whose(result: RunResult) -> dict[str, Any]:
     """What of a run's result says whose mechanism it is."""
-    return {key: result.get(key) for key in ("task", "model", "seed", "signature", "best_step")}
+    return {
+        "task": result.task,
+        "model": result.model,
+        "seed": result.seed,
+        "signature": result.signature,
+        "best_step": result.best_step,
+    }
 
 
 def keep_lines(path: Path, step: int) -> None:

@@ -10,20 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seqexp.config.run_config import flattened, that_decide
 from seqexp.runs.lock import locked
+from seqexp.runs.result import RunResult, read_result, read_started
 from seqexp.system.errors import UserError
-from seqexp.system.json_files import stored_result
-from seqexp.system.paths import RESULT, STARTED
+from seqexp.system.paths import BESIDE_TASKS, CONFIG, RESULT, STARTED
+from seqexp.system.regular_files import Unreadable, read_file
 
 Settings = Mapping[str, Any]  # flattened: {"model.hidden_size": 64, …}
 
-SKIPPED = {"trials", "sweeps", "tuning", "compare", "mlartifacts"}  # folders beside those of the tasks
 LONGEST_CONFIG = 100_000  # bytes
-LONGEST_NAME = 100  # characters
 DEEPEST = 6  # folders below the root that a run's directory lies in, at most
-STATUSES = ("FINISHED", "FAILED", "DIVERGED", "KILLED", "RUNNING")
-DECIDING = ("model.", "task.", "optimizer.", "training.", "dtype", "threads")  # how the keys that decide begin
-NOT_DECIDING = {"task.margin", "training.checkpoint_every"}
 ABSENT = "absent"
 
 
@@ -31,37 +28,13 @@ ABSENT = "absent"
 class Run:
     """One run. ``directory`` is None for one that only MLflow has."""
 
-    result: Mapping[str, Any]
+    result: RunResult
     directory: Path | None = None
     settings: Settings = field(default_factory=dict)
 
     @property
-    def model(self) -> str:
-        return str(self.result["model"])
-
-    @property
-    def task(self) -> str:
-        return str(self.result["task"])
-
-    @property
-    def seed(self) -> int:
-        return int(self.result["seed"])
-
-    @property
-    def status(self) -> str:
-        return str(self.result["status"])
-
-    @property
     def where(self) -> str:
-        return str(self.directory) if self.directory else f"MLflow run {self.result.get('mlflow_run_id')}"
-
-    def number(self, key: str) -> float | None:
-        """A finite number of result.json, or None."""
-        return finite(self.result.get(key))
-
-    def score(self, metric: str) -> float | None:
-        """The metric, where the run finished and has it."""
-        return finite(self.result["metrics"].get(metric)) if self.status == "FINISHED" else None
+        return str(self.directory) if self.directory else f"MLflow run {self.result.mlflow_run_id}"
 
 
 @dataclass
@@ -76,18 +49,24 @@ def find(root: Path) -> Found:
     """Every run below ``root``, without its settings: result.json alone is read."""
     found = Found()
     for folder, files in _folders(root, DEEPEST):
-        started = RESULT not in files
-        result = stored_result(folder, STARTED if started else RESULT)
-        if started and result:
-            free = _is_free(folder)
-            error = "its process was killed" if free else "still running"
-            result = result | {"status": "KILLED" if free else "RUNNING", "error": error}
-        lacks = problem(result)
-        if lacks:
-            found.broken.append(f"{folder}: {lacks}")
-        elif result is not None:
+        try:
+            result = read_result(folder) if RESULT in files else _unfinished(folder)
+        except UserError as error:
+            found.broken.append(str(error))
+            continue
+        if result is not None:
             found.runs.append(Run(result, folder))
     return found
+
+
+def _unfinished(folder: Path) -> RunResult | None:
+    """The result so far of a run that has none yet."""
+    started = read_started(folder)
+    if started is None:
+        return None
+    if _is_free(folder):
+        return started.result.but(status="KILLED", error="its process was killed")
+    return started.result.but(status="RUNNING", error="still running")
 
 
 def with_settings(runs: Sequence[Run], broken: list[str]) -> list[Run]:
@@ -98,7 +77,7 @@ def with_settings(runs: Sequence[Run], broken: list[str]) -> list[Run]:
             read.append(run)
             continue
         try:
-            read.append(Run(run.result, run.directory, read_settings(run.directory / "config.yaml")))
+            read.append(Run(run.result, run.directory, read_settings(run.directory / CONFIG)))
         except ValueError as error:
             broken.append(f"{run.directory}: {error}")
     return read
@@ -110,17 +89,16 @@ def read_settings(path: Path) -> dict[str, Any]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
     try:
-        with open(path, "rb") as file:
-            text = file.read(LONGEST_CONFIG + 1)
-        config = yaml.load(text, loader) if len(text) <= LONGEST_CONFIG else None
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        config = yaml.load(read_file(path, LONGEST_CONFIG), loader)
+    except FileNotFoundError:
+        raise ValueError("there is no config.yaml") from None
+    except Unreadable as error:
+        raise ValueError(f"config.yaml {error}") from None
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"config.yaml cannot be read ({type(error).__name__})") from None
     if not isinstance(config, dict):
         raise ValueError("config.yaml is not a run's config")
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        inner = value.items() if isinstance(value, dict) else [(None, value)]
-        flat |= {f"{key}.{name}" if name is not None else str(key): leaf for name, leaf in inner}
+    flat = flattened(config)
     bad = next((key for key, value in flat.items() if not _is_plain(value)), None)
     if bad is not None:
         raise ValueError(f"config.yaml: {bad[:60]} is not a plain value")
@@ -145,12 +123,7 @@ def same(stored: Any, wanted: Any) -> bool:
 
 def deciding(run: Run) -> dict[str, Any]:
     """The settings in which two runs of one configuration agree: all that decide the result but the seed."""
-    return {key: value for key, value in run.settings.items() if decides(key)}
-
-
-def decides(key: str) -> bool:
-    """Whether a setting decides the result of a seed."""
-    return key.startswith(DECIDING) and key not in NOT_DECIDING
+    return {key: value for key, value in that_decide(run.settings).items() if key != "seed"}
 
 
 def of_one_configuration(runs: Sequence[Run], match: str | None, winners: Collection[str]) -> list[Run]:
@@ -163,7 +136,7 @@ def of_one_configuration(runs: Sequence[Run], match: str | None, winners: Collec
     for run in runs:
         groups.setdefault(json.dumps(deciding(run), sort_keys=True, default=str), []).append(run)
     several = list(groups.values())
-    if len(several) > 1 and (tuned := [g for g in several if any(run.result["signature"] in winners for run in g)]):
+    if len(several) > 1 and (tuned := [g for g in several if any(run.result.signature in winners for run in g)]):
         several = tuned
     if len(several) > 1 and match in ("params", "hidden"):
         chosen = "model.param_budget" if match == "params" else "model.hidden_size"
@@ -185,15 +158,9 @@ def differing(runs: Sequence[Run], prefixes: tuple[str, ...] = ("",)) -> dict[st
 def newest_of_each_seed(runs: Sequence[Run]) -> tuple[dict[int, Run], int]:
     """seed -> the run that counts: finished before any other, then the newest; and how many others there were."""
     counts: dict[int, Run] = {}
-    for run in sorted(runs, key=lambda run: (run.status == "FINISHED", run.number("started") or 0.0)):
-        counts[run.seed] = run
+    for run in sorted(runs, key=lambda run: (run.result.status == "FINISHED", run.result.started or 0.0)):
+        counts[run.result.seed] = run
     return dict(sorted(counts.items())), len(runs) - len(counts)
-
-
-def finite(value: Any) -> float | None:
-    """The value as a number, where it is a finite one."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
-    return float(value) if is_number else None
 
 
 def _ambiguous(examples: Sequence[Run]) -> str:
@@ -202,8 +169,8 @@ def _ambiguous(examples: Sequence[Run]) -> str:
     key, seen = next(iter(keys.items()), ("seed", [0]))
     value = next((value for value in reversed(seen) if value is not None and value != ABSENT), None)
     return (
-        f"{run.task}: expected runs of {run.model} that differ in the seed alone; got {len(examples)} configurations, "
-        f"which differ in {listed[:600]}; choose one, such as {key}={_word(value)}"
+        f"{run.result.task}: expected runs of {run.result.model} that differ in the seed alone; "
+        f"got {len(examples)} configurations, which differ in {listed[:600]}; choose one, such as {key}={_word(value)}"
     )
 
 
@@ -224,7 +191,7 @@ def _folders(folder: Path, deeper: int) -> Iterator[tuple[Path, set[str]]]:
         yield folder, files
         return
     for entry in listed:
-        top = deeper == DEEPEST and entry.name in SKIPPED
+        top = deeper == DEEPEST and entry.name in BESIDE_TASKS
         if deeper and not top and entry.is_dir(follow_symlinks=False):
             yield from _folders(Path(entry.path), deeper - 1)
 
@@ -236,27 +203,6 @@ def _is_free(folder: Path) -> bool:
             return held
     except UserError:
         return True
-
-
-def problem(result: Mapping[str, Any] | None) -> str | None:
-    """What a result lacks to be one."""
-    if not result:
-        return f"{RESULT} cannot be read"
-    texts = ("model", "task", "signature", "primary_metric")
-    missing = [key for key in texts if not _is_name(result.get(key))]
-    if type(result.get("seed")) is not int or not 0 <= result["seed"] < 1 << 62:
-        missing.append("seed")
-    if result.get("status") not in STATUSES:
-        missing.append("status")
-    if result.get("direction") not in ("min", "max"):
-        missing.append("direction")
-    if not isinstance(result.get("metrics"), dict) or not isinstance(result.get("baseline"), dict):
-        missing.append("metrics or baseline")
-    return f"{RESULT} lacks a usable {', '.join(missing)}" if missing else None
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
 
 
 def _is_plain(value: Any, deep: int = 0) -> bool:

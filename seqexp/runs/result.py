@@ -1,146 +1,218 @@
-"""What a run says about itself: result.json's content, MLflow's tags, the first log lines, figures and samples."""
+"""What a run leaves as result.json: the one place where it is made, written, read and checked.
 
-import logging
-import subprocess
+run.json says as much of a run that goes on, with what result.json has no need of.
+"""
+
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
-import numpy as np
+from annotated_types import Ge, Lt
+from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
-from seqexp.config.build import count, counted_with
-from seqexp.config.run_config import RunConfig
-from seqexp.networks import Network
-from seqexp.runs.directory import RunDirectory, now
-from seqexp.system import blas
-from seqexp.system.json_files import finite
-from seqexp.tasks import Task, solves
-from seqexp.tasks.artifacts import TextSamples
-from seqexp.training.trainer import Outcome
+from seqexp.system.atomic_files import write_text
+from seqexp.system.errors import UserError
+from seqexp.system.json_files import read_object
+from seqexp.system.paths import RESULT, STARTED
+from seqexp.system.regular_files import Unreadable
+from seqexp.tasks import metrics
+from seqexp.tasks.metrics import Direction
 
-logger = logging.getLogger("seqexp")
+SCHEMA = 1  # of result.json; a higher one is a later version's
+LONGEST_NAME = 100  # characters
 
-
-def about(run_config: RunConfig, task: Task, network: Network) -> dict[str, Any]:
-    """result.json as far as it is known before the first step."""
-    sizes, one_more = count(network), network.core.hidden_size + 1
-    return {
-        "status": "FAILED",
-        "model": run_config.name("model"),
-        "task": run_config.name("task"),
-        "seed": run_config.settings["seed"],
-        "signature": run_config.signature,
-        "params": sizes["counted"] + sizes["embedding"],
-        "embedding_params": sizes["embedding"],
-        "hidden_size": network.core.hidden_size,
-        "params_per_unit": counted_with(run_config.settings["model"], task.shape, one_more) - sizes["counted"],
-        "seconds": 0.0,
-        "metrics": {},
-        "primary_metric": f"{'val' if run_config.is_trial else 'test'}/{task.primary_metric}",
-        "direction": task.direction,
-        "baseline": {},
-        "best_baseline": None,
-        "solved": None if run_config.is_trial else solves(task, None),
-        "distance": f"task.{task.distance}" if task.distance else None,
-        "mlflow_run_id": None,
-        "data": task.fingerprint(),
-        "started": round(now(), 3),
-        **machine(),
-    }
+Status = Literal["FINISHED", "FAILED", "DIVERGED", "KILLED", "RUNNING"]  # RUNNING is never written, only found
 
 
-def scores(task: Task, outcome: Outcome, test: bool) -> dict[str, Any]:
-    """result.json's scores; without those that need no memory where there is no ``test``, on which they stand."""
-    baselines = task.baselines() if test else {}
-    best = (max if task.direction == "max" else min)(baselines, key=lambda name: baselines[name], default=None)
-    return {
-        "metrics": {name: finite(value) for name, value in outcome.metrics.items()},
-        "baseline": baselines,
-        "best_baseline": best,
-        "solved": solves(task, outcome.metrics[f"test/{task.primary_metric}"]) if test else None,
-        "best_step": outcome.best_step,
-    }
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("it has characters that cannot be printed")
+    return name
 
 
-def draw(directory: RunDirectory, outcome: Outcome, result: Mapping[str, Any], clip_norm: float | None) -> None:
-    """The run's figures and samples."""
-    from seqexp.plots import artifacts, training
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), AfterValidator(_printable)]
+Count = Annotated[int, Ge(0), Lt(1 << 62)]
+Time = Annotated[float, Ge(0), Lt(1e11)]  # seconds since the epoch
+RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
-    history, path = directory.history(), directory.path
-    training.learning_curve(
-        history,
-        path / "learning_curve.png",
-        primary=result["primary_metric"],
-        direction=result["direction"],
-        baseline=result["baseline"],
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """One run: who it is, what it scored, and on what.
+
+    signature:        hashes all settings that decide the result.
+    params:           numbers that training sets, ``embedding_params`` of them in embedding tables; ``params_per_unit``:
+                      what one hidden unit more would take.
+    seconds:          of training and validation, summed over resumes.
+    metrics:          ``{"test/accuracy": 0.97, …}``; None where the value was not finite. Only a finished run's count.
+    directions:       of each of them, "max" where larger is better.
+    primary_metric:   a key of ``metrics``, with its ``direction``. A trial's begins with "val/".
+    baseline:         the primary metric on the test split of the answers that need no memory, by name.
+    solved:           whether the score solves the task; None of a task that states no such score.
+    distance:         the key that says over how many steps something has to be remembered, such as "task.length".
+    data:             hash of the data, or "generated".
+    started, ended:   seconds since the epoch.
+    git_sha … cpu:    the code, and what it ran on.
+    """
+
+    status: Status
+    model: Name
+    task: Name
+    seed: Count
+    signature: Name
+    primary_metric: Name
+    direction: Direction
+    schema: int = SCHEMA
+    params: Count | None = None
+    embedding_params: Count = 0
+    hidden_size: Count | None = None
+    params_per_unit: Count | None = None
+    seconds: float = 0.0
+    steps: Count | None = None
+    best_step: Count | None = None
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    directions: dict[str, Direction] = field(default_factory=dict)
+    baseline: dict[str, float | None] = field(default_factory=dict)
+    best_baseline: str | None = None
+    solved: bool | None = None
+    distance: str | None = None
+    data: str | None = None
+    started: Time | None = None
+    ended: Time | None = None
+    git_sha: str = ""
+    numpy: str = ""
+    blas: str = ""
+    cpu: str = ""
+    mlflow_run_id: RunId | None = None
+    parent_run_id: str | None = None
+    error: str | None = None
+
+    __pydantic_config__ = ConfigDict(strict=True, allow_inf_nan=False)
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the run was scored on the validation set and never saw the test set."""
+        return self.primary_metric.startswith("val/")
+
+    @property
+    def counted_params(self) -> int | None:
+        """Without the embedding tables: what a budget counts."""
+        return None if self.params is None else self.params - self.embedding_params
+
+    def score(self, metric: str | None = None) -> float | None:
+        """A metric, by default the primary one, where the run finished and has it."""
+        return self.metrics.get(metric or self.primary_metric) if self.status == "FINISHED" else None
+
+    def best_memoryless(self) -> tuple[str, float] | None:
+        """Name and value of the best memoryless baseline; None where there is none."""
+        known = {name: value for name, value in self.baseline.items() if value is not None}
+        if not known:
+            return None
+        return (min if self.direction == "min" else max)(known.items(), key=lambda item: item[1])
+
+    def direction_of(self, metric: str) -> Direction:
+        """Which way a metric is better. UserError where neither the run nor the table of metrics says."""
+        if metric in self.directions:
+            return self.directions[metric]
+        return self.direction if metric == self.primary_metric else metrics.lookup(metric).direction
+
+    def but(self, **changes: Any) -> Self:
+        """The same with other values for some fields."""
+        return replace(self, **changes)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def write(self, directory: Path) -> None:
+        """Write result.json, complete or not at all."""
+        write_text(directory / RESULT, json.dumps(self.as_json(), indent=2) + "\n")
+
+    @classmethod
+    def parse(cls, content: Mapping[str, Any]) -> "RunResult":
+        """A stored result, checked. Unreadable says what it lacks; what later versions add is left out.
+
+        Earlier versions had fewer fields, and MLflow's runs of that time have no direction: the table of metrics has.
+        """
+        known = {one.name for one in fields(cls)}
+        given = {key: value for key, value in content.items() if key in known}
+        if type(given.get("schema", SCHEMA)) is int and given.get("schema", SCHEMA) > SCHEMA:
+            raise Unreadable(f"is of a later version (schema {given['schema']}; this one reads {SCHEMA})")
+        try:
+            if "direction" not in given and isinstance(given.get("primary_metric"), str):
+                given["direction"] = metrics.lookup(given["primary_metric"]).direction
+            return _adapter().validate_json(json.dumps(given))  # strictly, but an object is a RunResult
+        except ValidationError as error:
+            keys = dict.fromkeys(str(one["loc"][0]) for one in error.errors(include_url=False, include_context=False))
+            raise Unreadable(f"lacks a usable {', '.join(keys)}") from None
+        except UserError as error:
+            raise Unreadable(f"cannot be judged ({error})") from None
+
+
+@dataclass(frozen=True)
+class StartedRun:
+    """run.json: a run that is not wrapped up.
+
+    identity: {"settings": …, "data": …}, what a run that goes on here has to agree in.
+    token:    a tag that finds the run in MLflow when the process died before it knew the run's id.
+    """
+
+    result: RunResult
+    identity: Mapping[str, Any] | None
+    token: str | None
+
+    def write(self, directory: Path) -> None:
+        """Write run.json, complete or not at all."""
+        content = self.result.as_json() | {"about": self.identity, "token": self.token}
+        write_text(directory / STARTED, json.dumps(content, indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class CompletedRun:
+    """What running gives back. how: "" where all of it was done here, else skipped, resumed or retried."""
+
+    result: RunResult
+    directory: Path
+    how: str = ""
+
+
+def read_result(directory: Path) -> RunResult | None:
+    """A run directory's result.json; None where there is none. UserError where it is damaged."""
+    content = _content(directory, RESULT)
+    return None if content is None else _parsed(directory / RESULT, content)
+
+
+def read_started(directory: Path) -> StartedRun | None:
+    """A run directory's run.json; None where there is none. UserError where it is damaged."""
+    content = _content(directory, STARTED)
+    if content is None:
+        return None
+    identity, token = content.get("about"), content.get("token")
+    return StartedRun(
+        _parsed(directory / STARTED, content),
+        identity if isinstance(identity, dict) else None,
+        token if isinstance(token, str) else None,
     )
-    training.gradient_norm(history, path / "gradient_norm.png", clip_norm=clip_norm)
-    for artifact in outcome.artifacts:
-        drawn = artifacts.draw(artifact, path / artifact.name)
-        if isinstance(artifact, TextSamples):
-            logger.info("%s\n%s", artifact.name, drawn.read_text(encoding="utf-8").rstrip())
 
 
-def announce(result: Mapping[str, Any], network: Network) -> None:
-    _say_kernels()
-    logger.info(
-        "%s on %s, seed %d: %s parameters%s, %d hidden units, signature %s",
-        result["model"],
-        result["task"],
-        result["seed"],
-        f"{result['params'] - result['embedding_params']:,}",
-        f" + {result['embedding_params']:,} in the embedding" if result["embedding_params"] else "",
-        network.core.hidden_size,
-        result["signature"],
-    )
-
-
-@cache
-def _say_kernels() -> None:
-    """Once a process: which BLAS computes, and what may hold it back."""
-    logger.info("%s; numpy %s", blas.kernels(), np.__version__)
-    warning = blas.held_below()
-    if warning:
-        logger.warning("%s", warning)
-
-
-def tags(result: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        **{key: str(result[key]) for key in ("model", "task", "signature", "primary_metric")},
-        **kind(result),
-        **{key: text for key, text in machine().items() if key != "cpu"},
-    }
-
-
-def kind(result: Mapping[str, Any]) -> dict[str, str]:
-    """The tag that tells a trial, which has no test scores, from other runs."""
-    return {"kind": "trial"} if str(result["primary_metric"]).startswith("val/") else {}
-
-
-def params(run_config: RunConfig, result: Mapping[str, Any]) -> dict[str, Any]:
-    """MLflow's params: every key of the config, and how many parameters the network has."""
-    sizes = {"params": result.get("params"), "params.embedding": result.get("embedding_params")}
-    return run_config.flattened() | sizes
-
-
-def run_name(result: Mapping[str, Any]) -> str:
-    """As MLflow shows it."""
-    last = f"trial {result['signature']}" if kind(result) else f"seed {result.get('seed')}"
-    return f"{result['model']} {result['task']} {last}"
-
-
-@cache
-def machine() -> dict[str, str]:
-    """The code and what it ran on: scores may differ between two of them."""
-    return {"git_sha": git_sha(), "numpy": np.__version__, "blas": blas.kernels(), "cpu": blas.cpu()}
-
-
-def git_sha() -> str:
-    """The commit of the code that runs, with "+" where the tree differs from it; empty outside a checkout."""
-    here = Path(__file__).resolve().parent
+def _content(directory: Path, name: str) -> dict[str, Any] | None:
     try:
-        git = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
-        return subprocess.run(git, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
+        return read_object(directory / name)
+    except FileNotFoundError:
+        return None
+    except Unreadable as error:
+        raise UserError(f"{directory / name}: expected a run's result; it {error}") from None
+
+
+def _parsed(file: Path, content: Mapping[str, Any]) -> RunResult:
+    try:
+        return RunResult.parse(content)
+    except Unreadable as error:
+        raise UserError(f"{file}: expected a run's result; it {error}") from None
+
+
+@cache
+def _adapter() -> TypeAdapter[RunResult]:
+    return TypeAdapter(RunResult)

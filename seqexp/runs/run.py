@@ -14,16 +14,18 @@ import numpy as np
 from seqexp.config.build import build_network, build_optimizer, build_task, check_memory
 from seqexp.config.run_config import RunConfig
 from seqexp.networks import Network
+from seqexp.runs.description import about, announce, draw, last_tags, params, run_name, scored, tags
 from seqexp.runs.directory import RunDirectory, leave_nothing, now, numbers
-from seqexp.runs.location import Location, belongs, choose, earlier_result, refuse_another, refuse_differences
+from seqexp.runs.location import Location, choose, earlier_result, refuse_another, refuse_differences
 from seqexp.runs.lock import locked
 from seqexp.runs.probes import Probes
 from seqexp.runs.progress import Progress
-from seqexp.runs.result import about, announce, draw, params, run_name, scores, tags
+from seqexp.runs.result import CompletedRun, StartedRun, read_result, read_started
 from seqexp.system import blas, signals
 from seqexp.system.errors import Diverged, UserError, masked
-from seqexp.system.json_files import stored_result
+from seqexp.system.paths import BEST, CHECKPOINTS, CONFIG, LOG, TRACEBACK
 from seqexp.tasks import Task
+from seqexp.tasks.metrics import lookup
 from seqexp.tracking.mlflow_store import TrackingSettings, run_with_tag
 from seqexp.tracking.tracker import Status, Tracker, open_tracker
 from seqexp.training.checkpoints import Checkpoints, Schedule, Snapshot, save_weights
@@ -48,11 +50,14 @@ class Recorder:
     ) -> None:
         self._directory, self._tracker, self._progress = directory, tracker, progress
         self._probes = probes
-        self._checkpoints = Checkpoints(directory.path / "checkpoints")
+        self._checkpoints = Checkpoints(directory.path / CHECKPOINTS)
         self._schedule, self._identity, self._request = schedule, identity, request
         self.on_step = progress.on_step
 
     def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
+        for name in metrics:
+            if name.startswith(("val/", "test/")):
+                lookup(name)  # else the run would end with scores that nobody can judge
         line = self._directory.log(step, metrics, round(now(), 3))
         self._tracker.log(step, numbers(line), line["time"])
         self._tracker.flush()
@@ -72,9 +77,8 @@ class Recorder:
             self._request.obey()
 
 
-def run(run_config: RunConfig, location: Location) -> dict[str, Any]:
-    """Train, test and record one run, or go on with one that was cut off; gives result.json's content, with the run's
-    directory under "directory" and what was done under "how": "" (all of it), skipped, resumed or retried.
+def run(run_config: RunConfig, location: Location) -> CompletedRun:
+    """Train, test and record one run, or go on with one that was cut off.
 
     UserError before anything is written where the data or the directory cannot be used. A run that started leaves a
     result.json whatever happens to it: divergence and failures are in its ``status``; what stops the process
@@ -86,8 +90,8 @@ def run(run_config: RunConfig, location: Location) -> dict[str, Any]:
         run_config = run_config.sized(built[1].core.hidden_size)
     path = choose(run_config, location)
     earlier = earlier_result(run_config, path)
-    if earlier is not None:
-        return earlier
+    if path is not None and earlier is not None:
+        return CompletedRun(earlier, path, "skipped")
     task, network = built or _built(run_config)
     if path is None:
         path = location.fresh(run_config)
@@ -96,7 +100,7 @@ def run(run_config: RunConfig, location: Location) -> dict[str, Any]:
             raise UserError(f"run directory {path}: another process works on this run; wait for it, or stop it")
         earlier = earlier_result(run_config, path)  # as another process has just left it
         if earlier is not None:
-            return earlier
+            return CompletedRun(earlier, path, "skipped")
         try:
             return _Run(run_config, task, network, path, location).go()
         except UserError:
@@ -118,47 +122,58 @@ class _Run:
 
     def __init__(self, run_config: RunConfig, task: Task, network: Network, path: Path, location: Location) -> None:
         self.run_config, self.task, self.network, self.path, self.location = run_config, task, network, path, location
-        self.result = about(run_config, task, network) | {"parent_run_id": location.parent_run_id}
-        self.identity = {"settings": run_config.deciding(), "data": self.result["data"]}
+        self.result = about(run_config, task, network).but(parent_run_id=location.parent_run_id)
+        self.identity = {"settings": run_config.deciding(), "data": self.result.data}
         self.trainer: Trainer | None = None
         self.how = self.token = ""
 
-    def go(self) -> dict[str, Any]:
+    def go(self) -> CompletedRun:
         settings = self.run_config.settings
-        result, before = self.result, belongs(self.path)
-        if before is not None:
-            refuse_differences(self.path, before.get("about"), self.identity)
-            refuse_another(self.path, before, self.run_config)
-            result |= {key: before[key] for key in ("mlflow_run_id", "started") if before.get(key)}
-            ended = (stored_result(self.path) or {}).get("status")
-            self.how = "retried" if ended in ("FAILED", "DIVERGED") else "resumed"
+        self._take_over()
         with blas.limited(settings["threads"]):
             snapshot = self._snapshot()
         directory = RunDirectory(self.path, snapshot.about.get("metrics_bytes", 0) if snapshot else 0)
         tracking = TrackingSettings(**settings["tracking"])
-        token = self.token = str((before or {}).get("token") or uuid4())
-        if before is not None and result["mlflow_run_id"] is None:
-            result["mlflow_run_id"] = run_with_tag(tracking, "token", token)
+        if self.how and self.result.mlflow_run_id is None:
+            self.result = self.result.but(mlflow_run_id=run_with_tag(tracking, "token", self.token))
         with suppress(OSError):  # noted before MLflow starts the run, so that no killed process can leave it unfound
-            directory.started(result | {"about": self.identity, "token": token})
+            directory.started(self._as_started())
         tracker = open_tracker(
             tracking,
-            name=run_name(result),
-            params=params(self.run_config, result),
-            tags=tags(result) | {"token": token},
+            name=run_name(self.result),
+            params=params(self.run_config, self.result),
+            tags=tags(self.result) | {"token": self.token},
             parent_run_id=self.location.parent_run_id,
-            run_id=result["mlflow_run_id"],
-            started=result["started"],
+            run_id=self.result.mlflow_run_id,
+            started=self.result.started,
         )
-        result["mlflow_run_id"] = tracker.run_id
+        self.result = self.result.but(mlflow_run_id=tracker.run_id)
         for line in directory.known:  # what was not sent yet, or will be found there
             tracker.log(line["step"], numbers(line), line["time"])
         try:
-            with _log_file(self.path / "run.log"):
+            with _log_file(self.path / LOG):
                 self._train(directory, tracker)
         finally:
             directory.close()
-        return result | {"directory": str(self.path), "how": self.how}
+        return CompletedRun(self.result, self.path, self.how)
+
+    def _take_over(self) -> None:
+        """What is kept of a run that was cut off here, or failed. UserError where it is another one."""
+        started = read_started(self.path)
+        before = started.result if started is not None else read_result(self.path)
+        self.token = str(uuid4())
+        if before is None:
+            return
+        refuse_differences(self.path, started.identity if started else None, self.identity)
+        refuse_another(self.path, before, self.run_config)
+        self.token = (started.token if started else None) or self.token
+        kept = {"mlflow_run_id": before.mlflow_run_id, "started": before.started}
+        self.result = self.result.but(**{key: value for key, value in kept.items() if value})
+        ended = read_result(self.path)
+        self.how = "retried" if ended is not None and ended.status in ("FAILED", "DIVERGED") else "resumed"
+
+    def _as_started(self) -> StartedRun:
+        return StartedRun(self.result, self.identity, self.token)
 
     def new_trainer(self) -> Trainer:
         settings = self.run_config.settings
@@ -175,7 +190,7 @@ class _Run:
         """Build the trainer and set it to the newest snapshot, which is returned. UserError where none is usable."""
         trainer = self.trainer = self.new_trainer()
         carried = self.network.core.state_size * trainer.training.batch_size * trainer.p.flat.itemsize
-        checkpoints = Checkpoints(self.path / "checkpoints")
+        checkpoints = Checkpoints(self.path / CHECKPOINTS)
         snapshot = checkpoints.load(trainer.snapshot().bytes() + carried)
         if snapshot is None:
             return None
@@ -190,37 +205,35 @@ class _Run:
         return snapshot
 
     def _train(self, directory: RunDirectory, tracker: Tracker) -> None:
-        settings, result = self.run_config.settings, self.result
+        settings = self.run_config.settings
         assert self.trainer is not None
         status: Status = "FAILED"
         try:
-            directory.started(result | {"about": self.identity, "token": self.token})
-            directory.write("config.yaml", self.run_config.as_yaml())
+            directory.started(self._as_started())
+            directory.write(CONFIG, self.run_config.as_yaml())
             trial = self.run_config.is_trial
             probes = Probes(directory.path, self.trainer, False if trial else settings.get("probes", "auto"))
             outcome = self._fit(directory, tracker, probes)
-            result |= scores(self.task, outcome, test=not trial)
-            save_weights(
-                directory.path / "checkpoints" / "best.safetensors", outcome.best, {"step": str(outcome.best_step)}
-            )
+            self.result = scored(self.result, self.task, outcome)
+            save_weights(directory.path / CHECKPOINTS / BEST, outcome.best, {"step": str(outcome.best_step)})
             if not trial:
-                draw(directory, outcome, result, settings["training"]["clip_norm"])
+                draw(directory, outcome, self.result, settings["training"]["clip_norm"])
                 with blas.limited(settings["threads"]):
-                    probes.finish(outcome.best, result)
+                    probes.finish(outcome.best, self.result)
             status = "FINISHED"
         except Diverged as error:
             status = "DIVERGED"
-            result["error"] = str(error)
+            self.result = self.result.but(error=str(error))
             logger.error("diverged: %s", error)
         except Exception as error:
-            result["error"] = _described(error)
-            logger.error("failed: %s", result["error"])
+            self.result = self.result.but(error=_described(error))
+            logger.error("failed: %s", self.result.error)
             logger.debug("%s", masked(traceback.format_exc()))
-            if not isinstance(error, OSError):
-                directory.write("traceback.txt", masked(traceback.format_exc()))
+            if not isinstance(error, OSError | UserError):
+                directory.write(TRACEBACK, masked(traceback.format_exc()))
         except BaseException as error:  # Ctrl-C, SIGTERM: the run is marked, and the signal goes on
             status = "KILLED"
-            result["error"] = f"stopped by {type(error).__name__}"
+            self.result = self.result.but(error=f"stopped by {type(error).__name__}")
             raise
         finally:
             self._end(status, directory, tracker)
@@ -234,28 +247,28 @@ class _Run:
             Progress(self.task.primary_metric, bar=not self.location.in_sweep) as progress,
             signals.deferred() as request,
         ):
-            announce(self.result, self.network)
+            announce(self.result)
             recorder = Recorder(directory, tracker, progress, schedule, self.identity, request, probes)
             return trainer.fit(recorder, test=not self.run_config.is_trial)
 
     def _end(self, status: Status, directory: RunDirectory, tracker: Tracker) -> None:
         """Write down how the run ended, here first and then in the tracker."""
         assert self.trainer is not None
-        self.result |= {
-            "status": status,
-            "seconds": round(self.trainer.counters.seconds, 3),
-            "steps": self.trainer.step,
-            "ended": round(now(), 3),
-        }
+        self.result = self.result.but(
+            status=status,
+            seconds=round(self.trainer.counters.seconds, 3),
+            steps=self.trainer.step,
+            ended=round(now(), 3),
+        )
         try:
-            directory.result(self.result)
+            self.result.write(directory.path)
         except OSError as error:  # run.json stays: the next start finds the run
             logger.error("failed: %s", _described(error))
-            tracker.finish(status, {}, None, ended=self.result["ended"])
+            tracker.finish(status, {}, None, ended=self.result.ended)
             return
         if status == "FINISHED":
-            Checkpoints(directory.path / "checkpoints").discard()
-        tracker.finish(status, {}, directory.path, ended=self.result["ended"])
+            Checkpoints(directory.path / CHECKPOINTS).discard()
+        tracker.finish(status, {}, directory.path, ended=self.result.ended, tags=last_tags(self.result))
         directory.wrapped_up()
 
 
@@ -278,4 +291,4 @@ def _described(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}; the last checkpoint is kept: make room, and go on with resume=<run directory>"
-    return masked(f"{type(error).__name__}: {error}")
+    return str(error) if isinstance(error, UserError) else masked(f"{type(error).__name__}: {error}")

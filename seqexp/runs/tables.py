@@ -4,41 +4,31 @@ The only home of pandas, which is imported when a table is made.
 """
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from seqexp.runs.result import RunResult
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-Result = Mapping[str, Any]  # the object of a result.json; a job that failed early may lack any of its keys
-
 NOTHING = "-"  # how a table shows that there is no value
 
 
-def best_baseline(result: Result) -> tuple[str, float] | None:
-    """Name and value of the best score that needs no memory; None where the result has none."""
-    scores = {name: value for name, value in (result.get("baseline") or {}).items() if _is_number(value)}
-    if not scores:
-        return None
-    return (min if result.get("direction") == "min" else max)(scores.items(), key=lambda item: item[1])
-
-
-def run_table(result: Result) -> "Table":
-    """One run's score among the scores that need no memory, best first."""
+def run_table(result: RunResult) -> "Table":
+    """One run's score among the memoryless baselines, best first."""
     from rich.table import Table
     from rich.text import Text
 
-    metric, smaller = result.get("primary_metric") or "score", result.get("direction") == "min"
-    model, own = str(result.get("model", "model")), score(result)
-    scores = (result.get("baseline") or {}).items()
-    rows = [(name, float(value), False) for name, value in scores if _is_number(value)]
-    rows = sorted([*rows, (model, own, True)], key=lambda row: rank(row[1], smaller))
-    title = f"{model} on {result.get('task', '?')}, seed {result.get('seed', '?')}: {result.get('status', '?')}"
+    own, smaller = math.nan if (score := result.score()) is None else score, result.direction == "min"
+    rows = [(name, value, False) for name, value in result.baseline.items() if value is not None]
+    rows = sorted([*rows, (result.model, own, True)], key=lambda row: rank(row[1], smaller))
+    title = f"{result.model} on {result.task}, seed {result.seed}: {result.status}"
     table = Table(title=Text(title), title_justify="left")
     table.add_column("")
-    table.add_column(f"{metric} ({'smaller' if smaller else 'larger'} is better)", justify="right")
-    table.add_column(f"against {model}", justify="right")
+    better = "smaller" if smaller else "larger"
+    table.add_column(f"{result.primary_metric} ({better} is better)", justify="right")
+    table.add_column(f"against {result.model}", justify="right")
     for name, value, is_model in rows:
         difference = NOTHING if is_model or math.isnan(value - own) else f"{value - own:+.4f}"
         cells = (name if is_model else f"{name} (no memory)", _shown(value), difference)
@@ -74,15 +64,6 @@ def as_rich(frame: "pd.DataFrame", title: str) -> "Table":
 def rank(value: float, smaller_is_better: bool) -> tuple[bool, float]:
     """A sort key: best first, nan last."""
     return (True, 0.0) if math.isnan(value) else (False, value if smaller_is_better else -value)
-
-
-def score(result: Result) -> float:
-    value = (result.get("metrics") or {}).get(result.get("primary_metric"))
-    return float(value) if isinstance(value, int | float) else math.nan
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not math.isnan(value)
 
 
 # -- cells -----------------------------------------------------------------------------------------------------------

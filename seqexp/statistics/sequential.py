@@ -57,12 +57,6 @@ class Sequential:
         """Whether ``max_seeds`` equal differences bring a verdict: seven do at level 0.95."""
         return bool(_wealth(np.ones(self.max_seeds))[0, -1] >= 2 / self._alpha)
 
-    @property
-    def wealth(self) -> tuple[float, float]:
-        """What the gamblers on "a is better" and "a is worse" have now; 2 / (1 - level) decides."""
-        now = _wealth(self._d)[:, -1] if self.n else np.ones(2)
-        return float(now[0]), float(now[1])
-
     def update(self, a: float, b: float) -> Verdict:
         """The verdict with one more pair. Raises ValueError for scores that are not finite, or when ``done``."""
         if self.done:

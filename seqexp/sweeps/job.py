@@ -3,8 +3,8 @@
 import logging
 import os
 import traceback
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -14,10 +14,9 @@ from seqexp import config
 from seqexp.sweeps import sweep, workers
 from seqexp.system import signals
 from seqexp.system.errors import UserError, masked
+from seqexp.system.exit_codes import BAD_INPUT, FAILED, OK
 
 logger = logging.getLogger("seqexp")
-
-OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143  # exit codes
 
 # Of the single run in this process; a sweep's jobs leave theirs in files. An error is kept, since Hydra would add its
 # own line to one that is raised.
@@ -55,42 +54,44 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
     try:
         run_config = sweep.checked or config.check(cfg)
         mark_killed(location.root, run_config.settings["tracking"]["uri"])
-        result = run(run_config, location)
+        run_done = run(run_config, location)
     except UserError as refusal:
         if directory is not None:
             leave_nothing(directory)
         outcome, error = BAD_INPUT, refusal
         return
-    sweep.show_run(result, cfg)
-    outcome = OK if result["status"] == "FINISHED" else FAILED
+    sweep.show_run(run_done, cfg)
+    outcome = OK if run_done.result.status == "FINISHED" else FAILED
 
 
 def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[str, str]) -> None:
     from seqexp.runs.location import Location
     from seqexp.runs.run import run
+    from seqexp.sweeps.job_record import JobRecord
+    from seqexp.sweeps.parent_run import parent_run
 
     said = {key: masked(value) for key, value in overrides.items()}
-    record: dict[str, Any] = {"job": number, "overrides": said, "status": "KILLED"}
+    record = JobRecord(job=number, overrides=said)
     if not workers.begin_job(sweep_dir):
         workers.end_job(sweep_dir)
         return
     try:
         run_config = config.check(cfg)
-        record |= {"model": run_config.name("model"), "task": run_config.name("task")}
-        record["seed"] = run_config.settings["seed"]
-        parent = sweep.parent_run(sweep_dir, run_config.settings["tracking"])
-        record |= run(run_config, Location(in_sweep=True, parent_run_id=parent))
+        seed = run_config.settings["seed"]
+        record = replace(record, model=run_config.name("model"), task=run_config.name("task"), seed=seed)
+        parent = parent_run(sweep_dir, run_config.settings["tracking"])
+        record = record.ended_as(run(run_config, Location(in_sweep=True, parent_run_id=parent)))
     except UserError as refusal:
-        record |= {"status": "BAD_INPUT", "error": str(refusal)}
+        record = replace(record, status="BAD_INPUT", error=str(refusal))
         logger.error("%s", refusal)
     except Exception as failure:
-        record |= {"status": "FAILED", "error": masked(f"{type(failure).__name__}: {failure}")}
-        logger.error("failed: %s", record["error"])
+        record = replace(record, status="FAILED", error=masked(f"{type(failure).__name__}: {failure}"))
+        logger.error("failed: %s", record.error)
         if os.environ.get("SEQEXP_TRACEBACK"):
             logger.error("%s", masked(traceback.format_exc()))
     except SystemExit:
         if workers.leading() is not None:
             raise  # else the leader has stopped this worker, and waits for its record
     finally:
-        sweep.record_job(sweep_dir, number, record)
+        record.write(sweep_dir)
         workers.end_job(sweep_dir)

@@ -9,7 +9,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,16 +19,15 @@ from annotated_types import Ge
 from seqexp.config.run_config import RunConfig
 from seqexp.config.schema import NO_DEFAULT, Fields, check_group
 from seqexp.runs.lock import locked
+from seqexp.sweeps.job_record import JobRecord
 from seqexp.sweeps.search_space import Space
 from seqexp.system.atomic_files import write_text
 from seqexp.system.errors import UserError
-from seqexp.system.json_files import stored_result
-from seqexp.system.paths import STUDIES
+from seqexp.system.json_files import read_json, read_object
+from seqexp.system.paths import STUDIES, TUNING
+from seqexp.system.regular_files import Unreadable
 
-Record = dict[str, Any]  # what a job came to, as sweep.record_job leaves it
 Values = dict[str, str]  # key -> the word after "key=" on the command line
-
-FOLDER = "tuning"  # below runs/, beside the tasks' folders
 
 logger = logging.getLogger("seqexp")
 
@@ -117,7 +116,7 @@ class Study:
         self._asked += asked
         return [values for _, values in asked]
 
-    def tell(self, records: Sequence[Record]) -> None:
+    def tell(self, records: Sequence[JobRecord]) -> None:
         """What the trials asked for last came to, in their order.
 
         A trial that diverged counts among the worst, one that failed says nothing about its values. One that was
@@ -127,11 +126,10 @@ class Study:
 
         for record in records:
             trial, values = self._asked[len(self.scores)]
-            status, metric = record["status"], record.get("primary_metric")
-            score = record["metrics"].get(metric) if status == "FINISHED" else None
-            if metric is not None:
-                self.about |= {"metric": metric, "direction": record["direction"]}
-                self._sign = -1 if record["direction"] == "max" else 1
+            status, result, score = record.status, record.result, record.score
+            if result is not None:
+                self.about |= {"metric": result.primary_metric, "direction": result.direction}
+                self._sign = -1 if result.direction == "max" else 1
             if score is not None:
                 self._study.tell(trial, self._sign * score)
             else:
@@ -145,8 +143,8 @@ class Study:
                     "values": {key: _typed(word) for key, word in values.items()},
                     "score": score,
                     "status": status,
-                    "signature": record.get("signature"),
-                    "seconds": record.get("seconds"),
+                    "signature": result.signature if result else None,
+                    "seconds": result.seconds if result else None,
                 }
             )
 
@@ -164,11 +162,11 @@ class Study:
 
         is_whole: the study is over, winners and all. Before, the record of a study that came further is left alone.
         """
-        file = root / FOLDER / self.about["task"] / self.about["model"] / f"{self.about['study']}.json"
+        file = root / TUNING / self.about["task"] / self.about["model"] / f"{self.about['study']}.json"
         if all(one["status"] == "BAD_INPUT" for one in self.scores):
             return
         self.file = file
-        known = (stored_result(file.parent, file.name) or {}).get("scores")
+        known = _stored_scores(file)
         if not is_whole and isinstance(known, list) and len(known) >= len(self.scores):
             return
         try:
@@ -208,10 +206,18 @@ class Study:
         return size
 
 
+def _stored_scores(file: Path) -> Any:
+    """What an earlier record of the study has under "scores"; None where there is none."""
+    try:
+        return read_object(file).get("scores")
+    except (FileNotFoundError, Unreadable):
+        return None
+
+
 def left_in(sweep_dir: Path) -> list[dict[str, Any]]:
     """The records of the studies of a sweep; none of a sweep without."""
     file = sweep_dir / STUDIES
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    return list(read_json(file)) if file.exists() else []
 
 
 def leave_in(sweep_dir: Path, studies: Sequence[Study]) -> None:
@@ -220,16 +226,18 @@ def leave_in(sweep_dir: Path, studies: Sequence[Study]) -> None:
     write_text(sweep_dir / STUDIES, json.dumps(records, indent=2) + "\n")
 
 
-def split(results: Sequence[Record], studies: Sequence[Mapping[str, Any]]) -> tuple[list[Record], list[Record]]:
+def split(
+    records: Sequence[JobRecord], studies: Sequence[Mapping[str, Any]]
+) -> tuple[list[JobRecord], list[JobRecord]]:
     """The trials, and the winners' runs without the tuned keys among what the sweep varied: they are the studies'."""
     if not studies:
-        return [], list(results)
+        return [], list(records)
     tuned = set(studies[0]["space"])
-    trials = [result for result in results if result["overrides"].get("test") == "false"]
+    trials = [record for record in records if record.overrides.get("test") == "false"]
     winners = [
-        result | {"overrides": {key: value for key, value in result["overrides"].items() if key not in tuned}}
-        for result in results
-        if result["overrides"].get("test") != "false"
+        replace(record, overrides={key: value for key, value in record.overrides.items() if key not in tuned})
+        for record in records
+        if record.overrides.get("test") != "false"
     ]
     return trials, winners
 

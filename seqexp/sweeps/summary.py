@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqexp.plots import memory_horizon, sweep, trainability, tuning
-from seqexp.runs.tables import Result
 from seqexp.sweeps import tables
+from seqexp.sweeps.job_record import JobRecord
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SUMMARY, TUNING = "Mean and standard deviation over seeds", "Tuning, on validation scores"
-OF_NUMBERS = {"Memory horizon": memory_horizon, "Trainability": trainability}  # of sweeps that varied one, or two
 
 
 @dataclass
@@ -26,7 +25,7 @@ class Summary:
     figures: list[Path] = field(default_factory=list)
 
 
-def summarise(runs: Sequence[Result], studies: Sequence[Mapping[str, Any]], folder: Path) -> Summary:
+def summarise(runs: Sequence[JobRecord], studies: Sequence[Mapping[str, Any]], folder: Path) -> Summary:
     """Of a sweep's runs (their results, see ``tables.sweep_tables``) and of the studies that tuned them; draws the
     figures into ``folder``."""
     end = Summary(figures=tuning.draw(studies, folder))
@@ -34,8 +33,7 @@ def summarise(runs: Sequence[Result], studies: Sequence[Mapping[str, Any]], fold
     end.files = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
     end.metrics = _means(summary)
     end.figures += sweep.draw(jobs, summary, folder)
-    for title, part in OF_NUMBERS.items():
-        table, metrics, figures = part.draw(jobs, runs, folder)
+    for title, (table, metrics, figures) in _of_numbers(jobs, summary, runs, folder).items():
         end.metrics |= metrics
         end.figures += figures
         if table is not None:
@@ -48,6 +46,19 @@ def summarise(runs: Sequence[Result], studies: Sequence[Mapping[str, Any]], fold
     if runs:
         end.tables["Jobs"] = jobs.drop(columns=["directory", "metric"])  # every row of a task has the summary's metric
     return end
+
+
+def _of_numbers(
+    jobs: "pd.DataFrame", summary: "pd.DataFrame", runs: Sequence[JobRecord], folder: Path
+) -> dict[str, tuple["pd.DataFrame | None", dict[str, float], list[Path]]]:
+    """What a sweep of one number, or of two, says besides: title -> its table, metrics and figures."""
+    results = [record.result for record in runs if record.result is not None]
+    distances = {result.task: result.distance for result in results if result.distance is not None}
+    directions = {result.task: result.direction for result in results}
+    return {
+        "Memory horizon": memory_horizon.draw(jobs, distances, folder),
+        "Trainability": trainability.draw(jobs, summary, directions, folder),
+    }
 
 
 def _means(summary: "pd.DataFrame") -> dict[str, float]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqexp.runs.tables import Result, best_baseline, rank, score
+from seqexp.runs.tables import rank
 from seqexp.statistics.pairs import half_interval
+from seqexp.sweeps.job_record import JobRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,13 +16,11 @@ if TYPE_CHECKING:
 GROUP = ["task", "model"]
 
 
-def sweep_tables(results: Sequence[Result]) -> tuple["pd.DataFrame", "pd.DataFrame"]:
+def sweep_tables(records: Sequence[JobRecord]) -> tuple["pd.DataFrame", "pd.DataFrame"]:
     """All jobs, one a row; and each task and model's mean and standard deviation (n - 1) over its finished seeds.
 
-    Besides result.json's keys a result may have ``job`` (its number; else its place), ``directory``, ``error``,
-    ``how`` (skipped, resumed, retried; a column where any has it, as ``solved`` is), and ``overrides``: what the sweep
-    varied, ``{"task.gap": 4}``. Of these, model, task and seed aside, each becomes a column, and runs that differ in
-    one are never averaged together.
+    What the sweep varied, model, task and seed aside, becomes a column each, and runs that differ in one are never
+    averaged together. ``how`` and ``solved`` are columns where any job has them.
 
     ``± 95 %`` is half the width of the mean's t interval. Both are sorted by task, then best first; what has no value
     comes last. Jobs that did not finish have no part in the mean, and are counted: ``failed`` (killed ones too) and
@@ -29,19 +28,20 @@ def sweep_tables(results: Sequence[Result]) -> tuple["pd.DataFrame", "pd.DataFra
     """
     import pandas as pd
 
-    varied = _varied(results)
-    rows = [_job_row(number, result, varied) for number, result in enumerate(results)]
+    varied = _varied(records)
+    rows = [_job_row(record, varied) for record in records]
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     baselines: dict[tuple[str, ...], tuple[str, float]] = {}
     directions: dict[str, str] = {}
-    for row, result in zip(rows, results, strict=True):
+    for row, record in zip(rows, records, strict=True):
         setting = tuple(str(row[key]) for key in ("task", *varied))
         groups.setdefault((str(row["model"]), *setting), []).append(row)
-        best = best_baseline(result)
+        if record.result is None:
+            continue
+        directions[setting[0]] = record.result.direction
+        best = record.result.best_memoryless()
         if best is not None:
             baselines[setting] = best
-        if result.get("direction"):
-            directions[setting[0]] = result["direction"]
     summary = [_group_row(group, varied, baselines.get(key[1:])) for key, group in groups.items()]
     columns = ["job", *GROUP, *varied, "seed", "status", "metric", "value", "seconds", "params", "directory"]
     if any(row["how"] for row in rows):
@@ -68,27 +68,32 @@ def sweep_tables(results: Sequence[Result]) -> tuple["pd.DataFrame", "pd.DataFra
     return jobs, pd.DataFrame(means, columns=columns)
 
 
-def _varied(results: Sequence[Result]) -> list[str]:
+def _varied(records: Sequence[JobRecord]) -> list[str]:
     """What the sweep varied besides model, task and seed."""
     values: dict[str, set[str]] = {}
-    for result in results:
-        for key, value in (result.get("overrides") or {}).items():
+    for record in records:
+        for key, value in record.overrides.items():
             values.setdefault(key, set()).add(str(value))
     return [key for key, seen in values.items() if len(seen) > 1 and key not in (*GROUP, "seed")]
 
 
-def _job_row(number: int, result: Result, varied: Sequence[str]) -> dict[str, Any]:
-    overrides = result.get("overrides") or {}
+def _job_row(record: JobRecord, varied: Sequence[str]) -> dict[str, Any]:
+    result, words = record.result, record.overrides
     return {
-        "job": result.get("job", number),
-        **{key: result.get(key, overrides.get(key)) for key in (*GROUP, "seed")},
-        **{key: overrides.get(key) for key in varied},
-        "status": result.get("status", "FAILED"),
-        "metric": result.get("primary_metric"),
-        "value": score(result),
-        "solved": result.get("solved"),
-        "how": result.get("how") or None,
-        **{key: result.get(key) for key in ("seconds", "params", "directory", "error")},
+        "job": record.job,
+        "task": record.task or words.get("task"),
+        "model": record.model or words.get("model"),
+        "seed": words.get("seed") if record.seed is None else record.seed,
+        **{key: words.get(key) for key in varied},
+        "status": record.status,
+        "metric": result.primary_metric if result else None,
+        "value": math.nan if record.score is None else record.score,
+        "solved": result.solved if result else None,
+        "how": record.how or None,
+        "seconds": result.seconds if result else None,
+        "params": result.params if result else None,
+        "directory": record.directory,
+        "error": record.error,
     }
 
 

@@ -4,19 +4,22 @@ A launcher kills its processes when the leader is stopped. So the leader tells t
 and gives them the time to finish their step and save.
 """
 
-import os
+import json
 import shutil
 import signal
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
 
 from seqexp.system import signals
-from seqexp.system.paths import STUDIES
+from seqexp.system.atomic_files import write_text
+from seqexp.system.json_files import read_object
+from seqexp.system.paths import JOBS, PARENT, STOPPED, STUDIES, WORKERS
+from seqexp.system.processes import Process, this_process
+from seqexp.system.regular_files import Unreadable
 
 PATIENCE = 1.2  # seconds
-STOPPED, WORKERS = "stopped", "workers"  # a file for each process that has a job, named by its id
 
 _sweep: Path | None = None  # that this process leads
 _lock = ExitStack()
@@ -29,9 +32,9 @@ def lead(sweep_dir: Path) -> None:
     global _sweep
     _lock.enter_context(locked(sweep_dir, wait=False))
     _sweep = sweep_dir
-    for name in ("parent.json", STOPPED, STUDIES):  # of an earlier sweep, in a folder that the user has named
+    for name in (PARENT, STOPPED, STUDIES):  # of an earlier sweep, in a folder that the user has named
         (sweep_dir / name).unlink(missing_ok=True)
-    for name in ("jobs", WORKERS):
+    for name in (JOBS, WORKERS):
         shutil.rmtree(sweep_dir / name, ignore_errors=True)
 
 
@@ -42,7 +45,7 @@ def leading() -> Path | None:
 
 def any_job() -> bool:
     """Whether a job of the sweep that this process leads has started."""
-    return _sweep is not None and any((_sweep / name).exists() for name in ("jobs", WORKERS))
+    return _sweep is not None and any((_sweep / name).exists() for name in (JOBS, WORKERS))
 
 
 def end() -> None:
@@ -57,15 +60,15 @@ def begin_job(sweep_dir: Path) -> bool:
     if _sweep is None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signals.stop)
-        (sweep_dir / WORKERS).mkdir(parents=True, exist_ok=True)
-        (sweep_dir / WORKERS / str(os.getpid())).touch()
+        _own_file(sweep_dir).parent.mkdir(parents=True, exist_ok=True)
+        write_text(_own_file(sweep_dir), json.dumps(this_process().as_json()))
     return not (sweep_dir / STOPPED).exists()
 
 
 def end_job(sweep_dir: Path) -> None:
     """Called as a job ends."""
     if _sweep is None:
-        (sweep_dir / WORKERS / str(os.getpid())).unlink(missing_ok=True)
+        _own_file(sweep_dir).unlink(missing_ok=True)
 
 
 def stop(number: int, frame: FrameType | None) -> None:
@@ -75,10 +78,23 @@ def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(each, signals.stop)
     if _sweep is not None and (_sweep / WORKERS).is_dir():
         (_sweep / STOPPED).touch()
-        for file in (_sweep / WORKERS).iterdir():
-            with suppress(ProcessLookupError):
-                os.kill(int(file.name), signal.SIGTERM)
+        told = [file for file in (_sweep / WORKERS).glob("*.json") if _terminate(file)]
         deadline = monotonic() + PATIENCE
-        while monotonic() < deadline and any((_sweep / WORKERS).iterdir()):
+        while monotonic() < deadline and any(file.exists() for file in told):
             sleep(0.02)
     signals.stop(number)
+
+
+def _own_file(sweep_dir: Path) -> Path:
+    me = this_process()
+    return sweep_dir / WORKERS / f"{me.host}-{me.pid}.json"
+
+
+def _terminate(file: Path) -> bool:
+    """Tell the process of a worker's file to end. False where it is none, has ended, or is another host's: such a
+    worker reads the file STOPPED before its next job."""
+    try:
+        process = Process.parse(read_object(file))
+    except (FileNotFoundError, Unreadable):
+        return False
+    return process is not None and process.terminate()

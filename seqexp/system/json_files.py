@@ -1,28 +1,60 @@
-"""JSON as it lies in files, which may be damaged or a stranger's."""
+"""JSON and lines of JSON as they lie in files, which may be damaged or a stranger's."""
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from seqexp.system.paths import RESULT
+from seqexp.system.regular_files import Unreadable, opened, read_file
 
-LONGEST_JSON = 10_000_000  # bytes of a result.json, run.json or line of metrics worth reading
+LONGEST_JSON = 10_000_000  # bytes of a JSON file, or of one line, worth reading
+LONGEST_LINES = 1_000_000_000  # bytes of a file of lines
 
 
-def stored_result(path: Path, name: str = RESULT) -> dict[str, Any] | None:
-    """The content of a run directory's result.json; None where there is none, {} where it cannot be read."""
+def read_json(path: Path) -> Any:
+    """What a JSON file holds. FileNotFoundError where there is none; Unreadable where it is damaged."""
     try:
-        if (path / name).stat().st_size > LONGEST_JSON:
-            return {}
-        result = json.loads((path / name).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return result if isinstance(result, dict) else {}
+        return json.loads(read_file(path, LONGEST_JSON))
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        raise Unreadable("is no JSON") from error
 
 
-def finite(value: float) -> float | None:
-    """The number, or None where JSON has none for it."""
-    return float(value) if math.isfinite(value) else None
+def read_object(path: Path) -> dict[str, Any]:
+    """As ``read_json``, of a file that holds one object."""
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise Unreadable(f"holds a {type(content).__name__}, not an object")
+    return content
+
+
+def read_lines(path: Path, is_whole: Callable[[Any], bool]) -> list[Any]:
+    """The lines of JSON up to the first that is cut or that ``is_whole`` refuses. Errors as ``read_json``."""
+    with opened(path) as file:
+        return whole_lines(file, is_whole)[0]
+
+
+def whole_lines(file: IO[bytes], is_whole: Callable[[Any], bool]) -> tuple[list[Any], list[int]]:
+    """As ``read_lines``, of an open file; and where each line ends (before them, 0).
+
+    A process that was killed leaves a part of a line at the end.
+    """
+    lines: list[Any] = []
+    ends = [0]
+    file.seek(0)
+    while ends[-1] < LONGEST_LINES and (text := file.readline(LONGEST_JSON)).endswith(b"\n"):
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            break
+        if not is_whole(line):
+            break
+        lines.append(line)
+        ends.append(ends[-1] + len(text))
+    return lines, ends
+
+
+def finite(value: Any) -> float | None:
+    """The value as a number where it is a finite one; None else, since JSON has no nan and no inf."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if is_number else None

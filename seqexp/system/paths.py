@@ -1,6 +1,25 @@
-"""The names of all files and folders below runs/."""
+"""The names of all files and folders below runs/: what is where.
 
-LOCK, METRICS, RESULT, STARTED = "run.lock", "metrics.jsonl", "result.json", "run.json"
-TRIALS = "trials"  # the folder, beside those of the tasks, of the runs that never see a test set
+runs/<task>/<model>/<signature>[.<n>]/    a run
+runs/trials/<task>/<model>/<signature>/   a run that never sees a test set: a search's
+runs/sweeps/<time>/                       a sweep as a whole
+runs/tuning/<task>/<model>/<study>.json   what a search found
+runs/compare/<tasks>_<models>/            a comparison's report
+runs/mlflow.db, runs/mlartifacts/         MLflow's, unless tracking.uri says otherwise
+"""
+
+RUNS = "runs"
+TRIALS, SWEEPS, TUNING, COMPARISONS = "trials", "sweeps", "tuning", "compare"
+DATABASE_LOCK, ARTIFACTS = "mlflow.lock", "mlartifacts"
+BESIDE_TASKS = frozenset({TRIALS, SWEEPS, TUNING, COMPARISONS, ARTIFACTS})  # folders of runs/ that are no task's
+
+# In a run's directory.
+CONFIG, METRICS, RESULT, LOG, TRACEBACK = "config.yaml", "metrics.jsonl", "result.json", "run.log", "traceback.txt"
+STARTED, LOCK = "run.json", "run.lock"  # while a run is not wrapped up; while a process works on it
+CHECKPOINTS, BEST, NEWEST, BEFORE = "checkpoints", "best.safetensors", "last.safetensors", "previous.safetensors"
 LINES, SUMMARY = "mechanism.jsonl", "mechanism.json"
+
+# In a sweep's directory.
+JOBS, WORKERS = "jobs", "workers"  # folders: a file for each job that has ended, and for each process that has a job
+PARENT, PARENT_LOCK, MULTIRUN, STOPPED = "parent.json", "parent.lock", "multirun.yaml", "stopped"
 STUDIES = "studies.json"  # what the searches of a tuned sweep came to

@@ -1,9 +1,9 @@
-"""What MLflow holds and no directory has, in the words of result.json; and reports, sent to a sweep's run."""
+"""What MLflow holds and no directory has, as result.json has it; and reports, sent to a sweep's run."""
 
 import json
 import logging
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from seqexp.system.errors import UserError, masked
-from seqexp.system.json_files import stored_result
+from seqexp.system.json_files import read_object
 from seqexp.system.paths import RESULT
 from seqexp.tracking.mlflow_store import TrackingSettings, cause_of, connect, locate, shorten, usable
 from seqexp.tracking.tracker import LONGEST_TAG
@@ -84,16 +84,19 @@ def attach(settings: TrackingSettings, run_id: str, files: Sequence[Path], note:
 def _result(run: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     tags, settings = run.data.tags, {key: _value(text) for key, text in run.data.params.items()}
     counts = {name: settings.pop(name, None) for name in ("params", "params.embedding")}
-    result: dict[str, Any] = {
+    metrics = {name: value for name, value in run.data.metrics.items() if name.startswith("test/")}
+    stored = _value(tags.get("result", ""))
+    if isinstance(stored, dict):  # all that result.json has, but the metrics
+        return stored | {"metrics": metrics, "mlflow_run_id": run.info.run_id}, settings
+    result: dict[str, Any] = {  # a run of an earlier version, or one that was killed
         **{key: tags.get(key) for key in ("model", "task", "signature", "primary_metric")},
         **{key: tags.get(key, "") for key in ("git_sha", "numpy", "blas")},
         "seed": settings.get("seed"),
         "status": tags.get("status", "RUNNING" if run.info.status == "RUNNING" else "KILLED"),
-        "metrics": {name: value for name, value in run.data.metrics.items() if name.startswith("test/")},
+        "metrics": metrics,
         "params": counts["params"],
         "embedding_params": counts["params.embedding"] or 0,
         "hidden_size": settings.get("model.hidden_size"),
-        "baseline": {},
         "mlflow_run_id": run.info.run_id,
         "parent_run_id": tags.get("mlflow.parentRunId"),
         "started": (run.info.start_time or 0) / 1000,
@@ -104,21 +107,21 @@ def _result(run: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _add_baselines(client: Any, pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> None:
-    """The scores that need no memory, which only a run's files have: those of one run of each problem are all's."""
+    """To runs of earlier versions, whose baselines only their files have: one run of each problem has those of all."""
     problems: dict[str, list[dict[str, Any]]] = {}
     for result, settings in pairs:
-        of_task = {key: value for key, value in settings.items() if key.startswith("task.")}
-        problems.setdefault(json.dumps(of_task, sort_keys=True), []).append(result)
+        if "baseline" not in result:
+            of_task = {key: value for key, value in settings.items() if key.startswith("task.")}
+            problems.setdefault(json.dumps(of_task, sort_keys=True), []).append(result)
     for results in problems.values():
         finished = next((result for result in results if result["status"] == "FINISHED"), None)
         if finished is None:
             continue
         with suppress(Exception), TemporaryDirectory() as folder:  # without them it is only less to show
             client.download_artifacts(finished["mlflow_run_id"], RESULT, folder)
-            own = stored_result(Path(folder)) or {}
-            if isinstance(own.get("baseline"), dict):
-                for result in results:
-                    result["baseline"] = own["baseline"]
+            baseline = read_object(Path(folder) / RESULT).get("baseline")
+            for result in results if isinstance(baseline, dict) else []:
+                result["baseline"] = baseline
 
 
 def _value(text: str) -> Any:
@@ -127,10 +130,3 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
-
-
-def parent_of(results: Sequence[Mapping[str, Any]]) -> str | None:
-    """The sweep's run that all of these share; None where they have several, or none."""
-    parents = {result.get("parent_run_id") for result in results}
-    (parent,) = parents if len(parents) == 1 else (None,)
-    return parent if isinstance(parent, str) else None

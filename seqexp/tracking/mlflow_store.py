@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from seqexp.system.errors import HIDDEN, UserError, masked
+from seqexp.system.paths import ARTIFACTS, DATABASE_LOCK
 
 T = TypeVar("T")
 
@@ -32,11 +33,6 @@ LONGEST_NAME = 250  # characters; MLflow's limit
 CUT = " … (cut)"
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 VIEW = "leaderboard"
-TEST_METRICS = [  # its columns; a metric that no run has gets none
-    *("accuracy", "macro_f1", "auroc", "mse", "exact_match", "note_accuracy", "symbol_accuracy"),
-    *("bits_per_char", "perplexity", "nll_per_frame", "entity_f1", "bleu", "chrf", "loss"),
-]
-
 ENVIRONMENT = {  # unless the user has set them
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",  # else each migration of a new database is a line
@@ -142,7 +138,7 @@ def _open(store: Store, experiment: str) -> tuple[Any, str]:
     _import_mlflow()  # before the lock: others need not wait for it
     store.folder.mkdir(parents=True, exist_ok=True)
     # MLflow's own creation fails and can corrupt the file when several processes start at once.
-    with FileLock(store.folder / "mlflow.lock", timeout=300):
+    with FileLock(store.folder / DATABASE_LOCK, timeout=300):
         return _experiment(store, experiment)
 
 
@@ -175,7 +171,7 @@ def _experiment(store: Store, name: str) -> tuple[Any, str]:
     client = _import_mlflow().MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
     found = client.get_experiment_by_name(name)
     if found is None:
-        place = None if store.is_server else (store.folder / "mlartifacts").as_uri()  # a server has its own
+        place = None if store.is_server else (store.folder / ARTIFACTS).as_uri()  # a server has its own
         tags = {f"mlflow.sharedViewState.{VIEW}": saved_view()}
         # Where another process was faster this raises, and the next attempt finds the experiment.
         number = str(client.create_experiment(name, artifact_location=place, tags=tags))
@@ -195,8 +191,10 @@ def saved_view() -> str:
 
     An internal format of MLflow 3.17's pages: JSON around zlib-compressed JSON.
     """
+    from seqexp.tasks import metrics  # with NumPy, for which a --help need not wait
+
     columns = ["tags.`model`", "tags.`task`", "params.`seed`", "tags.`status`"]
-    columns += [f"metrics.`test/{metric}`" for metric in TEST_METRICS] + ["metrics.`val/loss`"]
+    columns += [f"metrics.`test/{metric}`" for metric in metrics.names()] + ["metrics.`val/loss`"]
     state = {"selectedColumns": columns, "columnOrder": columns, "runsHiddenMode": "FIRST_20_RUNS"}
     packed = "deflate;" + b64encode(zlib.compress(json.dumps(state).encode())).decode()
     return json.dumps({"name": VIEW, "createdAt": 0, "updatedAt": 0, "state": packed})

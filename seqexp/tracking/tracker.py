@@ -7,9 +7,6 @@ is a warning and never stops training.
 import json
 import logging
 import math
-import shlex
-import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -24,9 +21,7 @@ from seqexp.tracking.mlflow_store import (
     TrackingSettings,
     cause_of,
     connect,
-    leaderboard_path,
     legal,
-    locate,
     retried,
     shorten,
     usable,
@@ -61,11 +56,18 @@ class Tracker(Protocol):
         ...
 
     def finish(
-        self, status: Status, metrics: Mapping[str, float | None], directory: Path | None, *, ended: float | None = None
+        self,
+        status: Status,
+        metrics: Mapping[str, float | None],
+        directory: Path | None,
+        *,
+        ended: float | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         """Send what is kept, the final ``metrics`` and the run directory's files, and set the true status.
 
         DIVERGED is FAILED in MLflow; the tag ``status`` has the word. ``ended``: seconds since the epoch, default now.
+        ``tags``: more of them; one that is too long for MLflow is left out.
         """
         ...
 
@@ -79,7 +81,13 @@ class Untracked:
     def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None: ...
     def flush(self, *, now: bool = False) -> None: ...
     def finish(
-        self, status: Status, metrics: Mapping[str, float | None], directory: Path | None, *, ended: float | None = None
+        self,
+        status: Status,
+        metrics: Mapping[str, float | None],
+        directory: Path | None,
+        *,
+        ended: float | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None: ...
 
 
@@ -108,13 +116,21 @@ class MlflowTracker:
             self._next = monotonic() + PAUSE * (monotonic() - start)
 
     def finish(
-        self, status: Status, metrics: Mapping[str, float | None], directory: Path | None, *, ended: float | None = None
+        self,
+        status: Status,
+        metrics: Mapping[str, float | None],
+        directory: Path | None,
+        *,
+        ended: float | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         end = clock() if ended is None else ended
         new = {name: value for name, value in metrics.items() if value != self._known.get(name)}
         self.log(self._last_step, new, end)
         self.flush(now=True)
-        self.attempt("set a tag", lambda: self._client.set_tag(self.run_id, "status", status))
+        last = {key: text for key, text in (tags or {}).items() if len(masked(text)) <= LONGEST_TAG}
+        for key, text in ({"status": status} | last).items():
+            self.attempt("set a tag", partial(self._client.set_tag, self.run_id, key, masked(text)))
         if directory is not None:
             self.attempt("upload the files", lambda: self._upload(directory))
         state = "FAILED" if status == "DIVERGED" else status
@@ -222,36 +238,6 @@ def finish_parent(
     content = shorten(masked(note), LONGEST_TAG)
     tracker.attempt("set the note", lambda: client.set_tag(run_id, "mlflow.note.content", content))
     tracker.finish(status, metrics, None)
-
-
-def dashboard_command(settings: TrackingSettings) -> str:
-    """The line that starts the dashboard; the address alone where a server shows it already; empty when off."""
-    if settings.name == "off":
-        return ""
-    store = locate(settings)
-    if store.is_server:
-        return masked(store.uri)
-    beside = Path(sys.executable).with_name("mlflow")
-    found = shutil.which("mlflow")  # another environment's may refuse this one's database
-    usual = not beside.exists() or (found is not None and Path(found).samefile(beside))
-    return f"{'mlflow' if usual else shlex.quote(str(beside))} ui --backend-store-uri {shlex.quote(masked(store.uri))}"
-
-
-def leaderboard_address(settings: TrackingSettings) -> str:
-    """The page of the experiment's runs with their metric columns, once the dashboard runs; empty when off.
-
-    The plain page shows no metric column until somebody picks them; this one opens the saved view. Empty too where the
-    experiment cannot be reached: this is asked when a run has ended, and its tracker has warned.
-    """
-    if settings.name == "off":
-        return ""
-    store = locate(settings)
-    server = masked(store.uri).rstrip("/") if store.is_server else "http://127.0.0.1:5000"
-    try:
-        _, experiment = connect(settings)
-    except UserError:
-        return ""
-    return f"{server}/{leaderboard_path(experiment)}"
 
 
 # -- one run ---------------------------------------------------------------------------------------------------------

@@ -109,9 +109,9 @@ def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path, reque
         if cfg.task.get("source") in sources.FILES:
             cfg.data_dir = str(request.getfixturevalue("data_dir"))
     result = run(config.check(cfg), Location(root=tmp_path))
-    assert result["status"] == "FINISHED", result.get("error")
-    assert result["steps"] >= 2
-    assert result["best_baseline"] in result["baseline"]
+    assert result.result.status == "FINISHED", result.result.error
+    assert (result.result.steps or 0) >= 2
+    assert result.result.best_baseline in result.result.baseline
 
 
 @pytest.mark.parametrize(
@@ -256,3 +256,19 @@ def test_nothing_heavy_is_imported_before_it_is_needed(tmp_path):
         command = [sys.executable, "-c", script]
         done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
         assert "HEAVY []" in done.stdout, (words, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["sed=3"]])
+def test_help_and_a_typo_wait_for_nothing_heavy(words, tmp_path):
+    """What only a run needs would double the time that these take."""
+    code = (
+        "import sys; from seqexp.__main__ import main; sys.argv = ['seqexp', *sys.argv[1:]]\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'pydantic', 'psutil', 'mlflow', 'pandas', 'scipy', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

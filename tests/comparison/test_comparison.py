@@ -47,6 +47,35 @@ def test_a_metric_of_which_more_is_better_turns_the_verdict(runs, compare):
     assert "rnn is better than lstm: test/accuracy" in compare("a=rnn", "b=lstm", "task=adding")[1]
 
 
+@pytest.mark.parametrize(("direction", "better"), [("max", "rnn"), ("min", "lstm")])
+def test_a_secondary_metric_that_no_table_knows_is_judged_as_the_runs_say(runs, compare, direction, better):
+    for model, scores in (("rnn", RNN), ("lstm", LSTM)):
+        for seed, score in enumerate(scores):
+            own = {"metrics": {"test/mse": 0.1, "test/gain": score}, "directions": {"test/gain": direction}}
+            fabricate(runs, model, seed, score, result=own)
+    code, said, error = compare("a=rnn", "b=lstm", "task=adding", "metric=gain")
+    assert code == 0, error
+    assert f"{better} is better" in said
+
+
+def test_a_metric_of_which_nobody_knows_whether_larger_is_better_is_refused(runs, compare):
+    for model, scores in (("rnn", RNN), ("lstm", LSTM)):
+        for seed, score in enumerate(scores):
+            fabricate(runs, model, seed, score, result={"metrics": {"test/mse": 0.1, "test/gain": score}})
+    code, _, error = compare("a=rnn", "b=lstm", "task=adding", "metric=gain")
+    assert code == 2
+    assert error.startswith("error: metric gain: expected one of accuracy, ")
+    assert error.count("\n") == 1
+
+
+def test_runs_that_contradict_each_other_on_a_direction_are_refused(runs, compare):
+    two_models(runs)
+    fabricate(runs, "rnn", 8, 0.1, result={"direction": "max"})
+    code, _, error = compare("a=rnn", "b=lstm", "task=adding")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "expected runs that agree whether larger is better" in error
+
+
 def test_within_the_margin_models_are_equivalent_and_five_pairs_can_never_be_enough(runs, compare):
     two_models(runs, RNN, [score + 1e-4 for score in RNN])
     assert "equivalent" in compare("a=rnn", "b=lstm", "task=adding")[1]

@@ -19,6 +19,7 @@ from seqexp.statistics.memory_horizon import horizon
 from seqexp.statistics.pairs import clopper_pearson
 from seqexp.sweeps.tables import sweep_tables
 from seqexp.tasks import solves
+from tests.fabricated import job_records
 
 SWEPT = {"adding": "task.length", "copy": "task.delay", "temporal_order": "task.length", "sentiment": "task.gap"}
 
@@ -110,12 +111,16 @@ def test_the_interval_contains_the_horizon_and_keeps_its_level(seeds):
         assert missed / 400 <= 0.05 + 3 * 0.011
 
 
+def distances(results):
+    return {one["task"]: one["distance"] for one in results if one["distance"]}
+
+
 # -- of a sweep ------------------------------------------------------------------------------------------------------
 
 
 def test_table_and_figure_of_a_sweep(tmp_path):
     results = sweep({"lstm": {10: 5, 20: 5, 100: 4}, "rnn": {10: 5, 20: 2, 100: 0}, "stacked_rnn": {10: 1, 20: 0}})
-    table, metrics, files = draw(sweep_tables(results)[0], results, tmp_path)
+    table, metrics, files = draw(sweep_tables(job_records(results))[0], distances(results), tmp_path)
     assert table is not None
     assert dict(zip(table["model"], table["horizon"], strict=True)) == {
         "lstm": "≥ 100",
@@ -132,7 +137,7 @@ def test_runs_that_did_not_finish_count_as_unsolved(status, tmp_path):
     results = sweep({"lstm": {10: 5, 20: 5}})
     for number, solved in ((5, False), (6, None)):  # None: it failed before it could say
         results[number] |= {"status": status, "metrics": {}, "solved": solved}
-    table, metrics, _ = draw(sweep_tables(results)[0], results, tmp_path)
+    table, metrics, _ = draw(sweep_tables(job_records(results))[0], distances(results), tmp_path)
     assert table is not None
     assert metrics == {"adding/lstm/horizon": 10}
     assert table["failed"].tolist() == [2]
@@ -143,7 +148,7 @@ def test_refused_jobs_and_runs_that_cannot_say_do_not_count(tmp_path):
     results = sweep({"lstm": {10: 5, 20: 5}})
     results[5] |= {"status": "BAD_INPUT", "metrics": {}, "solved": None}
     results[6]["solved"] = None  # finished under a version that did not say
-    table, _, _ = draw(sweep_tables(results)[0], results, tmp_path)
+    table, _, _ = draw(sweep_tables(job_records(results))[0], distances(results), tmp_path)
     assert table is not None
     assert table["runs that solved it"].tolist() == ["10: 5/5, 20: 3/3"]
 
@@ -151,11 +156,11 @@ def test_refused_jobs_and_runs_that_cannot_say_do_not_count(tmp_path):
 @pytest.mark.parametrize("key", ["optimizer__learning_rate", "task__examples"])
 def test_no_horizon_of_what_is_no_distance(key, tmp_path):
     results = [result("rnn", 0, True, **{key: value}) for value in (1, 2, 3)]
-    assert draw(sweep_tables(results)[0], results, tmp_path) == (None, {}, [])
+    assert draw(sweep_tables(job_records(results))[0], distances(results), tmp_path) == (None, {}, [])
     results = [result("rnn", 0, True, **{key: v, "task__length": length}) for v in (1, 2) for length in (10, 20)]
-    assert draw(sweep_tables(results)[0], results, tmp_path) == (None, {}, [])
+    assert draw(sweep_tables(job_records(results))[0], distances(results), tmp_path) == (None, {}, [])
     results = [result("rnn", 0, None, task__length=length) for length in (10, 20)]
-    assert draw(sweep_tables(results)[0], results, tmp_path) == (None, {}, [])
+    assert draw(sweep_tables(job_records(results))[0], distances(results), tmp_path) == (None, {}, [])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -164,7 +169,7 @@ def test_no_horizon_of_what_is_no_distance(key, tmp_path):
 
 def test_no_horizon_where_only_the_seed_was_varied_of_a_task_without_distances(tmp_path):
     results = [result("rnn", seed, True) | {"distance": None} for seed in range(3)]
-    assert draw(sweep_tables(results)[0], results, tmp_path) == (None, {}, [])
+    assert draw(sweep_tables(job_records(results))[0], distances(results), tmp_path) == (None, {}, [])
 
 
 def test_solved_at_the_score_the_task_states():

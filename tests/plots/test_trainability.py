@@ -12,6 +12,7 @@ from seqexp import config, models
 from seqexp.plots import trainability
 from seqexp.sweeps.tables import sweep_tables
 from seqexp.system.registry import fields
+from tests.fabricated import job_records
 
 
 def result(model, solved, status="FINISHED", **varied):
@@ -38,12 +39,12 @@ def grid(solved, diverged=()):
 
 def test_trainability_is_the_share_of_the_grid_that_was_solved(tmp_path):
     results = grid(solved={("0.001", "1"), ("1e-2", "1"), ("0.1", "1")}, diverged={("0.1", "1"), ("0.1", "0.5")})
-    table, metrics, files = trainability.draw(sweep_tables(results)[0], results, tmp_path)
+    table, metrics, files = trainability.draw(*sweep_tables(job_records(results)), {"adding": "min"}, tmp_path)
     assert table is not None
     assert metrics["adding/rnn/trainable"] == 0
     assert table["diverged"].tolist() == [2, 2]
     assert [file.read_bytes()[:4] for file in files] == [b"\x89PNG"]
-    jobs = sweep_tables(results)[0]
+    jobs = sweep_tables(job_records(results))[0]
     lstm = trainability.Grid(jobs[jobs["model"] == "lstm"], jobs, ("model.recurrent_scale", "optimizer.learning_rate"))
     assert lstm.y.tolist() == [0.001, 0.01, 0.1]
     assert lstm.runs.tolist() == [[1, 1]] * 3
@@ -54,21 +55,21 @@ def test_trainability_is_the_share_of_the_grid_that_was_solved(tmp_path):
 
 def test_diverged_cells_are_part_of_the_grid(tmp_path):
     results = grid(solved={("0.001", "1"), ("1e-2", "1")}, diverged={("0.1", "1"), ("0.1", "0.5")})
-    _, metrics, _ = trainability.draw(sweep_tables(results)[0], results, tmp_path)
+    _, metrics, _ = trainability.draw(*sweep_tables(job_records(results)), {"adding": "min"}, tmp_path)
     assert metrics["adding/lstm/trainable"] == pytest.approx(2 / 6)
 
 
 def test_a_grid_of_a_task_that_cannot_be_solved_still_has_its_map(tmp_path):
     results = [one | {"solved": None} for one in grid(solved=set())]
-    table, metrics, files = trainability.draw(sweep_tables(results)[0], results, tmp_path)
+    table, metrics, files = trainability.draw(*sweep_tables(job_records(results)), {"adding": "min"}, tmp_path)
     assert (table, metrics, len(files)) == (None, {}, 1)
 
 
 def test_no_map_where_nothing_finished_or_one_number_was_varied(tmp_path):
     results = [one | {"status": "FAILED", "metrics": {}} for one in grid(solved=set())]
-    assert trainability.draw(sweep_tables(results)[0], results, tmp_path) == (None, {}, [])
+    assert trainability.draw(*sweep_tables(job_records(results)), {"adding": "min"}, tmp_path) == (None, {}, [])
     results = [result("rnn", True, optimizer__learning_rate=rate) for rate in ("0.1", "1")]
-    assert trainability.draw(sweep_tables(results)[0], results, tmp_path) == (None, {}, [])
+    assert trainability.draw(*sweep_tables(job_records(results)), {"adding": "min"}, tmp_path) == (None, {}, [])
 
 
 @pytest.fixture

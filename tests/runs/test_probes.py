@@ -14,6 +14,7 @@ import pytest
 from seqexp import config, mechanism, models
 from seqexp.explain import explain
 from seqexp.plots import mechanism as mechanism_plots
+from seqexp.plots.gradients import draw_gradient_flow
 from seqexp.runs import probes
 from seqexp.runs import run as run_module
 from seqexp.runs.location import Location
@@ -47,7 +48,7 @@ def no_figures(monkeypatch):
 
 def done(root: Path, *words):
     result = run(composed(*WORDS, *words), Location(root=root, in_sweep=True))
-    return result, Path(result["directory"])
+    return result.result, result.directory
 
 
 def lines(path: Path):
@@ -66,7 +67,7 @@ def test_a_probed_run_is_the_same_run(model, tmp_path):
     with_probes, there = done(tmp_path / "on", f"model={model}", "probes=true")
     without, here = done(tmp_path / "off", f"model={model}", "probes=false")
     assert trained(there) == trained(here)
-    assert with_probes["signature"] == without["signature"]
+    assert with_probes.signature == without.signature
     assert not (here / "mechanism.jsonl").exists()
     assert not (here / "mechanism.json").exists()
     assert [line["step"] for line in lines(there)] == [10, 20, 30]
@@ -110,8 +111,9 @@ def test_a_resumed_run_has_each_line_once(step, times, every, whole, tmp_path, m
         patch.setattr(run_module._Run, "_end", lambda *args: None)
         with pytest.raises(Cut):
             done(tmp_path / "cut", *words)
-    again, path = done(tmp_path / "cut", *words)
-    assert again["how"] == "resumed"
+    again = run(composed(*WORDS, *words), Location(root=tmp_path / "cut", in_sweep=True))
+    path = again.directory
+    assert again.how == "resumed"
     assert (path / "mechanism.jsonl").read_bytes() == (whole / "mechanism.jsonl").read_bytes()
     assert (path / "mechanism.json").read_bytes() == (whole / "mechanism.json").read_bytes()
 
@@ -141,15 +143,15 @@ def test_a_failing_probe_is_one_warning(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(mechanism, "gradient_flow", broken)
     monkeypatch.setattr(logging.getLogger("seqexp"), "propagate", True)
     result, _ = done(tmp_path, "model=rnn", "probes=true")
-    assert result["status"] == "FINISHED"
+    assert result.status == "FINISHED"
     assert sum("probes: given up" in record.message for record in caplog.records) == 1
 
 
 def test_probing_is_no_part_of_the_training_time(tmp_path, monkeypatch):
     monkeypatch.setattr(probes.Probes, "_line", lambda self: time.sleep(1))
     result, path = done(tmp_path, "model=rnn", "probes=true", "training.max_seconds=1.5")
-    assert result["steps"] == 30  # max_seconds has not ended it
-    assert result["seconds"] < 1.5
+    assert result.steps == 30  # max_seconds has not ended it
+    assert result.seconds < 1.5
     logged = [json.loads(text) for text in (path / "metrics.jsonl").read_text().splitlines()]
     assert sum(line.get("time/epoch_seconds", 0) for line in logged) < 1.5
 
@@ -184,7 +186,7 @@ def test_explaining_a_run(finished, tmp_path, monkeypatch, capsys):
     assert (path / "mechanism.json").read_bytes() == before
     assert json.loads((tmp_path / "out" / "mechanism.json").read_text()) == found
     assert found["gradient"] == json.loads(before)["gradient"]
-    assert found["surgery"]["none"] == pytest.approx(result["metrics"]["test/mse"], rel=1e-6)
+    assert found["surgery"]["none"] == pytest.approx(result.metrics["test/mse"], rel=1e-6)
     assert set(found["surgery"]) == {"none", "f", "i", "o"}
     assert len({found["surgery"][name] for name in found["surgery"]}) == 4
     figures = ("gradient_flow", "gradient_lag", "gates", "time_constants", "jacobian", "surgery")
@@ -272,5 +274,5 @@ def test_figures_of_several_models_whatever_is_missing(tmp_path):
     nothing = {"model": "rnn", "gradient": {"lag": [], "h": [], "c": None}, "half_life": {"h": None, "c": None}}
     for number, mechanisms in enumerate(({"lstm": [whole, whole], "rnn": [plain, gone]}, {"rnn": [nothing]}, {})):
         path = tmp_path / f"{number}.png"
-        mechanism_plots.draw_gradient_flow(mechanisms, path)
+        draw_gradient_flow(mechanisms, path)
         assert path.stat().st_size > 5_000

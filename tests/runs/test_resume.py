@@ -88,7 +88,7 @@ def cut(monkeypatch):
 def resumed_equals_whole(words, tmp_path, cut, monkeypatch, *cuts):
     checked = composed(*words)
     whole = run(checked, Location(root=tmp_path / "whole"))
-    assert whole["status"] == "FINISHED", whole.get("error")
+    assert whole.result.status == "FINISHED", whole.result.error
     for at in cuts:
         with monkeypatch.context():
             cut(*at)
@@ -96,9 +96,9 @@ def resumed_equals_whole(words, tmp_path, cut, monkeypatch, *cuts):
                 run(checked, Location(root=tmp_path / "cut", in_sweep=True))
         monkeypatch.undo()
     again = run(checked, Location(root=tmp_path / "cut", in_sweep=True))
-    assert again["how"] == "resumed"
-    assert left(Path(again["directory"])) == left(Path(whole["directory"]))
-    assert {file.name for file in Path(again["directory"], "checkpoints").iterdir()} == {"best.safetensors"}
+    assert again.how == "resumed"
+    assert left(again.directory) == left(whole.directory)
+    assert {file.name for file in Path(again.directory, "checkpoints").iterdir()} == {"best.safetensors"}
     return again
 
 
@@ -172,8 +172,8 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_none_is_an_error(
     before.write_bytes(whole)
     result = go_on(cut_run)
     assert any("checkpoint damaged" in record.getMessage() for record in caplog.records)
-    assert left(cut_run) == left(Path(run(composed(*SMALL), Location(root=tmp_path / "whole"))["directory"]))
-    assert result["how"] == "resumed"
+    assert left(cut_run) == left(run(composed(*SMALL), Location(root=tmp_path / "whole")).directory)
+    assert result.how == "resumed"
 
 
 def test_another_config_or_data_set_is_refused_by_its_keys(cut_run, monkeypatch):
@@ -207,33 +207,33 @@ def test_a_full_disk_ends_the_run_and_loses_no_checkpoint(part, cut_run, tmp_pat
         result = go_on(cut_run)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert result["status"] == "FAILED"
-    assert "File too large; the last checkpoint is kept" in result["error"]
+    assert result.result.status == "FAILED"
+    assert "File too large; the last checkpoint is kept" in result.result.error
     assert newest.read_bytes() == before
     assert not list(cut_run.rglob("*.tmp"))
-    assert go_on(cut_run)["how"] == ("retried" if part == 0.5 else "resumed")
-    assert left(cut_run) == left(Path(run(composed(*SMALL), Location(root=tmp_path / "whole"))["directory"]))
+    assert go_on(cut_run).how == ("retried" if part == 0.5 else "resumed")
+    assert left(cut_run) == left(run(composed(*SMALL), Location(root=tmp_path / "whole")).directory)
 
 
 def test_a_sweep_skips_what_finished_and_retries_what_failed_if_it_may(tmp_path, monkeypatch):
-    assert run(composed(*SMALL), Location(root=tmp_path, in_sweep=True))["how"] == ""
+    assert run(composed(*SMALL), Location(root=tmp_path, in_sweep=True)).how == ""
     again = run(composed(*SMALL), Location(root=tmp_path, in_sweep=True))
-    assert (again["how"], again["status"]) == ("skipped", "FINISHED")
-    monkeypatch.setattr(run_module, "scores", lambda *args: 1 / 0)
+    assert (again.how, again.result.status) == ("skipped", "FINISHED")
+    monkeypatch.setattr(run_module, "scored", lambda *args: 1 / 0)
     words = [*SMALL, "seed=1"]
-    assert run(composed(*words), Location(root=tmp_path, in_sweep=True))["status"] == "FAILED"
+    assert run(composed(*words), Location(root=tmp_path, in_sweep=True)).result.status == "FAILED"
     monkeypatch.undo()
     kept = run(composed(*words, "retry_failed=false"), Location(root=tmp_path, in_sweep=True))
-    assert (kept["how"], kept["status"]) == ("skipped", "FAILED")
+    assert (kept.how, kept.result.status) == ("skipped", "FAILED")
     retried = run(composed(*words), Location(root=tmp_path, in_sweep=True))
-    assert (retried["how"], retried["status"]) == ("retried", "FINISHED")
+    assert (retried.how, retried.result.status) == ("retried", "FINISHED")
 
 
 def test_resume_auto_of_a_single_run(cut_run, tmp_path):
     result = run(composed(*SMALL, "resume=auto"), Location(root=tmp_path))
-    assert (result["how"], result["directory"]) == ("resumed", str(cut_run))
-    assert run(composed(*SMALL, "resume=auto"), Location(root=tmp_path))["how"] == "skipped"
-    assert run(composed(*SMALL, "resume=never"), Location(root=tmp_path))["directory"] == f"{cut_run}.1"
+    assert (result.how, result.directory) == ("resumed", cut_run)
+    assert run(composed(*SMALL, "resume=auto"), Location(root=tmp_path)).how == "skipped"
+    assert run(composed(*SMALL, "resume=never"), Location(root=tmp_path)).directory == Path(f"{cut_run}.1")
 
 
 @pytest.mark.parametrize("every", ["5m", "0", "-3", "0.5", "s", "''", "1e3s"])

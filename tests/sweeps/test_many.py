@@ -58,12 +58,12 @@ def test_mlflows_copy_of_a_run_is_no_killed_run(tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
     words = [*SHORT[:-1], "training.epochs=1", "tracking=mlflow", "tracking.uri=sqlite:///runs/mlflow.db"]
     result = run(composed(*words), Location(root=Path("runs")))
-    assert result["status"] == "FINISHED"
+    assert result.result.status == "FINISHED"
     client, (kept,) = mlflow_runs(tmp_path)
     names = {file.path for file in client.list_artifacts(kept.info.run_id)}
     assert {"result.json", "config.yaml", "metrics.jsonl"} <= names
     assert "run.json" not in names
     (copy,) = Path("runs").glob("*/*/artifacts/result.json")
-    copy.with_name("run.json").write_text(json.dumps(result))  # as in runs of earlier versions
+    copy.with_name("run.json").write_text(json.dumps(result.result.as_json()))  # as in runs of earlier versions
     mark_killed(Path("runs"))
     assert copy.with_name("run.json").exists()

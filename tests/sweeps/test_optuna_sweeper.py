@@ -1,6 +1,7 @@
 """The sweeper's side of Hydra: which words are searched, what is launched, and what is refused."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from omegaconf import OmegaConf, open_dict
 
 from hydra_plugins import seqexp_optuna
 from seqexp import config
-from seqexp.sweeps import study, sweep
+from seqexp.sweeps import study
 from seqexp.sweeps.search_space import Choice, Range
 from seqexp.system.errors import UserError
 from tests.sweeps.test_study import RATE, SMALL, answer
@@ -76,7 +77,7 @@ class Launcher:
         self.launched.append(jobs)
         for number, words in enumerate(jobs, initial_job_idx):
             values = dict(word.lstrip("+").partition("=")[::2] for word in words)
-            sweep.record_job(self.sweep_dir, number, answer(values) | {"overrides": values, "job": number})
+            replace(answer(values), overrides=values, job=number).write(self.sweep_dir)
         done = JobReturn(status=JobStatus.COMPLETED)
         done.return_value = None
         return [done] * len(jobs)

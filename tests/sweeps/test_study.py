@@ -17,10 +17,13 @@ from hydra import compose, initialize_config_dir
 from seqexp import config, tasks
 from seqexp.runs.location import Location
 from seqexp.runs.recovery import mark_killed
+from seqexp.runs.result import read_result
 from seqexp.runs.run import run
 from seqexp.sweeps import study as studies
+from seqexp.sweeps.job_record import JobRecord
 from seqexp.sweeps.search_space import Choice, Range
 from seqexp.system.errors import UserError
+from tests.fabricated import run_result
 
 ROOT = Path(__file__).parents[2]
 RATE = "optimizer.learning_rate"
@@ -63,16 +66,16 @@ def test_a_trial_never_touches_the_test_set(tmp_path, monkeypatch):
 
     monkeypatch.setattr(adding, "batch", guarded)
     monkeypatch.setattr(adding, "baselines", lambda self: pytest.fail("the test set's baselines were asked for"))
-    assert "touched" in run(checked(), Location(root=tmp_path))["error"]
+    assert "touched" in str(run(checked(), Location(root=tmp_path)).result.error)
 
     trial = run(checked("test=false", "training.epochs=4"), Location(root=tmp_path, in_sweep=True))
-    assert trial["status"] == "FINISHED", trial.get("error")
-    assert set(trial["metrics"]) == {"val/loss", "val/mse"}
-    assert trial["primary_metric"] == "val/mse"
-    path = tmp_path / "trials" / "adding" / "lstm" / trial["signature"]
-    assert trial["directory"] == str(path)
+    assert trial.result.status == "FINISHED", trial.result.error
+    assert set(trial.result.metrics) == {"val/loss", "val/mse"}
+    assert trial.result.primary_metric == "val/mse"
+    path = tmp_path / "trials" / "adding" / "lstm" / trial.result.signature
+    assert trial.directory == path
     lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    assert trial["metrics"]["val/mse"] == min(line["val/mse"] for line in lines)
+    assert trial.result.metrics["val/mse"] == min(line["val/mse"] for line in lines)
     assert len(lines) == 4
 
 
@@ -89,13 +92,13 @@ def test_a_trial_that_diverged_is_not_run_again(tmp_path):
     words = ["optimizer=sgd", "optimizer.learning_rate=1e30", "training.clip_norm=null", "model=rnn"]
     experiment = checked(*words, "model.activation=relu", "test=false")
     results = [run(experiment, Location(root=tmp_path, in_sweep=True)) for _ in range(2)]
-    assert [result["status"] for result in results] == ["DIVERGED"] * 2
-    assert [result["how"] for result in results] == ["", "skipped"]
+    assert [result.result.status for result in results] == ["DIVERGED"] * 2
+    assert [result.how for result in results] == ["", "skipped"]
 
 
 def test_a_trial_whose_process_was_killed_is_found(tmp_path):
     trial = run(checked("test=false"), Location(root=tmp_path, in_sweep=True))
-    path = Path(trial["directory"])
+    path = trial.directory
     (path / "result.json").rename(path / "run.json")
     (path / "run.lock").touch()
     mark_killed(tmp_path)
@@ -116,11 +119,19 @@ def study(model="rnn", space=None, **changes):
     return studies.Study([f"model={model}"], {}, trial, space, budget(**changes))
 
 
-def answer(values, best=1e-3, direction="min"):
+def answer(values, best=1e-3, direction="min", status="FINISHED"):
     """A made-up job's record: the score is a parabola over the logarithm of the learning rate."""
     score = math.log10(float(values[RATE]) / best) ** 2
-    metric = {"primary_metric": "val/mse", "direction": direction, "signature": values[RATE], "seconds": 0.1}
-    return {"status": "FINISHED", "metrics": {"val/mse": score if direction == "min" else -score}, **metric}
+    metrics = {"val/mse": score if direction == "min" else -score} if status == "FINISHED" else {}
+    result = run_result(
+        status=status,
+        metrics=metrics,
+        primary_metric="val/mse",
+        direction=direction,
+        signature=values[RATE],
+        seconds=0.1,
+    )
+    return JobRecord.of(result, job=0)
 
 
 def finished(one, **how):
@@ -164,8 +175,7 @@ def test_what_fails_or_diverges_counts_as_worst_and_the_study_goes_on():
     while asked := one.ask():
         rate = float(asked[0][RATE])
         kind = "high" if rate > 1e-3 else "low" if rate < 2e-4 else ""
-        told = answer(asked[0], best=1e-4)
-        one.tell([told | {"status": statuses[kind], "metrics": {}} if kind else told])
+        one.tell([answer(asked[0], best=1e-4, status=statuses.get(kind, "FINISHED"))])
     assert {score["status"] for score in one.scores} == {"FINISHED", "DIVERGED", "FAILED"}
     assert all((score["score"] is None) == (score["status"] != "FINISHED") for score in one.scores)
     early = sum(score["status"] == "DIVERGED" for score in one.scores[:10])
@@ -177,7 +187,7 @@ def test_what_fails_or_diverges_counts_as_worst_and_the_study_goes_on():
 def test_no_score_no_winner():
     one = study(trials=2)
     while asked := one.ask():
-        one.tell([answer(values) | {"status": "DIVERGED", "metrics": {}} for values in asked])
+        one.tell([answer(values, status="DIVERGED") for values in asked])
     assert one.best() is None
     assert len(one.scores) == 2
     assert not studies.has_winner(one.record())
@@ -256,7 +266,9 @@ def test_a_study_that_was_cut_off_ends_as_if_it_had_not_been(tmp_path):
     assert whole.about["study"] == file.stem
     while asked := whole.ask():
         (path,) = (path for path in folders.values() if f"learning_rate: {asked[0][RATE]}\n" in config_of(path))
-        whole.tell([json.loads((path / "result.json").read_text())])
+        result = read_result(path)
+        assert result is not None
+        whole.tell([JobRecord.of(result, job=0)])
     assert whole.scores == record["scores"]
     assert whole.record()["best"] == record["best"]
 

@@ -13,8 +13,8 @@ import pytest
 
 from seqexp.system.errors import UserError
 from seqexp.tracking import mlflow_store
+from seqexp.tracking.dashboard import dashboard_command, leaderboard_address
 from seqexp.tracking.mlflow_store import TrackingSettings, connect
-from seqexp.tracking.tracker import dashboard_command, leaderboard_address
 
 
 def settings_for(folder: Path, name: str = "seqexp") -> TrackingSettings:

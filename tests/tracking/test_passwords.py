@@ -1,7 +1,6 @@
 """A password in ``tracking.uri`` is used, and written down nowhere."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import yaml
@@ -99,7 +98,7 @@ def test_sync_sends_to_the_address_with_the_password(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "open_tracker", open_tracker)
     monkeypatch.setattr(recovery, "open_tracker", open_tracker)
     monkeypatch.setattr(recovery, "run_with_tag", lambda *words: None)
-    path = Path(running.run(experiment, Location(root=tmp_path))["directory"])
+    path = running.run(experiment, Location(root=tmp_path)).directory
     assert yaml.safe_load((path / "config.yaml").read_text())["tracking"]["uri"] == HIDDEN
     assert recovery.wrap_up(path, uri=whole)
     assert opened == [whole, whole]

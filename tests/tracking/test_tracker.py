@@ -224,6 +224,7 @@ def test_a_broken_database_is_one_line(settings, tmp_path, caplog, capfd):
 def test_off_keeps_nothing_and_imports_nothing():
     code = (
         "import sys; from seqexp.tracking.tracker import *; "
+        "from seqexp.tracking.dashboard import dashboard_command, leaderboard_address; "
         "from seqexp.tracking.mlflow_store import TrackingSettings; "
         "s = TrackingSettings(name='off', uri=None, experiment_name='x'); "
         "t = open_tracker(s, name='a', params={}, tags={}); t.log(1, {'a': 1.0}, 0.0); t.flush(now=True); "

@@ -1,0 +1,146 @@
+"""What a run says of itself: its result as it comes to be known, MLflow's words for it, log lines, figures, samples."""
+
+import json
+import logging
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqexp.config.build import count, counted_with
+from seqexp.config.run_config import RunConfig
+from seqexp.networks import Network
+from seqexp.runs.directory import RunDirectory, now
+from seqexp.runs.result import RunResult
+from seqexp.system import blas
+from seqexp.system.errors import UserError
+from seqexp.system.json_files import finite
+from seqexp.tasks import Task, metrics, solves
+from seqexp.tasks.artifacts import TextSamples
+from seqexp.training.trainer import Outcome
+
+logger = logging.getLogger("seqexp")
+
+
+def about(run_config: RunConfig, task: Task, network: Network) -> RunResult:
+    """The result as far as it is known before the first step. UserError where nobody knows the primary metric."""
+    sizes, one_more = count(network), network.core.hidden_size + 1
+    split = "val" if run_config.is_trial else "test"
+    known = metrics.lookup(task.primary_metric)
+    if known.direction != task.direction:
+        raise UserError(
+            f"task {run_config.name('task')}: {known.name} is better {known.direction}; it says {task.direction}"
+        )
+    return RunResult(
+        status="FAILED",
+        model=run_config.name("model"),
+        task=run_config.name("task"),
+        seed=run_config.settings["seed"],
+        signature=run_config.signature,
+        params=sizes["counted"] + sizes["embedding"],
+        embedding_params=sizes["embedding"],
+        hidden_size=network.core.hidden_size,
+        params_per_unit=counted_with(run_config.settings["model"], task.shape, one_more) - sizes["counted"],
+        primary_metric=f"{split}/{task.primary_metric}",
+        direction=task.direction,
+        solved=None if run_config.is_trial else solves(task, None),
+        distance=f"task.{task.distance}" if task.distance else None,
+        data=task.fingerprint(),
+        started=round(now(), 3),
+        git_sha=git_sha(),
+        numpy=np.__version__,
+        blas=blas.kernels(),
+        cpu=blas.cpu(),
+    )
+
+
+def scored(result: RunResult, task: Task, outcome: Outcome) -> RunResult:
+    """The result with the outcome's scores; a trial has no test set, and so no baselines."""
+    baselines = {} if result.is_trial else task.baselines()
+    result = result.but(
+        metrics={name: finite(value) for name, value in outcome.metrics.items()},
+        directions={name: metrics.lookup(name).direction for name in outcome.metrics},
+        baseline=baselines,
+        best_step=outcome.best_step,
+    )
+    best = result.best_memoryless()
+    solved = None if result.is_trial else solves(task, outcome.metrics[result.primary_metric])
+    return result.but(best_baseline=best[0] if best else None, solved=solved)
+
+
+def draw(directory: RunDirectory, outcome: Outcome, result: RunResult, clip_norm: float | None) -> None:
+    """The run's figures and samples."""
+    from seqexp.plots import artifacts, training
+
+    history, path = directory.history(), directory.path
+    training.learning_curve(
+        history,
+        path / "learning_curve.png",
+        primary=result.primary_metric,
+        direction=result.direction,
+        baseline=result.best_memoryless(),
+    )
+    training.gradient_norm(history, path / "gradient_norm.png", clip_norm=clip_norm)
+    for artifact in outcome.artifacts:
+        drawn = artifacts.draw(artifact, path / artifact.name)
+        if isinstance(artifact, TextSamples):
+            logger.info("%s\n%s", artifact.name, drawn.read_text(encoding="utf-8").rstrip())
+
+
+def announce(result: RunResult) -> None:
+    _say_kernels()
+    logger.info(
+        "%s on %s, seed %d: %s parameters%s, %d hidden units, signature %s",
+        result.model,
+        result.task,
+        result.seed,
+        f"{result.counted_params:,}",
+        f" + {result.embedding_params:,} in the embedding" if result.embedding_params else "",
+        result.hidden_size,
+        result.signature,
+    )
+
+
+@cache
+def _say_kernels() -> None:
+    """Once a process: which BLAS computes, and what may hold it back."""
+    logger.info("%s; numpy %s", blas.kernels(), np.__version__)
+    warning = blas.held_below()
+    if warning:
+        logger.warning("%s", warning)
+
+
+def tags(result: RunResult) -> dict[str, str]:
+    """MLflow's tags of a run that starts. ``kind`` tells a trial, which has no test scores, from other runs."""
+    own = {"model": result.model, "task": result.task, "signature": result.signature}
+    code = {"git_sha": result.git_sha, "numpy": result.numpy, "blas": result.blas}
+    return own | {"primary_metric": result.primary_metric} | ({"kind": "trial"} if result.is_trial else {}) | code
+
+
+def last_tags(result: RunResult) -> dict[str, str]:
+    """The tag by which a run that only MLflow has is known again: its result, but for the metrics, which MLflow has."""
+    return {"result": json.dumps({key: value for key, value in result.as_json().items() if key != "metrics"})}
+
+
+def params(run_config: RunConfig, result: RunResult) -> dict[str, Any]:
+    """MLflow's params: every key of the config, and how many parameters the network has."""
+    return run_config.flattened() | {"params": result.params, "params.embedding": result.embedding_params}
+
+
+def run_name(result: RunResult) -> str:
+    """As MLflow shows it."""
+    last = f"trial {result.signature}" if result.is_trial else f"seed {result.seed}"
+    return f"{result.model} {result.task} {last}"
+
+
+@cache
+def git_sha() -> str:
+    """The commit of the code that runs, with "+" where the tree differs from it; empty outside a checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        git = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(git, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
