@@ -179,7 +179,7 @@ class Trainer:
         self._lap()
         observer.on_metrics(self.step, metrics | {"time/epoch_seconds": counters.epoch_seconds})
         sign = 1 if self.task.direction == "max" else -1
-        metric, loss = sign * metrics[f"val/{self.task.primary_metric}"], -metrics["val/loss"]
+        metric, loss = _rank(sign * metrics[f"val/{self.task.primary_metric}"]), _rank(-metrics["val/loss"])
         if (metric, loss) > (counters.best_metric, counters.best_loss) or counters.best_step == 0:
             self.best.flat[:] = self.p.flat
             counters.best_step, counters.best_metric, counters.best_loss = self.step, metric, loss
@@ -267,3 +267,8 @@ class Trainer:
         more_metrics, more_artifacts = self.task.generate(generator, split)
         metrics = {"loss": loss_sum / max(1, count)} | metrics | more_metrics
         return {f"{split}/{name}": value for name, value in metrics.items()}, artifacts + more_artifacts
+
+
+def _rank(value: float) -> float:
+    """The value, to be compared: nan, which no comparison would ever find worse, is the worst."""
+    return -math.inf if math.isnan(value) else float(value)

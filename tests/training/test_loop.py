@@ -1,5 +1,6 @@
 """The loop's specification: when an epoch ends, what is logged, which weights are kept and tested, when it stops."""
 
+import math
 
 import pytest
 
@@ -80,6 +81,10 @@ def test_the_validation_loss_is_a_mean_over_answers_not_over_batches():
         ([(0.5, 3), (0.5, 2), (0.5, 4)], 2),  # of equal scores the lower loss
         ([(0.5, 2), (0.5, 2), (0.5, 2)], 1),  # of equal losses the earlier
         ([(0.0, 9), (0.0, 9), (0.0, 1)], 3),
+        ([(math.nan, 1), (0.2, 1), (0.1, 1)], 2),  # nan is worse than any number
+        ([(0.2, 1), (math.nan, 1), (0.3, 1)], 3),
+        ([(0.5, math.nan), (0.5, 7), (0.5, 8)], 2),
+        ([(math.nan, 1), (math.nan, 1), (math.nan, 1)], 1),
     ],
 )
 @pytest.mark.parametrize("direction", ["max", "min"])
