@@ -90,6 +90,7 @@ class ScriptedNetwork:
         self.layout = Layout()
         self.layout.add("w", (1,))
         self._steps = 0
+        self._state = np.zeros((1, 1))  # lent, as a tape's memory is: each pass writes over it
 
     def init(self, rng: np.random.Generator, dtype: Any) -> Params:
         return Params(self.layout, np.array([self.script.start], dtype))
@@ -108,11 +109,13 @@ class ScriptedNetwork:
     ) -> tuple[np.ndarray, np.ndarray, None]:
         script = self.script
         script.weight = float(p.flat[0])
+        self._state.fill(np.nan)
         script.draws.append(None if dropout_rng is None else float(dropout_rng.random()))
         script.states.append(None if state0 is None else float(state0[0, 0]))
         script.now += script.step_seconds if keep else script.part_seconds
         loss = batch.x[0] * (1 if keep else script.at_validation()[1])
-        return np.sqrt(loss), np.array([[len(script.states)]], p.flat.dtype), None
+        self._state.fill(len(script.states))
+        return np.sqrt(loss), self._state, None
 
     def backward(self, p: Params, grad: Params, dy: np.ndarray, tape: None) -> None:
         grad["w"] += of(self.script.gradients, self._steps)

@@ -61,6 +61,30 @@ def test_the_schedule_runs_over_all_planned_steps():
     assert moves(trainer(Script(), optimizer=halves), 6).tolist() == [1, 1, 1, 0.25, 0.25, 0.25]
 
 
+class Told:
+    """An optimizer that writes down what it is told."""
+
+    learning_rate = 1.0
+
+    def __init__(self):
+        self.said = []
+
+    def init(self, flat):
+        return {}
+
+    def rate(self, progress):
+        return 10 + progress
+
+    def update(self, flat, grad, state, rate, step, spans):
+        self.said.append((rate, step))
+
+
+def test_an_optimizer_is_told_its_rate_and_steps_from_one_on():
+    told = Told()
+    trainer(Script(), optimizer=told, epochs=2).fit(Log())
+    assert told.said == [(10, 1), (10.25, 2), (10.5, 3), (10.75, 4)]
+
+
 @pytest.mark.parametrize("name", optimizers.names())
 def test_weight_decay_follows_the_scheduled_rate(name):
     """With no gradient all that moves the weight is its decay."""
