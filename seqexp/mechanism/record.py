@@ -1,4 +1,4 @@
-"""What the probes found, in JSON's types, and the lines of it read back."""
+"""The findings of the probes as JSON, and the stored lines read back."""
 
 import json
 import math
@@ -18,8 +18,8 @@ from seqexp.system.errors import UserError
 from seqexp.system.json_files import LONGEST_JSON
 from seqexp.training.losses import Loss
 
-MOST_LAGS = 128  # written down; of more, as many evenly spaced ones
-DIGITS = 6  # significant ones
+MOST_LAGS = 128  # that are stored; longer curves are thinned evenly
+DIGITS = 6  # significant digits
 
 
 def line(step: int, flow: Flow) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def line(step: int, flow: Flow) -> dict[str, Any]:
 
 
 def measured(network: Network, p: Params, batch: Batch, loss: Loss, *, jacobian: bool = True) -> dict[str, Any]:
-    """mechanism.json of a network, but for who it is and the surgery. Computed in float64, whatever p's type."""
+    """mechanism.json of a network, without the run's name and the surgery. Computed in float64, whatever p's type."""
     p = p.like(p.flat.astype(np.float64))
     flow = gradient_flow(network, p, batch, loss)
     found: dict[str, Any] = {
@@ -55,8 +55,8 @@ def measured(network: Network, p: Params, batch: Batch, loss: Loss, *, jacobian:
 
 
 def stored_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a mechanism.jsonl that are what ``line`` writes, up to the first that is not; none where there
-    is no file. UserError where it cannot be read."""
+    """The lines of a mechanism.jsonl, up to the first that is incomplete or not of the form that ``line`` writes. Empty
+    if there is no file. UserError if it cannot be read."""
     lines = []
     try:
         with open(path, "rb") as file:
@@ -97,6 +97,7 @@ def _gradient(flow: Flow) -> dict[str, Any]:
 
 def _gate(use: GateUse) -> Mapping[str, Any]:
     constants = np.sort(use.time_constants)
+    # "nearest" and not "linear": between two infinite constants, interpolation gives nan.
     low, middle, high = np.quantile(constants, [0.25, 0.5, 0.75], method="nearest")
     return {
         "mean": _number(use.mean),
@@ -114,5 +115,5 @@ def _numbers(values: Iterable[float]) -> list[float | None]:
 
 
 def _number(value: float | None) -> float | None:
-    """Rounded to what is worth reading; None of what JSON has no number for."""
+    """Rounded to DIGITS; None for nan and inf, which JSON cannot express."""
     return float(f"{value:.{DIGITS}g}") if value is not None and math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""JSON as it lies in files, which may be damaged or a stranger's."""
+"""JSON in files that may be damaged or come from a stranger."""
 
 import json
 import math
@@ -7,11 +7,11 @@ from typing import Any
 
 from seqexp.system.paths import RESULT
 
-LONGEST_JSON = 10_000_000  # bytes of a result.json, run.json or line of metrics worth reading
+LONGEST_JSON = 10_000_000  # bytes; a larger result.json, run.json or line of metrics is not read
 
 
 def stored_result(path: Path, name: str = RESULT) -> dict[str, Any] | None:
-    """The content of a run directory's result.json; None where there is none, {} where it cannot be read."""
+    """The content of a run directory's result.json. None if there is no file, {} if it cannot be read."""
     try:
         if (path / name).stat().st_size > LONGEST_JSON:
             return {}
@@ -24,5 +24,5 @@ def stored_result(path: Path, name: str = RESULT) -> dict[str, Any] | None:
 
 
 def finite(value: float) -> float | None:
-    """The number, or None where JSON has none for it."""
+    """The number, or None if JSON cannot express it."""
     return float(value) if math.isfinite(value) else None
