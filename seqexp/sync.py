@@ -1,4 +1,4 @@
-"""``python -m seqexp.sync <run directory>``: send what MLflow is missing of a run."""
+"""``python -m seqexp.sync <run directory>``: send to MLflow what it is missing of a run."""
 
 import sys
 from pathlib import Path
@@ -11,11 +11,11 @@ from seqexp.system.errors import UserError
 from seqexp.system.exit_codes import BAD_INPUT, FAILED, OK
 from seqexp.system.paths import METRICS
 
-BUSY = "another process works on it"
+BUSY = "another process is working on it"
 
 
 def main() -> NoReturn:
-    """Exit codes: 0 sent, 1 MLflow could not take it all, 2 what was named is no run."""
+    """Exit codes: 0 sent, 1 MLflow could not take everything, 2 bad input, such as a directory without a run."""
     from seqexp.runs.progress import configure_logging
 
     configure_logging()

@@ -24,21 +24,21 @@ TOP = ("dtype", "threads", "optimizer", "tracking", "data_dir")
 GROUPS = ("task", "model", "optimizer", "training", "tracking")
 
 HELP = """\
-python -m seqexp.compare: who wins, by how much, how sure, and why - from the runs below runs/
+python -m seqexp.compare: who wins, by how much, with what certainty, and why; it reads the runs below runs/
 
-Words (key=value)
+Arguments (key=value)
   a=rnn b=lstm              the two models; or models=rnn,stacked_rnn,lstm for more (default: all that have runs)
   task=adding               or several: task=adding,copy (default: the only one that has runs)
   experiment=NAME           the task and task settings of conf/experiment/NAME.yaml
   metric=accuracy           any test metric of the runs (default: the task's primary metric)
-  match=params              what is held equal: params, hidden (units) or seconds (of training)
+  match=params              what is equal for both models: params, hidden (units) or seconds (of training)
   margin=0.01               a smaller difference counts as equivalent, in the metric's units (default: the task's)
-  level=0.95                of intervals and tests
-  run=true                  makes the runs first, seed after seed, until there is a verdict or ...
-  max_seeds=20              ... this many seeds of each are spent
+  level=0.95                confidence level of intervals and tests
+  run=true                  trains new seeds until the test reaches a verdict, or until ...
+  max_seeds=20              ... each model has this many seeds
   out=folder                where the report goes (default: runs/compare/<tasks>_<models>)
   plugins=[my.module]       modules of yours that the models and tasks come from
-  task.length=50            any other setting: the runs compared have it; with run=true the runs made get it
+  task.length=50            any other setting of a run: selects the runs; with run=true, new runs use it
 
 Examples
   python -m seqexp.compare a=rnn b=lstm task=adding
@@ -46,8 +46,8 @@ Examples
   python -m seqexp.compare task=adding,copy a=rnn b=lstm
   python -m seqexp.compare run=true a=rnn b=lstm task=adding task.length=50 max_seeds=12
 
-Writes report.html (one file), report.md, comparison.csv, runs.csv and figures. Exit codes: 0; 2 the words are wrong;
-1 a run failed (run=true); 130 Ctrl-C: the same command goes on where it stopped.
+Writes report.html (one file), report.md, comparison.csv, runs.csv and figures. Exit codes: 0 done; 2 an argument is
+wrong; 1 a run failed (run=true); 130 Ctrl-C: the same command resumes where it stopped.
 """
 
 

@@ -35,7 +35,7 @@ class Layout:
         self.size += int(np.prod(shape))
 
     def table(self, name: str, shape: tuple[int, int]) -> None:
-        """Append a block whose gradient comes by rows, of which a batch touches few (``Params.add_rows``)."""
+        """Append a block whose gradient comes row by row: a batch touches few of its rows (``Params.add_rows``)."""
         self.add(name, shape)
         self._tables.append(name)
 
@@ -95,7 +95,7 @@ class Params(Mapping[str, np.ndarray]):
             raise ValueError(f"Params: flat must be ({layout.size},), got {flat.shape}")
         self.layout = layout
         self.flat = flat
-        self._cache: dict[str, np.ndarray | Params] = {}
+        self._cache: dict[str, np.ndarray | Params] = {}  # views: a training step asks for the same names again
 
     @classmethod
     def zeros(cls, layout: Layout, dtype: Any) -> Self:
@@ -131,7 +131,7 @@ class Params(Mapping[str, np.ndarray]):
         return part  # type: ignore[return-value]
 
     def add_rows(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
-        """Add values (P, D) to the rows (P,) of a table (V, D), each of them at most once."""
+        """Add values (P, D) to the rows (P,) of a table (V, D). No row may occur twice: NumPy would add to it once."""
         self[name][rows] += values
 
     def names(self) -> list[str]:
@@ -143,7 +143,7 @@ class Params(Mapping[str, np.ndarray]):
 
 
 class Span(NamedTuple):
-    """A stretch of a flat vector; with ``rows``, a table of that width of which only these rows hold anything."""
+    """A stretch of a flat vector. With ``rows``: a table of that width, in which only these rows may be nonzero."""
 
     start: int
     stop: int
@@ -152,16 +152,16 @@ class Span(NamedTuple):
 
 
 class Gradient(Params):
-    """A gradient that knows which rows of its tables hold anything, so that nobody has to go through all the others.
+    """A gradient that knows which rows of its tables may be nonzero, so that nobody has to visit the other rows.
 
-    ``flat`` is the whole gradient all the same.
+    ``flat`` is the whole gradient nevertheless.
     """
 
     __slots__ = ("_rows", "_tables")
 
     def __init__(self, layout: Layout, flat: np.ndarray) -> None:
         super().__init__(layout, flat)
-        self._rows: dict[str, np.ndarray] = {}  # name -> the rows that hold anything, where there are any
+        self._rows: dict[str, np.ndarray] = {}  # name -> the rows that may be nonzero, if there are any
         # Each table as (the part it belongs to, its name there, its offset here, its shape).
         self._tables = [(*self._owner(name), start, shape) for name, start, shape in layout.tables()]
 
@@ -171,7 +171,7 @@ class Gradient(Params):
         self._rows[name] = rows if before is None else np.union1d(before, rows)
 
     def spans(self) -> list[Span]:
-        """The vector from its beginning to its end: stretches where anything may be, and tables. [] without tables."""
+        """The vector from beginning to end: stretches that may be nonzero, and tables. [] if there is no table."""
         if not self._tables:
             return []
         spans, end = [], 0
@@ -179,11 +179,12 @@ class Gradient(Params):
             if start > end:
                 spans.append(Span(end, start))
             end = start + shape[0] * shape[1]
+            # An untouched table has no rows, rather than None, which would make it a stretch to be walked through.
             spans.append(Span(start, end, shape[1], owner._rows.get(name, np.empty(0, np.intp))))
         return [*spans, Span(end, self.layout.size)]
 
     def clear(self) -> None:
-        """Back to zero."""
+        """Set the gradient to zero."""
         if not self._tables:
             self.flat[:] = 0
         for start, stop, width, rows in self.spans():

@@ -5,7 +5,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-WORTH_A_THREAD = 1_500_000  # multiply-adds of one step's product from which a second thread gained; docs/performance.md
+WORTH_A_THREAD = 1_500_000  # multiply-adds a step from which on a second thread was faster; see docs/performance.md
 
 
 def threads_for(work: int) -> int:
@@ -20,8 +20,8 @@ def available() -> int:
 
 @contextmanager
 def limited(threads: int) -> Iterator[None]:
-    """BLAS inside the block runs on that many threads, whatever the process had."""
-    import numpy  # noqa: F401 - its BLAS has to be loaded to be limited
+    """Inside the block, the BLAS runs on this many threads, whatever the process had before."""
+    import numpy  # noqa: F401 - only a loaded BLAS can be limited
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=threads, user_api="blas"):
@@ -49,9 +49,9 @@ def cpu() -> str:
 
 
 def held_below() -> str | None:
-    """A warning where an inherited setting holds the BLAS below what the CPU has, else None."""
+    """A warning if an inherited setting may slow the BLAS down, else None."""
     set_here = [name for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE") if os.environ.get(name)]
     if not set_here:
         return None
     settings = " ".join(f"{name}={os.environ[name]}" for name in set_here)
-    return f"the environment has {settings}, which may hold OpenBLAS below what this CPU can do; unset to compare speed"
+    return f"the environment has {settings}, which may slow OpenBLAS down here; unset it before you compare speed"

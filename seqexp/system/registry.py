@@ -43,7 +43,7 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         self._load()
-        return sorted(self._classes)
+        return sorted(self._classes)  # the order of registration depends on which module was imported first
 
     def lookup(self, name: str) -> T:
         self._load()
@@ -57,7 +57,7 @@ class Registry(Generic[T]):
 
     def _load_own(self) -> None:
         if self._package is not None and not self._loaded:
-            self._loaded = True
+            self._loaded = True  # first: a module that is being imported may look up a name, and would load again
             package = importlib.import_module(self._package)
             for module in pkgutil.iter_modules(package.__path__):
                 importlib.import_module(f"{self._package}.{module.name}")
