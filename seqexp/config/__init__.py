@@ -6,7 +6,6 @@ from seqexp.config.compose import (
     conf_directory,
     conf_files,
     load_plugins,
-    loosened,
     one_line,
     register_resolvers,
 )
@@ -21,7 +20,6 @@ __all__ = [
     "conf_directory",
     "conf_files",
     "load_plugins",
-    "loosened",
     "one_line",
     "register_resolvers",
     "stored",
