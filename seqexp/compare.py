@@ -52,10 +52,13 @@ def exit_code(arguments: Sequence[str]) -> int:
 def _compare(arguments: Sequence[str]) -> int:
     from seqexp import config
     from seqexp.comparison.arguments import parsed
+    from seqexp.tracking.mlflow_store import said_by_environment
 
     config.register_resolvers()
     config.load_plugins(arguments)
     words = parsed(arguments)
+    if (settings := _tracking(words)) and (said := said_by_environment(settings)):
+        print(said, file=sys.stderr)
     made = None
     if words.run:
         from seqexp.comparison.paired_runs import run_pairs

@@ -12,6 +12,8 @@ from omegaconf import OmegaConf
 # Before anything imports them: no window, no message home.
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):  # where the tests' runs go is the tests' to say
+    os.environ.pop(name, None)
 
 ROOT = Path(__file__).resolve().parent.parent
 

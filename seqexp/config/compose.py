@@ -1,5 +1,6 @@
 """Hydra's words: where conf/ lies, what a command line composes, and what Hydra says in one line."""
 
+import os
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -73,8 +74,10 @@ def _listed(text: str) -> list[Any]:
 
 
 def register_resolvers() -> None:
-    """``${unless:a,b}`` is b unless a is given: how hidden_size yields its default to a param_budget."""
+    """``${unless:a,b}`` is b unless a is given: how hidden_size yields its default to a param_budget.
+    ``${environment:NAME,b}`` is the variable's value, or b where it is not set or empty."""
     OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)
+    OmegaConf.register_new_resolver("environment", lambda name, value: os.environ.get(name) or value, replace=True)
 
 
 def check_choice(experiment: str | None, task: str | None) -> None:

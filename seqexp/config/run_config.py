@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,11 @@ def check(cfg: DictConfig) -> RunConfig:
     assert isinstance(config, dict)
     if isinstance(named := config.get("plugins"), list):  # else it is refused below
         plugins.load(named)
-    return checked({str(key): value for key, value in config.items()})
+    run_config = checked({str(key): value for key, value in config.items()})
+    threads, cores = run_config.settings["threads"], os.cpu_count() or 1
+    if threads != "auto" and threads > cores:  # not in a stored config: that run may be another machine's
+        raise UserError(f"threads: expected at most {cores}, the cores here, or auto; got {threads}")
+    return run_config
 
 
 def checked(config: dict[str, Any]) -> RunConfig:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from seqexp import models, tasks
+from seqexp.config.command_line import for_shell, word
 from seqexp.system import plugins
 from seqexp.system.errors import UserError, unknown_key
 from seqexp.system.registry import fields
@@ -89,13 +90,20 @@ def check_group(group: str, config: Any, legal: Fields) -> dict[str, Any]:
     schema = TypedDict("schema", types)  # type: ignore[misc]
     schema.__pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)  # type: ignore[attr-defined]
     try:
-        return dict(TypeAdapter(schema).validate_python(dict(config)))
+        checked = dict(TypeAdapter(schema).validate_python(dict(config)))
     except ValidationError as error:
         problems = error.errors(include_url=False)
         key = str(problems[0]["loc"][0])
         said = [_expected(problem["msg"]) for problem in problems if problem["loc"][0] == key]
         given = "nothing" if problems[0]["type"] == "missing" else repr(config.get(key))
-        raise UserError(f"{prefix}{key}: expected {' or '.join(dict.fromkeys(said))}; got {given}") from None
+        line = f"{prefix}{key}: expected {' or '.join(dict.fromkeys(said))}; got {given}"
+        if problems[0]["type"] == "string_type" and isinstance(config.get(key), int | float):
+            line += f"; if it is text, type {for_shell(word(prefix + key, str(config[key])))}"
+        raise UserError(line) from None
+    for key, value in checked.items():
+        if isinstance(config[key], bool) and not isinstance(value, bool):  # which pydantic takes for 0 or 1
+            raise UserError(f"{prefix}{key}: expected a number; got {str(config[key]).lower()}")
+    return checked
 
 
 def check_together(checked: Mapping[str, Any]) -> None:
@@ -108,6 +116,9 @@ def check_together(checked: Mapping[str, Any]) -> None:
             "model: expected one of hidden_size and param_budget; "
             f"got hidden_size={hidden} and param_budget={budget}; leave one out, or set it to null"
         )
+    name = checked["tracking"]["experiment_name"]
+    if checked["tracking"]["name"] != "off" and not name.strip():
+        raise UserError(f"tracking.experiment_name: expected a name; got {name!r}; leave it out for the usual one")
     if (decoder := model.get("decoder")) is not None and decoder not in models.names():
         raise UserError(f"model.decoder: expected one of {', '.join(models.names())}, or null; got {decoder!r}")
 

@@ -15,7 +15,7 @@ from seqexp.runs.result import RunResult, read_result, read_started
 from seqexp.system.errors import UserError
 from seqexp.system.paths import CONFIG, LOCK, RESULT, STARTED, TRIALS
 from seqexp.tracking.mlflow_store import TrackingSettings, run_with_tag, unmasked
-from seqexp.tracking.tracker import Status, open_tracker
+from seqexp.tracking.tracker import Status, Tracker, Untracked, open_tracker
 
 logger = logging.getLogger("seqexp")
 
@@ -24,11 +24,18 @@ def wrap_up(path: Path, *, keep: bool = False, uri: str | None = None) -> bool:
     """Bring a run that no process works on to its end: it is marked KILLED if it has no result, here and in MLflow,
     which gets what it is missing. False where MLflow could not take it all.
 
-    ``keep``: a run that could not be sent can be found again by ``mark_killed``. ``uri``: an address whose password may
-    be the stored one's.
+    ``keep``: it was asked for, so that it is said what was sent, and a run that could not be sent can be found again by
+    ``mark_killed``. ``uri``: an address whose password may be the stored one's.
     """
     result = _result(path)
-    complete = _send(path, result, uri)
+    tracker = _send(path, result, uri)
+    complete = not tracker.troubled
+    if complete and keep and tracker.run_id is None:
+        logger.info("%s: its tracking is off, so there is nothing to send", path)
+    elif complete and keep:
+        logger.info(
+            "%s: MLflow has it: %d points of its metrics and %d files were sent", path, tracker.points, tracker.files
+        )
     if complete or not keep:
         (path / STARTED).unlink(missing_ok=True)
     return complete
@@ -72,11 +79,11 @@ def _result(path: Path) -> RunResult:
     return result
 
 
-def _send(path: Path, result: RunResult, uri: str | None) -> bool:
+def _send(path: Path, result: RunResult, uri: str | None) -> Tracker:
     run_config = config.stored(path / CONFIG)
     settings = unmasked(TrackingSettings(**run_config.settings["tracking"]), uri)
     if settings.name == "off":
-        return True
+        return Untracked()
     started = read_started(path)
     run_id = result.mlflow_run_id
     if run_id is None and started is not None and started.token is not None:
@@ -96,4 +103,4 @@ def _send(path: Path, result: RunResult, uri: str | None) -> bool:
         result.write(path)
     status: Status = "KILLED" if result.status == "RUNNING" else result.status
     tracker.finish(status, {}, path, ended=result.ended, tags=last_tags(result))
-    return not tracker.troubled
+    return tracker

@@ -47,12 +47,15 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
     from seqexp.runs.location import Location
     from seqexp.runs.recovery import mark_killed
     from seqexp.runs.run import run
+    from seqexp.tracking.mlflow_store import TrackingSettings, said_by_environment
 
     global outcome, error
     directory = None if named == Path(".") else named
     location = Location(directory)
     try:
         run_config = sweep.checked or config.check(cfg)
+        if said := said_by_environment(TrackingSettings(**run_config.settings["tracking"])):
+            logger.info("%s", said)
         mark_killed(location.root, run_config.settings["tracking"]["uri"])
         run_done = run(run_config, location)
     except UserError as refusal:

@@ -21,7 +21,7 @@ from seqexp.system.errors import UserError
 from seqexp.system.exit_codes import BAD_INPUT, FAILED, OK
 from seqexp.system.paths import JOBS
 from seqexp.tracking.dashboard import dashboard_command, leaderboard_address
-from seqexp.tracking.mlflow_store import TrackingSettings
+from seqexp.tracking.mlflow_store import TrackingSettings, said_by_environment
 
 if TYPE_CHECKING:
     from seqexp.runs.result import CompletedRun
@@ -57,8 +57,12 @@ class SweepCallback(Callback):
         except UserError as error:
             raise Refused(str(error)) from None
         if config.tracking.name != "off":
+            from seqexp.runs.progress import configure_logging
             from seqexp.sweeps.parent_run import prepare_to_end
 
+            if said := said_by_environment(TrackingSettings(**config.tracking)):
+                configure_logging()
+                logger.info("%s", said)
             prepare_to_end(Path(config.hydra.sweep.dir), config.tracking.uri)
 
 

@@ -1,12 +1,9 @@
 """How to look at the runs: the command that starts MLflow's pages, and the page that shows runs with their metrics."""
 
 import shlex
-import shutil
-import sys
-from pathlib import Path
 
 from seqexp.system.errors import UserError, masked
-from seqexp.tracking.mlflow_store import TrackingSettings, connect, leaderboard_path, locate
+from seqexp.tracking.mlflow_store import TrackingSettings, connect, leaderboard_path, locate, program
 
 
 def dashboard_command(settings: TrackingSettings) -> str:
@@ -16,10 +13,7 @@ def dashboard_command(settings: TrackingSettings) -> str:
     store = locate(settings)
     if store.is_server:
         return masked(store.uri)
-    beside = Path(sys.executable).with_name("mlflow")
-    found = shutil.which("mlflow")  # another environment's may refuse this one's database
-    usual = not beside.exists() or (found is not None and Path(found).samefile(beside))
-    return f"{'mlflow' if usual else shlex.quote(str(beside))} ui --backend-store-uri {shlex.quote(masked(store.uri))}"
+    return f"{program()} ui --backend-store-uri {shlex.quote(masked(store.uri))}"
 
 
 def leaderboard_address(settings: TrackingSettings) -> str:

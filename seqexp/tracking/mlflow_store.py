@@ -8,8 +8,11 @@ import json
 import logging
 import os
 import re
+import shlex
+import shutil
 import socket
 import sqlite3
+import sys
 import warnings
 import zlib
 from base64 import b64encode
@@ -32,6 +35,8 @@ WAITS = (0.1, 0.5)  # seconds before the second and the third attempt
 LONGEST_NAME = 250  # characters; MLflow's limit
 CUT = " … (cut)"
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+ANOTHER = "try another, such as tracking.uri=sqlite:///runs/mlflow.db, or tracking=off"
+UNUSED = ("MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")  # of MLflow's variables that name where runs go
 VIEW = "leaderboard"
 ENVIRONMENT = {  # unless the user has set them
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -68,6 +73,7 @@ class Store:
 def locate(settings: TrackingSettings) -> Store:
     """What ``uri`` names; nothing is opened or created. UserError where it names nothing that can keep runs."""
     uri = settings.uri or ""
+    origin = " of MLFLOW_TRACKING_URI" if uri and uri == os.environ.get("MLFLOW_TRACKING_URI") else ""
     scheme, _, rest = uri.partition("://")
     path, mark, query = rest[1:].partition("?")
     if scheme == "sqlite" and path not in ("", ":memory:"):
@@ -78,8 +84,26 @@ def locate(settings: TrackingSettings) -> Store:
             return Store(uri, Path("runs").absolute())
     raise UserError(
         f"tracking.uri: expected sqlite:///<file>, http(s)://<host> or a database like postgresql://<host>/<name>; "
-        f"got {masked(uri)!r}; try tracking.uri=sqlite:///runs/mlflow.db, or tracking=off"
+        f"got {masked(uri)!r}{origin}; {ANOTHER}"
     )
+
+
+def said_by_environment(settings: TrackingSettings) -> str:
+    """What MLflow's environment variables decide here, and which decide nothing; empty where none is set."""
+    if settings.name == "off":
+        return ""
+    known = {"MLFLOW_TRACKING_URI": settings.uri, "MLFLOW_EXPERIMENT_NAME": settings.experiment_name}
+    said = [f"{name}={masked(str(value))}" for name, value in known.items() if value == os.environ.get(name)]
+    said += [f"{name} is not used" for name in UNUSED if os.environ.get(name)]
+    return f"tracking: from the environment: {'; '.join(said)}" if said else ""
+
+
+def program() -> str:
+    """The command mlflow as it is typed: that of this environment, since another version may refuse the database."""
+    beside = Path(sys.executable).with_name("mlflow")
+    found = shutil.which("mlflow")
+    usual = not beside.exists() or (found is not None and Path(found).samefile(beside))
+    return "mlflow" if usual else shlex.quote(str(beside))
 
 
 def unmasked(settings: TrackingSettings, *addresses: str | None) -> TrackingSettings:
@@ -123,8 +147,7 @@ def usable(settings: TrackingSettings, action: Callable[[], T]) -> T:
         raise
     except Exception as error:
         raise UserError(
-            f"tracking.uri: cannot keep runs in {masked(locate(settings).uri)} ({cause_of(error)}); "
-            "try another, such as tracking.uri=sqlite:///runs/mlflow.db, or tracking=off"
+            f"tracking.uri: cannot keep runs in {masked(locate(settings).uri)} ({cause_of(error)}); {ANOTHER}"
         ) from error
 
 
@@ -180,8 +203,8 @@ def _experiment(store: Store, name: str) -> tuple[Any, str]:
         return client, number
     if found.lifecycle_stage != "active":
         raise UserError(
-            f"tracking.experiment_name: expected an active experiment; {name!r} is deleted; try another name, "
-            f"or `mlflow experiments restore -x {found.experiment_id}`"
+            f"tracking.experiment_name: expected an active experiment; {name!r} is deleted; try another name, or type "
+            f"MLFLOW_TRACKING_URI={shlex.quote(store.uri)} {program()} experiments restore -x {found.experiment_id}"
         )
     return client, str(found.experiment_id)
 

@@ -43,6 +43,8 @@ class Tracker(Protocol):
 
     run_id: str | None
     troubled: bool  # whether something could not be sent
+    points: int  # values of metrics, and
+    files: int  # files that were sent
 
     def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None:
         """Keep the metrics for the next flush; ``time`` in seconds since the epoch. Logging it again is harmless.
@@ -77,6 +79,7 @@ class Untracked:
 
     run_id: str | None = None
     troubled = False
+    points = files = 0
 
     def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None: ...
     def flush(self, *, now: bool = False) -> None: ...
@@ -102,6 +105,7 @@ class MlflowTracker:
         self._last_step = 0
         self._next = 0.0
         self._down = self.troubled = False
+        self.points = self.files = 0  # that were sent
 
     def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None:
         # A chart has no place for nan and inf, and MLflow's pages drop the whole chart of a metric that ends in nan.
@@ -158,14 +162,18 @@ class MlflowTracker:
             batch = self._kept[:METRICS_A_BATCH]
             self._client.log_batch(self.run_id, metrics=[Metric(*values) for values in batch])
             del self._kept[: len(batch)]
+            self.points += len(batch)
 
     def _upload(self, directory: Path) -> None:
+        self.files = 0  # may be tried again
         for file in sorted(directory.iterdir()):
             if file.is_file() and file.suffix in UPLOADED and file.name not in OWN:
                 self._client.log_artifact(self.run_id, str(file))
+                self.files += 1
         for file in sorted(directory.glob("checkpoints/best*")):
             if file.is_file() and file.suffix != ".tmp":
                 self._client.log_artifact(self.run_id, str(file), "checkpoints")
+                self.files += 1
 
 
 def open_tracker(

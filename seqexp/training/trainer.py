@@ -143,6 +143,7 @@ class Trainer:
         self.optimizer.update(self.p.flat, self.grad.flat, self.state, rate, self.step, spans)
         return float(loss), norm
 
+    @np.errstate(over="ignore", invalid="ignore")  # the line that says "diverged" says it once and better
     @small_buffers()
     def fit(self, observer: Observer, test: bool = True) -> Outcome:
         """Train to the end, watch val/<primary metric>, and test the best weights. Resumes from a restored snapshot.

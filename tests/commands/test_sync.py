@@ -1,0 +1,58 @@
+"""``python -m seqexp.sync``: it says what it sent, and what to do where it cannot."""
+
+import shutil
+import socket
+
+import yaml
+
+from tests.commands.test_run import only_result, seqexp
+
+QUICK = ["task=hello", "model=rnn", "model.hidden_size=4", "training.epochs=1", "probes=false"]
+
+
+def test_it_says_how_many_points_and_files_it_sent(tmp_path):
+    assert seqexp(tmp_path, *QUICK).returncode == 0
+    _, path = only_result(tmp_path)
+    shutil.rmtree(tmp_path / "runs" / "mlartifacts")
+    (tmp_path / "runs" / "mlflow.db").unlink()
+    done = seqexp(tmp_path, "sync", str(path))
+    assert done.returncode == 0, done.stderr
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/runs/mlflow.db")
+    run_id = only_result(tmp_path)[0]["mlflow_run_id"]
+    metrics = client.get_run(run_id).data.metrics
+    points = sum(len(client.get_metric_history(run_id, name)) for name in metrics)
+    folders = client.list_artifacts(run_id), client.list_artifacts(run_id, "checkpoints")
+    files = sum(not file.is_dir for folder in folders for file in folder)
+    assert f"{path}: MLflow has it: {points} points of its metrics and {files} files were sent" in done.stderr
+
+
+def test_a_run_without_tracking_has_nothing_to_send(tmp_path):
+    assert seqexp(tmp_path, *QUICK, "tracking=off").returncode == 0
+    done = seqexp(tmp_path, "sync", str(only_result(tmp_path)[1]))
+    assert done.returncode == 0
+    assert "its tracking is off, so there is nothing to send" in done.stderr
+
+
+def test_what_it_advises_it_takes(tmp_path):
+    assert seqexp(tmp_path, *QUICK, "tracking=off").returncode == 0
+    _, path = only_result(tmp_path)
+    stored = yaml.safe_load((path / "config.yaml").read_text())
+    with socket.socket() as closed:  # an address where nobody listens
+        closed.bind(("127.0.0.1", 0))
+        stored["tracking"] |= {"name": "mlflow", "uri": f"http://127.0.0.1:{closed.getsockname()[1]}"}
+        (path / "config.yaml").write_text(yaml.safe_dump(stored))
+        done = seqexp(tmp_path, "sync", str(path))
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "try again once MLflow can be reached" in done.stderr
+    assert "tracking=off" not in done.stderr
+
+
+def test_help_is_no_mistake(tmp_path):
+    assert seqexp(tmp_path, "sync", "--help").returncode == 0
+    for words in ([], ["nix"], ["tracking=off"], ["--force"]):
+        done = seqexp(tmp_path, "sync", *words)
+        assert done.returncode == 2, words
+        assert list(tmp_path.iterdir()) == []
