@@ -9,6 +9,7 @@ from seqexp.config.compose import (
     loosened,
     one_line,
     register_resolvers,
+    tracking_defaults,
 )
 from seqexp.config.run_config import RunConfig, check, checked, stored
 
@@ -25,4 +26,5 @@ __all__ = [
     "one_line",
     "register_resolvers",
     "stored",
+    "tracking_defaults",
 ]

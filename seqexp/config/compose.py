@@ -63,6 +63,15 @@ def _listed(text: str) -> list[Any]:
     return value
 
 
+def tracking_defaults(name: str = "mlflow") -> dict[str, Any]:
+    """The tracking group's settings in its yaml. Not composed by Hydra, which takes half a second."""
+    files = conf_files("tracking")
+    if name not in files:
+        raise UserError(f"tracking: expected one of {', '.join(sorted(files))}; got {name!r}")
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(files[name]), resolve=True)
+    return {str(key): value for key, value in loaded.items()}
+
+
 def register_resolvers() -> None:
     """``${unless:a,b}`` is b unless a is given: how hidden_size yields its default to a param_budget."""
     OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)

@@ -47,13 +47,14 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
     from seqexp.runs.location import Location
     from seqexp.runs.recovery import mark_killed
     from seqexp.runs.run import run
+    from seqexp.tracking.mlflow_store import TrackingSettings
 
     global outcome, error
     directory = None if named == Path(".") else named
     location = Location(directory)
     try:
         run_config = sweep.checked or config.check(cfg)
-        mark_killed(location.root, run_config.settings["tracking"]["uri"])
+        mark_killed(location.root, TrackingSettings(**run_config.settings["tracking"]))
         run_done = run(run_config, location)
     except UserError as refusal:
         if directory is not None:
