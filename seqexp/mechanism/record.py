@@ -60,6 +60,7 @@ def stored_lines(path: Path) -> list[dict[str, Any]]:
     lines = []
     try:
         with open(path, "rb") as file:
+            # A line without an end was cut by a kill, or is longer than any that ``line`` writes.
             while (text := file.readline(LONGEST_JSON)).endswith(b"\n"):
                 content = json.loads(text)
                 if not _is_line(content):

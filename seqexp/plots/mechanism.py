@@ -1,4 +1,4 @@
-"""Figures of what the probes found: one message each. They read mechanism.json and the lines of mechanism.jsonl."""
+"""Figures of the probes' findings, from mechanism.json and the lines of mechanism.jsonl."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ from seqexp.plots.gates import gates, known_constants, subject, surgery, time_co
 Mechanism = Mapping[str, Any]
 Lines = Sequence[Mapping[str, Any]]
 
-RELATIVE = "|∂L/∂state|, relative to |∂L/∂h| at lag 0"  # what the axes of gradients say
-FAINTEST = 1e-6  # relative to lag 0: below it a gradient is drawn as gone
+RELATIVE = "|∂L/∂state|, relative to |∂L/∂h| at lag 0"  # the label of every gradient axis
+FAINTEST = 1e-6  # relative to lag 0; a smaller gradient is drawn as zero
 
 
 def draw_training(lines: Lines, folder: Path, found: Mechanism) -> list[Path]:
-    """The figures of a run: gradient_flow.png where there are lines, and those of the gates where it has any."""
+    """The figures of a run: gradient_flow.png if there are lines, and those of the gates if the model has any."""
     written = []
     lines = [line for line in lines if len(line["lag"]) > 1 and line["lag"] == lines[0]["lag"]]
     if lines:
@@ -35,7 +35,7 @@ def draw_training(lines: Lines, folder: Path, found: Mechanism) -> list[Path]:
 
 
 def draw_all(found: Mechanism, lines: Lines, folder: Path, result: Mapping[str, Any]) -> list[Path]:
-    """Every figure there are numbers for; ``result`` is the run's result.json."""
+    """Every figure that there are numbers for; ``result`` is the run's result.json."""
     written = [*draw_training(lines, folder, found), folder / "gradient_lag.png"]
     draw_gradient_flow({str(found.get("model")): [found]}, written[-1], subject=str(found.get("task")))
     if found.get("jacobian"):
@@ -48,8 +48,8 @@ def draw_all(found: Mechanism, lines: Lines, folder: Path, result: Mapping[str, 
 
 
 def draw_gradient_flow(mechanisms: Mapping[str, Sequence[Mechanism]], path: Path, *, subject: str = "") -> None:
-    """The derivative's norm against the lag, of several models in one axes: every seed a faint line, their geometric
-    mean a strong one; of an LSTM c dashed beside h. Each relative to |dL/dh| at lag 0."""
+    """The derivative's norm against the lag, for several models in one figure: a faint line for every seed, a strong
+    one for their geometric mean, and for an LSTM dashed lines for c. All are relative to |dL/dh| at lag 0."""
     with frame(path, height=4.0) as (axes,):
         messages = []
         drawn: list[np.ndarray] = []
@@ -75,7 +75,7 @@ def draw_gradient_flow(mechanisms: Mapping[str, Sequence[Mechanism]], path: Path
 
 
 def gradient_over_training(lines: Lines, path: Path, *, subject: str = "") -> None:
-    """The derivative's norm at each lag over training as colour, log scale; of an LSTM h above c."""
+    """The derivative's norm at each lag over training as colour, on a log scale; for an LSTM h above c."""
     kinds = [kind for kind in ("h", "c") if any(line.get(kind) for line in lines)]
     with frame(path, rows=max(1, len(kinds)), height=1.2 + 2.6 * max(1, len(kinds))) as rows:
         pictures = []
@@ -113,7 +113,7 @@ def jacobian(found: Mechanism, path: Path) -> None:
         axes.legend()
         fastest = f"by {factors[0]:.3f} a step" if len(factors) else "unknown"
         largest = number(float(values[0])) if len(values) else "unknown"
-        message = f"one step stretches by up to {largest}; over many, the best kept direction is multiplied {fastest}"
+        message = f"one step stretches by up to {largest}; many steps multiply the best preserved direction {fastest}"
         headline(axes, subject(found), message)
 
 
@@ -148,10 +148,10 @@ def _picture(lines: Lines, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def _brightest(pictures: Sequence[np.ndarray]) -> int:
-    """The power of ten at the top of the colours: the first above all, from 0 to 3."""
+    """The power of ten at the top of the colours: the first above all values, from 0 to 3."""
     values = np.concatenate([picture.ravel() for picture in pictures] or [np.zeros(1)])
     values = values[np.isfinite(values)]
-    return int(np.clip(math.ceil(values.max(initial=0.0) - 0.15), 0, 3))
+    return int(np.clip(math.ceil(values.max(initial=0.0) - 0.15), 0, 3))  # up to 1.4 is near enough to 1
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:
@@ -162,7 +162,7 @@ def _edges(centres: np.ndarray) -> np.ndarray:
 
 
 def _half_life(seeds: Sequence[Mechanism], kind: str) -> str:
-    """The seeds' median in words; one that has none counts as the longest."""
+    """The seeds' median in words; a seed without a half-life counts as the longest."""
     found = [one["half_life"].get(kind) for one in seeds]
     values = sorted(math.inf if value is None else value for value in found)
     lags = [lag for one in seeds for lag in one["gradient"]["lag"]]
@@ -170,7 +170,7 @@ def _half_life(seeds: Sequence[Mechanism], kind: str) -> str:
 
 
 def _told(value: float | None, lags: Sequence[int]) -> str:
-    """A half-life in words; of one that nobody has seen, how far one has looked."""
+    """A half-life in words; if it is unknown, the largest measured lag."""
     if value is None or not math.isfinite(value):
         return f"more than {max(lags, default=0):,} steps"
     return f"{number(value)} steps"

@@ -18,6 +18,7 @@ def stored_result(path: Path, name: str = RESULT) -> dict[str, Any] | None:
         result = json.loads((path / name).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    # RecursionError: a stranger's file may nest brackets without end.
     except (OSError, ValueError, RecursionError):
         return {}
     return result if isinstance(result, dict) else {}

@@ -94,6 +94,7 @@ class Checkpoints:
 
     def discard(self) -> None:
         """Remove the snapshots: a finished run no longer needs them."""
+        # A killed save may have left the third.
         for path in (self.newest, self.before, beside_of(self.newest)):
             path.unlink(missing_ok=True)
 
