@@ -137,6 +137,7 @@ def _value(path: Path, line: int, key: str, column: str, field: object) -> str:
 
 
 def _records(path: Path, content: str, delimiter: str, columns: dict[str, str]) -> Iterator[Row]:
+    # newline="": the csv module needs line breaks inside quoted fields as they are.
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     limit = csv.field_size_limit(LONGEST_FIELD)  # of the whole process, so it is restored at the end
@@ -170,6 +171,7 @@ def _records(path: Path, content: str, delimiter: str, columns: dict[str, str]) 
 
 
 def _objects(path: Path, content: str) -> Iterator[Row]:
+    # Not splitlines(), which would also cut inside strings, at U+2028.
     for line, source in enumerate(content.split("\n"), 1):
         if not source.strip():
             continue

@@ -104,6 +104,7 @@ class Ragged:
         """The sequences ``rows``, in that order."""
         lengths = self.lengths[rows]
         ends = np.cumsum(lengths)
+        # 0, 1, 2, … within each sequence, without a loop over the rows.
         within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
         return Ragged(self.flat[np.repeat(self.starts[rows], lengths) + within], lengths)
 
@@ -115,6 +116,7 @@ class Ragged:
         lengths = self.lengths[rows]
         steps = np.arange(lengths.max(initial=0))[:, None]  # (T, 1)
         inside = steps < lengths  # (T, B)
+        # Padding reads place 0, and is set to 0 afterwards.
         ids = self.flat[np.where(inside, self.starts[rows] + steps, 0)] if self.flat.size else np.zeros(inside.shape)
         return np.where(inside, ids, 0).astype(np.int32), lengths
 
