@@ -11,6 +11,7 @@ from seqexp.data.text import Vocabulary
 from seqexp.tasks import scorers
 from seqexp.tasks._texts import TextClassifier
 from seqexp.tasks.artifacts import ConfusionMatrix
+from tests.tasks import floors
 
 
 def batch(truth):
@@ -90,3 +91,24 @@ def test_a_likelihood_of_huge_logits_is_finite(dtype):
     scorer = scorers.LikelihoodScorer("bits_per_char")
     scorer.add(batch([0, 1]), np.array([[1e4, 1e4], [-1e4, -1e4]], dtype))
     assert scorer.metrics()["bits_per_char"] == pytest.approx(1e4 / np.log(2))
+
+
+def test_spans_are_counted_within_their_sentences_and_padding_is_none():
+    """Class 0, which padding holds, begins a span; sentences end with one, and begin inside of one."""
+    labels = ("B-a", "B-b", "I-a", "I-b", "O")
+    rng, scorer = np.random.default_rng(6), scorers.TagScorer(labels)
+    lengths = np.array([6, 4, 1, 5])
+    wanted, said = [], []
+    for _ in range(5):
+        inside = np.arange(6)[:, None] < lengths
+        target = np.where(inside, rng.integers(0, 5, inside.shape), 0)
+        target[5, 0] = 0
+        guess = np.where(rng.random(inside.shape) < 0.6, target, rng.integers(0, 5, inside.shape))
+        scorer.add(Batch(target, target, lengths, inside), logits(guess[inside], 5))
+        for column in range(4):
+            wanted += target[: lengths[column], column].tolist()
+            said += guess[: lengths[column], column].tolist()
+    want = floors.spans_f1(np.array(wanted), np.array(said), lengths.tolist() * 5, labels)
+    assert scorer.metrics()["entity_f1"] == pytest.approx(want)
+    assert scorer.metrics()["accuracy"] == pytest.approx(np.mean(np.equal(wanted, said)))
+    assert 0.2 < want < 0.9
