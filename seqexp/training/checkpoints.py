@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,10 +140,10 @@ def _brief(error: BaseException) -> str:
 class Schedule:
     """When to save: ``checkpoint_every`` in steps (500), in seconds ("30s"), or None for never.
 
-    UserError where it is none of these.
+    UserError where it is none of these. ``clock`` gives the time in seconds; only differences of it count.
     """
 
-    def __init__(self, every: int | str | None) -> None:
+    def __init__(self, every: int | str | None, clock: Callable[[], float] = time.perf_counter) -> None:
         text = str(every)
         if every is not None and not re.fullmatch(r"[1-9][0-9]{0,11}|[0-9]{1,9}(\.[0-9]{1,9})?s", text):
             raise UserError(
@@ -152,12 +152,13 @@ class Schedule:
             )
         self._steps = int(text) if every is not None and not text.endswith("s") else None
         self._seconds = float(text[:-1]) if text.endswith("s") else None
-        self._last, self._cost = time.perf_counter(), 0.0
+        self._clock = clock
+        self._last, self._cost = clock(), 0.0
         self._last_step: int | None = None
 
     def due(self, step: int) -> bool:
         if self._seconds is not None:
-            return time.perf_counter() - self._last >= max(self._seconds, SHARE * self._cost)
+            return self._clock() - self._last >= max(self._seconds, SHARE * self._cost)
         if self._steps is None:
             return False
         if self._last_step is None:
@@ -166,7 +167,7 @@ class Schedule:
 
     def saved(self, step: int, cost: float) -> None:
         """``cost`` in seconds."""
-        self._last, self._last_step, self._cost = time.perf_counter(), step, cost
+        self._last, self._last_step, self._cost = self._clock(), step, cost
 
 
 # -- weights ---------------------------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ def create(name: str, **settings: Any) -> Optimizer:
 def clip(grad: np.ndarray, clip_norm: float | None, spans: Spans = WHOLE) -> float:
     """Scale grad in place so that its Euclidean norm is at most ``clip_norm``; returns the norm it had.
 
+    A gradient without a finite norm stays as it is.
     Source: Pascanu, Mikolov and Bengio 2013, algorithm 1.
     """
     stretches, tables = [] if spans else [grad], []
@@ -72,7 +73,7 @@ def clip(grad: np.ndarray, clip_norm: float | None, spans: Spans = WHOLE) -> flo
             table = grad[start:stop].reshape(-1, width)
             tables.append((table, rows, table[rows]))
     norm = math.sqrt(sum(np.dot(a, a) for a in stretches) + sum(np.vdot(values, values) for _, _, values in tables))
-    if clip_norm is not None and norm > clip_norm:
+    if clip_norm is not None and clip_norm < norm < math.inf:
         for stretch in stretches:
             stretch *= clip_norm / norm
         for table, rows, values in tables:

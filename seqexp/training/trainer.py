@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Protocol
@@ -82,7 +82,10 @@ class Outcome:
 
 
 class Trainer:
-    """One network learning one task. ``seed`` draws the initialisation, order, dropout and generated training data."""
+    """One network learning one task. ``seed`` draws the initialisation, order, dropout and generated training data.
+
+    ``clock`` gives the time in seconds; only differences of it count.
+    """
 
     def __init__(
         self,
@@ -93,6 +96,7 @@ class Trainer:
         *,
         seed: int,
         dtype: Any = np.float32,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.network, self.task, self.optimizer, self.training = network, task, optimizer, training
         self.seed = seed
@@ -111,7 +115,8 @@ class Trainer:
         self.steps_an_epoch = task.batches("train", training.batch_size)
         self.total_steps = self.steps_an_epoch * training.epochs
         self._observer: Observer | None = None
-        self._clock = time.perf_counter()
+        self._clock = clock
+        self._lapped = clock()  # the time up to which the counters have it
 
     def train_step(self) -> tuple[float, float]:
         """One step: loss before it, and the gradient's norm before clipping. Diverged where either is not finite."""
@@ -143,7 +148,7 @@ class Trainer:
 
         test: False takes the best weights' scores on the validation split instead, which were logged in their epoch.
         """
-        self._observer, self._clock = observer, time.perf_counter()
+        self._observer, self._lapped = observer, self._clock()
         while not self.counters.over:
             self._train_epoch(observer)
             self._end_epoch(observer)
@@ -174,7 +179,7 @@ class Trainer:
         self._lap()
         observer.on_metrics(self.step, metrics | {"time/epoch_seconds": counters.epoch_seconds})
         sign = 1 if self.task.direction == "max" else -1
-        metric, loss = sign * metrics[f"val/{self.task.primary_metric}"], -metrics["val/loss"]
+        metric, loss = _rank(sign * metrics[f"val/{self.task.primary_metric}"]), _rank(-metrics["val/loss"])
         if (metric, loss) > (counters.best_metric, counters.best_loss) or counters.best_step == 0:
             self.best.flat[:] = self.p.flat
             counters.best_step, counters.best_metric, counters.best_loss = self.step, metric, loss
@@ -191,10 +196,10 @@ class Trainer:
 
     def _lap(self) -> None:
         """Add the time since the last call to the counters."""
-        now = time.perf_counter()
-        self.counters.seconds += now - self._clock
-        self.counters.epoch_seconds += now - self._clock
-        self._clock = now
+        now = self._clock()
+        self.counters.seconds += now - self._lapped
+        self.counters.epoch_seconds += now - self._lapped
+        self._lapped = now
 
     @contextmanager
     def uncounted(self) -> Iterator[None]:
@@ -204,7 +209,7 @@ class Trainer:
         try:
             yield
         finally:
-            self._clock = time.perf_counter()
+            self._lapped = self._clock()
 
     def snapshot(self) -> Snapshot:
         """All that the next step depends on. The arrays are the trainer's own: to be written before the next step."""
@@ -262,3 +267,8 @@ class Trainer:
         more_metrics, more_artifacts = self.task.generate(generator, split)
         metrics = {"loss": loss_sum / max(1, count)} | metrics | more_metrics
         return {f"{split}/{name}": value for name, value in metrics.items()}, artifacts + more_artifacts
+
+
+def _rank(value: float) -> float:
+    """The value, to be compared: nan, which no comparison would ever find worse, is the worst."""
+    return -math.inf if math.isnan(value) else float(value)
