@@ -67,3 +67,23 @@ def test_a_rate_is_within_its_run():
         0.0625,
         0.0625,
     ]
+
+
+def test_momentum_remembers_gradients_not_steps():
+    """With the rate outside u, as its docstring says: a lower rate slows what is already moving, at once."""
+    w, optimizer = np.zeros(1), optimizers.create("momentum", learning_rate=1.0, momentum=0.5)
+    state, path = optimizer.init(w), []
+    for step, rate in enumerate([1.0, 0.1, 1.0], 1):
+        optimizer.update(w, np.array([-1.0]), state, rate, step)
+        path.append(w[0])
+    np.testing.assert_allclose(np.diff(path, prepend=0.0), [1.0, 0.1 * 1.5, 1.75])
+
+
+@pytest.mark.parametrize("name, settings", [("momentum", {"momentum": 0.9}), ("rmsprop", {"decay": 0.9})])
+def test_moments_of_what_gets_no_gradient_end_in_zeros(name, settings):
+    """Of themselves they would stay among the subnormal numbers for ever: 0.9 of the smallest is rounded to it."""
+    w, optimizer = np.ones(5, np.float32), optimizers.create(name, learning_rate=0.1, **settings)
+    state = optimizer.init(w)
+    for step in range(1, 1501):
+        optimizer.update(w, np.full(5, step == 1, np.float32), state, 0.1, step)
+    assert not next(iter(state.values())).any()
