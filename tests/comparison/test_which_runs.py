@@ -3,44 +3,10 @@
 import pytest
 
 from scripts.tables.fabricate import LSTM, RNN, fabricate, two_models
-from seqexp.runs.reader import Run, differing, matches, of_one_configuration, same
+from seqexp.runs.reader import Run, differing, of_one_configuration
 from tests.fabricated import run_result
 
 pytestmark = pytest.mark.usefixtures("without_figures")
-
-VALUES = [True, False, None, 0, 1, 2, 0.0, 1.0, 0.5, "", "1", "true", "True", "null", [1], [True], {"mse": 1}]
-
-
-@pytest.mark.parametrize("one", range(len(VALUES)))
-def test_settings_are_equal_where_a_person_would_say_so(one):
-    for other, value in enumerate(VALUES):
-        numbers = all(type(each) in (int, float) for each in (VALUES[one], value))
-        want = one == other or (numbers and VALUES[one] == value)
-        if isinstance(value, list) and isinstance(VALUES[one], list):
-            continue  # no setting of a run is a list of truths
-        assert same(VALUES[one], value) is want, (VALUES[one], value)
-
-
-@pytest.mark.parametrize(
-    ("stored", "wanted", "chosen"),
-    [
-        ({"task.feed": True}, {"task.feed": True}, True),
-        ({"task.feed": True}, {"task.feed": 1}, False),
-        ({"task.length": 1}, {"task.length": True}, False),
-        ({"task.length": 0}, {"task.length": False}, False),
-        ({"task.length": 50}, {"task.length": 50.0}, True),
-        ({"task.length": 50}, {"task.length": 51}, False),
-        ({"task.length": 50, "seed": 1}, {"task.length": 50, "seed": 2}, False),
-        ({}, {"task.length": 50}, False),
-        ({}, {"task.gap": None}, True),
-        ({}, {"model.forget_bias": 1.0}, True),
-        ({"model.forget_bias": 0.0}, {"model.forget_bias": 1.0}, False),
-        ({"training.clip_norm": None}, {"training.clip_norm": 0}, False),
-        ({"task.word": "1"}, {"task.word": 1}, False),
-    ],
-)
-def test_a_word_chooses_the_runs_that_have_its_value(stored, wanted, chosen):
-    assert matches(Run(run_result(), None, stored), wanted) is chosen
 
 
 def test_a_word_that_is_true_does_not_choose_runs_with_one(runs, compare):
