@@ -26,9 +26,10 @@ UNLIMITED = 1_000_000  # epochs, where the clock ends the training
 
 @dataclass
 class PairedRuns:
-    """The runs made, and the parent run in MLflow that holds them."""
+    """The runs made, and the parent run in MLflow that holds them. ``margin``: what the test counted as equivalent."""
 
     signatures: set[str] = field(default_factory=set)
+    margin: float | None = None
     failed: bool = False
     parent: str | None = None
     tracking: TrackingSettings | None = None
@@ -75,7 +76,8 @@ def _pairs(words: Arguments, configs: Sequence[DictConfig], made: PairedRuns) ->
             margin = words.margin
             if margin is None:
                 margin = configs[0].task.get("margin", {}).get(metric.rpartition("/")[2], 0.0)
-            test = Sequential(words.level, float(margin), words.max_seeds, direction_of(metric, runs))
+            made.margin = float(margin)  # a run made before may have been stored with another one
+            test = Sequential(words.level, made.margin, words.max_seeds, direction_of(metric, runs))
             if not test.reachable:
                 print(f"warning: {words.max_seeds} pairs can never reach level {words.level}; raise max_seeds")
         if scores[0] is not None and scores[1] is not None:
