@@ -203,7 +203,7 @@ MUTANTS = [
         "compare",
         "margin=made.margin if made else words.margin",
         "margin=words.margin",
-        f"{RUN_TRUE}::test_the_report_judges_by_the_margin_that_the_test_was_run_with[made with another margin-[]-0.005]",
+        f"{RUN_TRUE}::test_the_report_judges_by_the_margin_that_the_test_was_run_with[made with another margin-[]-0.005]",  # noqa: E501
     ),
     Mutant(
         "margin=0 becomes the task's margin",
