@@ -1,4 +1,4 @@
-"""Two models trained seed after seed, until a test that may be asked after each pair has an answer."""
+"""Two models trained seed after seed, until the sequential test reaches a verdict."""
 
 import logging
 import sys
@@ -117,7 +117,7 @@ def _matched(words: Arguments, configs: list[DictConfig]) -> list[DictConfig]:
     if match == "seconds":
         for each in configs:
             each.training.epochs = UNLIMITED
-        print(f"match=seconds: both models train for {configs[0].training.max_seconds:g} s, whatever the epochs")
+        print(f"match=seconds: both models train for {configs[0].training.max_seconds:g} s, in any number of epochs")
     return configs
 
 

@@ -1,4 +1,4 @@
-"""From words to checked objects: Hydra, schemas, plug-ins, building."""
+"""From overrides to checked objects: Hydra, schemas, plug-ins, building."""
 
 from seqexp.config.compose import (
     check_choice,

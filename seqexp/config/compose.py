@@ -1,4 +1,4 @@
-"""Hydra's words: where conf/ lies, what a command line composes, and what Hydra says in one line."""
+"""Hydra: where conf/ lies, the config that overrides compose, and Hydra's errors in one line."""
 
 import re
 from collections.abc import Sequence
@@ -127,7 +127,7 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
         group, _, key = missing.group(1).rpartition(".")
         return unknown_key(group, key, keys_of(group, words))
     line = " ".join(line.strip() for line in text.splitlines() if line.strip() and "full_key" not in line)
-    return masked(line or f"the command line cannot be understood ({type(error).__name__}): {' '.join(words)[:200]}")
+    return masked(line or f"the command line could not be parsed ({type(error).__name__}): {' '.join(words)[:200]}")
 
 
 def keys_of(group: str, words: Sequence[str]) -> list[str]:

@@ -99,7 +99,7 @@ def check_group(group: str, config: Any, legal: Fields) -> dict[str, Any]:
 
 
 def check_together(checked: Mapping[str, Any]) -> None:
-    """What no field can say alone."""
+    """Rules that involve several fields."""
     Schedule(checked["training"].get("checkpoint_every"))
     model = checked["model"]
     hidden, budget = model.get("hidden_size"), model.get("param_budget")

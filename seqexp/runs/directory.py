@@ -1,6 +1,6 @@
 """What a run leaves in its directory: config.yaml, metrics.jsonl, result.json, run.log. The local truth about a run.
 
-While a run is not wrapped up its directory has run.json too, which says what result.json cannot say yet; a lock tells
+Until a run is completed, its directory also has run.json, which holds what result.json cannot say yet; a lock tells
 whether a process works on it.
 """
 

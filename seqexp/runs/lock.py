@@ -1,4 +1,4 @@
-"""Who works on a run: a lock that ends with its process."""
+"""Which process works on a run: a lock that ends with its process."""
 
 import fcntl
 import os
@@ -57,6 +57,6 @@ def _hold(path: Path, wait: bool) -> IO[bytes] | None:
 
 def cannot_write(path: Path, error: OSError) -> UserError:
     return UserError(
-        f"run directory {path}: cannot be written ({error.strerror or error}); run from a folder that can be, "
+        f"run directory {path}: cannot be written ({error.strerror or error}); start from a writable folder, "
         "or name one with hydra.run.dir=<folder>"
     )

@@ -1,4 +1,4 @@
-"""Runs whose process was killed: found, marked, and sent to MLflow as far as they came.
+"""Runs whose process was killed: they are found, marked, and sent to MLflow as far as they got.
 
 A run's directory may be a stranger's, so the address that its config.yaml asks for is never obeyed by itself: a run is
 sent only to where the user has this process send its own runs, or to what the user has typed. Each line of
@@ -42,7 +42,7 @@ def wrap_up(path: Path, own: TrackingSettings | None, *, keep: bool = False) -> 
 
 
 def mark_killed(root: Path, own: TrackingSettings | None = None) -> None:
-    """Find the runs below ``root`` whose process was killed, and wrap them up. Trouble with one is a warning.
+    """Find the runs below ``root`` whose process was killed, and complete them. An error with one of them is a warning.
 
     ``own``: as in ``wrap_up``; None to mark them here and send nothing.
     """
@@ -55,9 +55,9 @@ def mark_killed(root: Path, own: TrackingSettings | None = None) -> None:
             with locked(path, wait=False) as held:
                 if held and file.exists():
                     wrap_up(path, own)
-                    logger.info("found a run whose process was killed: %s", path)
+                    logger.info("found a killed run: %s", path)
         except (UserError, OSError) as error:
-            logger.warning("a run whose process was killed could not be wrapped up: %s", error)
+            logger.warning("a killed run could not be completed: %s", error)
 
 
 def stored_tracking(path: Path) -> TrackingSettings:

@@ -46,7 +46,7 @@ def mnist_splits(
 ) -> Data:
     """The training pictures (N, 28, 28), whose last ``MNIST_VALIDATION`` are for validation, and the test's."""
     if len(train) != len(train_digits) or len(test) != len(test_digits):
-        raise UserError("mnist-small: expected as many labels as pictures; delete the files to have them made anew")
+        raise UserError("mnist-small: expected as many labels as pictures; delete the files, and they are made again")
     first, second = len(train) - MNIST_VALIDATION, len(train)
     splits = {
         "train": np.arange(first),

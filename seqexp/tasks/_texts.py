@@ -33,7 +33,7 @@ class Source(Protocol):
         ...
 
     def words(self, split: Split) -> tuple[Words, np.ndarray]:
-        """What a score that needs no memory sees: the texts uncut and with all their words, and their classes (N,)."""
+        """What a memoryless baseline sees: the texts uncut and with all their words, and their classes (N,)."""
         ...
 
 

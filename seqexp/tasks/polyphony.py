@@ -174,7 +174,7 @@ def _read(source: str, data_dir: str | None, split_seed: int) -> tuple[dict[Spli
     once = {packed.tobytes(): packed for packed in parts[0]}
     kept = [packed for content, packed in once.items() if content not in scored]
     if left_out := len(parts[0]) - len(kept):
-        _log.info("%s: %d training pieces that are repeated are left out", source, left_out)
+        _log.info("%s: %d training pieces that validation or test repeat are left out", source, left_out)
     if not kept:
         raise UserError(f"task.source: {source}: expected training pieces that validation and test do not repeat")
     return dict(zip(SPLITS, (kept, *parts[1:]), strict=True)), fingerprint

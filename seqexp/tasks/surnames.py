@@ -132,7 +132,7 @@ class Names(Task):
             row = next(held_out[number], None)
             real = "" if row is None else "".join(self._names[row])
             rows.append((self._categories[number], text, "known" if spelling(letters) in known else "", real))
-        headers = ("category", f"made at temperature {self.temperature:g}", "", "held out")
+        headers = ("category", f"sampled at temperature {self.temperature:g}", "", "held out")
         return {}, [TextSamples(headers, tuple(rows))]
 
     def baselines(self) -> Metrics:

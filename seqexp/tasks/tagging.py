@@ -202,6 +202,6 @@ def _split(path: Path, sentences: Sequence[Sentence], split_seed: int) -> dict[S
             if tag not in known:
                 raise UserError(
                     f"{path}:{one.line + position}: expected only tags that training sentences have; {tag!r} is in no "
-                    f"one of them; merge rare tags, or try another task.split_seed (now {split_seed})"
+                    f"occur there; merge rare tags, or try another task.split_seed (now {split_seed})"
                 )
     return parts

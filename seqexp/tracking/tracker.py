@@ -150,7 +150,7 @@ class MlflowTracker:
             if not self.troubled:
                 self.troubled = True
                 logger.warning(
-                    "tracking: could not %s (%s); the run goes on, and its directory has everything: "
+                    "tracking: could not %s (%s); the run continues, and its directory has everything: "
                     "`python -m seqexp.sync <run directory>` sends it later",
                     *(what, cause_of(error)),
                 )
