@@ -65,3 +65,14 @@ def test_an_optional_key_that_is_null_is_as_if_it_had_not_been_named():
     # hidden_size and param_budget are one setting in two keys, both of which the config always has.
     model = {"hidden_size": 4, "param_budget": None, "decoder": None}
     assert schema.without_absent("model", model, schema.NETWORK) == model
+
+
+@pytest.mark.parametrize(
+    "source, patience", [("generated", None), ("rt-polarity", None), ("my.csv", 5), ("reviews", 5)]
+)
+def test_texts_of_ones_own_stop_when_validation_has_not_improved(source, patience):
+    settings = composed("task=sentiment", f"task.source={source}").settings
+    assert settings["training"]["patience"] == patience
+    assert (
+        composed("task=sentiment", f"task.source={source}", "training.patience=9").settings["training"]["patience"] == 9
+    )
