@@ -56,14 +56,9 @@ class Summary:
         if self._cut() > MUCH * len(self.lengths):
             _log.warning("%s: %d of %d %s %s", self.source, self._cut(), len(self.lengths), self.name, self._cutting())
         for unit, shares in self.unknown.items():
-            if any(share > MUCH for share in shares.values()):
-                _log.warning(
-                    "%s: many %s are unknown to the network (<unk>): %s; more text, or a smaller task.min_count where "
-                    "the task has one, makes them known",
-                    self.source,
-                    unit,
-                    _shares(shares),
-                )
+            if many := {split: share for split, share in shares.items() if share > MUCH}:
+                remedy = "a smaller task.min_count knows more of them" if "train" in many else "training lacks them"
+                _log.warning("%s: many %s are unknown (<unk>): %s; %s", self.source, unit, _shares(many), remedy)
 
     def line(self) -> str:
         """What was read, in one line."""
@@ -122,4 +117,4 @@ def _counted(classes: Mapping[str, int], called: str) -> str:
         names = sorted(names, key=lambda name: -classes[name])[:SHOWN_CLASSES]
     listed = ", ".join(f"{name[:30]} {classes[name]:,}" for name in names)
     more = f" and {len(classes) - len(names)} more" if len(names) < len(classes) else ""
-    return f"{len(classes)} {called}: {listed}{more}"
+    return f"{called} ({len(classes)}): {listed}{more}"

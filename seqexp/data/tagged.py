@@ -96,10 +96,12 @@ def _columns(path: Path, columns: Columns, faults: Faults) -> Iterator[Row]:
     rows = [(line, text, _fields(text)) for line, text in files.lines(path)]
     counts = Counter(len(fields) for _, _, fields in rows if fields)
     usual = max(2, max(counts, key=lambda count: (counts[count], count), default=2))
-    word_at, tag_at = _places(path, columns, usual, [fields for _, _, fields in rows if len(fields) == usual])
+    word_at, tag_at = _places(
+        path, columns, usual, [row for _, text, row in rows if len(row) == usual and not _is_border(text)]
+    )
     line = 0
     for line, text, fields in rows:
-        if not fields or text.startswith("-DOCSTART-"):
+        if not fields or _is_border(text):
             yield line, None
         elif len(fields) == usual and fields[word_at] and fields[tag_at]:
             yield line, (fields[word_at], fields[tag_at])
@@ -107,6 +109,11 @@ def _columns(path: Path, columns: Columns, faults: Faults) -> Iterator[Row]:
             expected = "a word and a tag, with a tab or a space between" if usual == 2 else f"{usual} columns, as most"
             faults.add(line, f"expected {expected}; got {text[:60]!r}")
     yield line, None
+
+
+def _is_border(text: str) -> bool:
+    """Whether the line says that a document begins, as CoNLL 2003 has it."""
+    return text.startswith("-DOCSTART-")
 
 
 def _fields(text: str) -> list[str]:
@@ -121,11 +128,11 @@ def _places(path: Path, columns: Columns, usual: int, rows: Sequence[Sequence[st
     """Where the word and the tag are, from 0. UserError where the file's number of columns does not say."""
     example = " | ".join(rows[0])[:80] if rows else ""
     if usual > 2 and columns == Columns():
-        word = 2 if rows[0][0].isdecimal() else 1
+        word = 2 if rows and rows[0][0].isdecimal() else 1
         spans = [at for at in range(word, usual) if any(re.match("[BIES]-", row[at]) for row in rows[:1000])]
         raise UserError(
             f"{path}: expected two columns, word and tag; got {usual} ({example}); say which they are, counted from 1, "
-            f"such as task.word_column={word} task.tag_column={spans[0] + 1 if spans else usual}"
+            f"such as task.word_column={word} task.tag_column={spans[-1] + 1 if spans else usual}"
         )
     return _checked(path, columns.word or 1, columns.tag or usual, usual, f" ({example})")
 
