@@ -73,8 +73,12 @@ def tracking_defaults(name: str = "mlflow") -> dict[str, Any]:
 
 
 def register_resolvers() -> None:
-    """``${unless:a,b}`` is b unless a is given: how hidden_size yields its default to a param_budget."""
+    """``${unless:a,b}`` is b unless a is given: how hidden_size yields its default to a param_budget.
+    ``${own:source,[names],b}`` is b unless the source is one of the names: a default for files of one's own."""
     OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)
+    OmegaConf.register_new_resolver(
+        "own", lambda source, names, value: None if source in names else value, replace=True
+    )
 
 
 def check_choice(experiment: str | None, task: str | None) -> None:
