@@ -1,16 +1,24 @@
-"""The command line: ``python -m seqexp model=lstm task=sentiment``. Exit codes: 0, 1 failed, 2 bad input, 130, 143."""
+"""The command line: ``python -m seqexp model=lstm task=sentiment``. Exit codes: 0, 1 failed, 2 bad input, 130, 143.
+
+``python -m seqexp compare …`` is ``python -m seqexp.compare …``; the installed command ``seqexp`` is this module.
+"""
 
 import gc
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import NoReturn
 
-from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, TERMINATED
+from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, OK, TERMINATED
 
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    from seqexp.config.command_line import COMMANDS
+
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        import_module(f"seqexp.{sys.argv.pop(1)}").main()
     code = _main()
     gc.freeze()  # at exit the interpreter would search all of MLflow's objects for garbage: a second or two
     sys.exit(code)
@@ -20,7 +28,8 @@ def _main() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises; else it prints its own report and exits with 1
     import hydra
 
-    from seqexp import config
+    from seqexp import __version__, config
+    from seqexp.config import command_line
     from seqexp.sweeps import job, sweep, workers
     from seqexp.system import signals
     from seqexp.system.errors import mask_logs
@@ -31,8 +40,11 @@ def _main() -> int:
             signal.signal(number, workers.stop)
     config.register_resolvers()
     stopped = None
-    sys.argv[1:] = config.loosened(sys.argv[1:])
     try:
+        sys.argv[1:] = command_line.for_hydra(sys.argv[1:])
+        if "--version" in sys.argv:
+            print(f"seqexp {__version__}")
+            return OK
         config.load_plugins(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(config.conf_directory()), config_name="config")(job.job)()
         if job.error is not None:

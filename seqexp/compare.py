@@ -31,10 +31,12 @@ def main() -> NoReturn:
 
 def exit_code(arguments: Sequence[str]) -> int:
     """Compare as the arguments say. 0 done, 1 a run failed, 2 bad input, 130 Ctrl-C."""
-    if {"-h", "--help"} & set(arguments):
-        from seqexp.comparison.arguments import HELP
+    from seqexp.config.command_line import HELP
 
-        print(HELP, end="")
+    if set(arguments) & set(HELP):
+        from seqexp.comparison.arguments import USAGE
+
+        print(USAGE, end="")
         return OK
     try:
         return _compare(arguments)
@@ -167,7 +169,8 @@ def _sweeps(contest: Any) -> list[str]:
 
 def _changed(settings: Mapping[str, Any], model: str, task: str) -> list[str]:
     """The overrides that turn the defaults into these settings."""
-    from seqexp.comparison.arguments import settings_of, word
+    from seqexp.comparison.arguments import settings_of
+    from seqexp.config.command_line import word
     from seqexp.config.run_config import decides
     from seqexp.runs.reader import same
 

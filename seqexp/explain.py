@@ -32,7 +32,9 @@ the run's model or task comes from: a stored config never does so by itself.
 def main() -> NoReturn:
     """Exit codes: 0 explained, 2 bad input, such as a directory without a finished run, 130 Ctrl-C."""
     words = sys.argv[1:]
-    if not words or set(words) & {"-h", "--help"}:
+    from seqexp.config.command_line import HELP
+
+    if not words or set(words) & set(HELP):
         print(USAGE, end="")
         sys.exit(OK if words else BAD_INPUT)
     from seqexp.config import load_plugins
@@ -51,19 +53,21 @@ def main() -> NoReturn:
 
 
 def _understood(words: Sequence[str]) -> tuple[Path, dict[str, str]]:
+    from seqexp.config.command_line import refuse_flags
     from seqexp.system.errors import UserError
 
+    refuse_flags(words)
     options, paths = {}, []
     for word in words:
         key, equals, value = word.partition("=")
         if key in ("out", "data_dir", "plugins") and equals and value:
             options[key] = value
-        elif word.startswith("-") or (equals and not Path(word).exists()):
+        elif equals and not Path(word).exists():
             raise UserError(f"{word}: expected a run directory, out=<folder>, data_dir=<folder> or plugins=[…]")
         else:
             paths.append(Path(word))
     if len(paths) != 1:
-        raise UserError(f"expected the directory of one run; got {len(paths)}")
+        raise UserError(f"expected the directory of one run; got {len(paths)}: {' '.join(map(str, paths))}")
     return paths[0], options
 
 

@@ -1,7 +1,5 @@
 """The words of ``python -m seqexp.compare``, checked: each is its own, or a setting that the runs are to have."""
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -10,9 +8,10 @@ from typing import Any, Literal, get_args
 
 from omegaconf import OmegaConf
 
-from seqexp.config.compose import composed, conf_files, tracking_defaults
+from seqexp.config.command_line import quoted, refuse_flags
+from seqexp.config.compose import composed, conf_files, meant, tracking_defaults
 from seqexp.config.run_config import flattened
-from seqexp.system.errors import UserError
+from seqexp.system.errors import UserError, did_you_mean
 
 Match = Literal["params", "hidden", "seconds"]
 
@@ -23,7 +22,7 @@ OWN = (
 TOP = ("dtype", "threads", "optimizer", "tracking", "data_dir")
 GROUPS = ("task", "model", "optimizer", "training", "tracking")
 
-HELP = """\
+USAGE = """\
 python -m seqexp.compare: who wins, by how much, with what certainty, and why; it reads the runs below runs/
 
 Arguments (key=value)
@@ -75,10 +74,11 @@ class Arguments:
 def parsed(arguments: Sequence[str]) -> Arguments:
     """The checked words. UserError names the word at fault and what is legal."""
     given: dict[str, str] = {}
+    refuse_flags(arguments)
     for word in arguments:
         key, equals, value = word.partition("=")
         if not equals or not value:
-            raise UserError(f"{word}: expected key=value; got {word!r}; --help lists the words")
+            raise UserError(f"{word}: expected key=value{did_you_mean(_readings(key))}; --help lists the words")
         if key in given:
             raise UserError(f"{key}: expected once; got {given[key]!r} and {value!r}")
         given[key] = value
@@ -101,21 +101,6 @@ def settings_of(model: str, task: str) -> dict[str, Any]:
     return flattened(OmegaConf.to_container(composed([f"model={model}", f"task={task}"]), resolve=True))  # type: ignore[arg-type]
 
 
-def word(key: str, value: Any) -> str:
-    """A setting as the command line takes it."""
-    if isinstance(value, str):
-        plain = re.fullmatch(r"[A-Za-z_][\w./-]*", value) and value.lower() not in (
-            "true",
-            "false",
-            "null",
-            "nan",
-            "inf",
-        )
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"{key}={value}" if plain else f"{key}='{escaped}'"
-    return f"{key}={json.dumps(value, default=str)}".replace('"', "")
-
-
 def margins(tasks: Sequence[str]) -> dict[str, dict[str, float]]:
     """The margins in the tasks' yaml files."""
     found = {}
@@ -130,6 +115,19 @@ def tracking(words: Arguments) -> dict[str, Any]:
     """The tracking group's settings."""
     chosen = {key.partition(".")[2]: value for key, value in words.tracking.items()}
     return tracking_defaults(chosen.pop("", "mlflow")) | chosen
+
+
+def _readings(word: str) -> list[str]:
+    """What a word without a value may stand for."""
+    from seqexp import models, tasks
+
+    if word in models.names():
+        return [f"a={word}", f"b={word}"]
+    return [f"task={word}"] if word in tasks.names() else [f"{key}=<value>" for key in _close(word)]
+
+
+def _close(key: str) -> list[str]:
+    return get_close_matches(key, [*OWN, *TOP], 1) or meant(key)
 
 
 def _take(words: Arguments, key: str, text: str) -> None:
@@ -216,9 +214,8 @@ def _setting(words: Arguments, key: str, text: str) -> None:
     group, _, name = key.partition(".")
     if key not in TOP and (group not in GROUPS or not name):
         legal = [*OWN, *TOP, *(f"{g}.<key>" for g in GROUPS)]
-        close = get_close_matches(key, [*OWN, *TOP], 1)
-        hint = f", did you mean {close[0]}?" if close else ""
-        raise UserError(f"{key}: no such word{hint}; legal here: {', '.join(legal)}")
+        raise UserError(f"{key}: no such word{did_you_mean(_close(key))}; legal here: {', '.join(legal)}")
+    text = quoted(f"{key}={text}").partition("=")[2]
     value = _value(key, text)
     words.passed.append(f"{key}={text}")
     if key == "optimizer":

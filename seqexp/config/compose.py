@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqexp.system import plugins, signals
 from seqexp.system.errors import UserError, masked, unknown_key
+
+OTHER_NAMES = {  # what other programs call these keys
+    **dict.fromkeys(("step", "steps", "iterations", "max_steps"), ("training.epochs", "task.steps_per_epoch")),
+    **dict.fromkeys(("units", "hidden", "hidden_dim", "width"), ("model.hidden_size",)),
+    **dict.fromkeys(("layers", "depth"), ("model.num_layers",)),
+    **dict.fromkeys(("clip", "grad_clip", "max_norm"), ("training.clip_norm",)),
+    **dict.fromkeys(("data", "file", "path", "dataset"), ("task.source", "data_dir")),
+}
 
 
 def conf_directory() -> Path:
@@ -103,18 +112,6 @@ def composed(words: Sequence[str]) -> DictConfig:
         raise UserError(one_line(error, words)) from error
 
 
-def loosened(words: Sequence[str]) -> list[str]:
-    """The command line's words, with the keys of a group that a sweep varies made addable.
-
-    For ``-m model=rnn,stacked_rnn model.activation=relu`` Hydra first composes the sweep with the default model, which
-    may lack the key, and refuses; ``++model.activation=relu`` passes. Each job's config is checked strictly later.
-    """
-    if not {"-m", "--multirun"} & set(words):
-        return list(words)
-    swept = {word.partition("=")[0] for word in words if re.match(r"[\w/]+=.*(,|choice|glob)", word)}
-    return [f"++{word}" if word.partition(".")[0] in swept else word for word in words]
-
-
 def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
     """What went wrong in one line. Hydra and OmegaConf spread it over several, and add how to debug them.
 
@@ -128,24 +125,88 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
         return f"{group}: expected one of {legal}; got {given!r}" if legal else f"{group}: no such choice {given!r}"
     missing = re.search(r"Could not override '(.+?)'", text)
     if missing:
-        group, _, key = missing.group(1).rpartition(".")
-        return unknown_key(group, key, keys_of(group, words))
+        return _no_such_key(missing.group(1), words)
+    several = re.search(r"Ambiguous value for argument '(.+?)'\n", text, re.DOTALL)
+    if several:
+        key, _, value = several.group(1).partition("=")
+        text = f"{key}: expected one value; got {value!r}; add -m for a sweep, or write [{value}] for a list"
     line = " ".join(line.strip() for line in text.splitlines() if line.strip() and "full_key" not in line)
+    line = re.sub(r"\s*See https?://\S+ for details", "", line)
     return masked(line or f"the command line could not be parsed ({type(error).__name__}): {' '.join(words)[:200]}")
+
+
+def _no_such_key(path: str, words: Sequence[str]) -> str:
+    group, _, key = path.rpartition(".")
+    owners = _choices_with(group, key)
+    if owners:
+        return f"{path}: belongs to {' and '.join(owners)}, which is not chosen; add {owners[0]}"
+    return unknown_key(group, key, keys_of(group, words), meant(path, words))
+
+
+def _choices_with(group: str, key: str) -> list[str]:
+    """Hydra's launchers and sweepers that have a key: hydra/launcher=joblib for hydra.launcher, n_jobs."""
+    if not group.startswith("hydra."):
+        return []
+    from hydra.core.config_store import ConfigStore
+
+    folder = group.replace(".", "/")
+    found: dict[str, Any] = {}
+    for name in ConfigStore.instance().list(folder) if group in ("hydra.launcher", "hydra.sweeper") else []:
+        found[name.removesuffix(".yaml")] = ConfigStore.instance().load(f"{folder}/{name}").node
+    for name, file in conf_files(folder).items():
+        found[name] = OmegaConf.load(file)
+    return sorted(f"{folder}={name}" for name, node in found.items() if key in node)
 
 
 def keys_of(group: str, words: Sequence[str]) -> list[str]:
     """The keys in a group's yaml file, or of the top level, in the order of the file."""
+    return list(settings_of(group, words))
+
+
+def settings_of(group: str, words: Sequence[str] = ()) -> dict[str, Any]:
+    """As ``keys_of``, with the values as the file has them; a group's own is None."""
     top: Any = OmegaConf.to_container(OmegaConf.load(conf_directory() / "config.yaml"))
     choices = {name: choice for entry in top["defaults"] if isinstance(entry, dict) for name, choice in entry.items()}
     if group.startswith("hydra."):  # such as hydra.sweeper, where the project has a file for it
         choices = {group: None}
     if group not in choices:
         groups = [name for name in choices if "/" not in name and not name.startswith("optional ")]
-        return [key for key in top if key not in ("defaults", "hydra")] + groups
+        return {key: top[key] for key in top if key not in ("defaults", "hydra")} | dict.fromkeys(groups)
     folder = group.replace(".", "/")
     chosen = [word.partition("=")[2] for word in words if word.startswith(f"{folder}=")]
     choice = chosen[-1].partition(",")[0] if chosen else choices[group]
     file = conf_files(folder).get(str(choice))
-    loaded: Any = OmegaConf.load(file) if file is not None else OmegaConf.create()
-    return [str(key) for key in loaded.get(group, loaded) if key != "_target_"]
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(file)) if file is not None else {}
+    return {str(key): value for key, value in loaded.get(group, loaded).items() if key != "_target_"}
+
+
+def all_settings(words: Sequence[str] = ()) -> dict[str, Any]:
+    """Every key that these words' config has, "model.hidden_size" or "seed", with the value in its yaml file."""
+    top = settings_of("")
+    groups = [key for key in top if conf_files(key) and key != "experiment"]
+    return {key: value for key, value in top.items() if key not in groups} | {
+        f"{group}.{key}": value for group in groups for key, value in settings_of(group, words).items()
+    }
+
+
+def meant(path: str, words: Sequence[str] = ()) -> list[str]:
+    """The keys that a mistaken one may stand for, the likeliest first: for trainig.batch training.batch_size, for lr
+    optimizer.learning_rate."""
+    known = list(all_settings(words))
+    if path in known:
+        return [path]
+    name = path.rpartition(".")[2]
+    names = {key: key.rpartition(".")[2] for key in known}
+    close = set(get_close_matches(name, set(names.values()), 3, 0.75))
+    found = [key for key in known if names[key] == name]
+    found += get_close_matches(path, known, 2, 0.8)
+    found += [key for key in known if key in OTHER_NAMES.get(name, ())]
+    found += [key for key in known if names[key] in close]
+    found += [key for key in known if name and _initials(names[key]) == name]
+    found = found or [key for key in known if len(name) > 3 and name in names[key]]
+    group = path.partition(".")[0]
+    return sorted(dict.fromkeys(found), key=lambda key: key.partition(".")[0] != group)[:3]
+
+
+def _initials(name: str) -> str:
+    return "".join(part[0] for part in name.split("_") if part) if "_" in name else ""

@@ -29,12 +29,17 @@ class Diverged(Exception):
     """The loss became nan or inf; the message has the step, the gradient norm and what to try. Exit code 1."""
 
 
-def unknown_key(group: str, key: str, legal: Sequence[str]) -> str:
-    """The line that says that a key does not exist, and which do."""
-    close = difflib.get_close_matches(key, legal, 1)
+def unknown_key(group: str, key: str, legal: Sequence[str], meant: Sequence[str] = ()) -> str:
+    """The line that says that a key does not exist, and which do. ``meant``: guesses, where there are better ones than
+    the most similar legal key."""
     where = f"{group}.{key}" if group else key
-    hint = f", did you mean {close[0]}?" if close else ""
-    return f"{where}: no such key{hint}" + (f"; legal here: {', '.join(legal)}" if legal else "")
+    guesses = did_you_mean(meant or difflib.get_close_matches(key, legal, 1))
+    return f"{where}: no such key{guesses}" + (f"; legal here: {', '.join(legal)}" if legal else "")
+
+
+def did_you_mean(guesses: Sequence[str]) -> str:
+    """How a line goes on after what does not exist; nothing where there is no guess."""
+    return f", did you mean {' or '.join(guesses[:4])}?" if guesses else ""
 
 
 def masked(text: str) -> str:
