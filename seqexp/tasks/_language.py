@@ -56,7 +56,7 @@ class Language(Task):
     direction = "min"
     unit: ClassVar[Unit]  # the primary metric
     line_end: ClassVar[str]
-    unit: ClassVar[str]
+    token_kind: ClassVar[str]
     sampled_tokens: ClassVar[int]
 
     def tokens(self, text: str) -> list[str]:
@@ -77,11 +77,11 @@ class Language(Task):
         self._start = int(self.vocabulary.encode([self.line_end])[0])
         Summary(
             source=self.source,
-            name=self.unit,
+            name=self.token_kind,
             rows=sum(len(ids) for ids in self._ids.values()),
             parts={split: len(ids) for split, ids in self._ids.items()},
-            vocabulary={self.unit: len(self.vocabulary)},
-            unknown={self.unit: summary.shares(self._ids)},
+            vocabulary={self.token_kind: len(self.vocabulary)},
+            unknown={self.token_kind: summary.shares(self._ids)},
         ).tell()
 
     def _cut(self, parts: dict[Split, list[str]]) -> dict[Split, list[str]]:

@@ -11,7 +11,7 @@ from seqexp.data import corpora, splits, summary
 from seqexp.data.batch import Batch, Split
 from seqexp.data.summary import Summary
 from seqexp.data.text import UNKNOWN, Ragged
-from seqexp.tasks import Generator, Metrics, Shape, register
+from seqexp.tasks import Generator, Metrics, Shape, Task, register
 from seqexp.tasks._epochs import FixedPasses
 from seqexp.tasks._texts import OwnTexts
 from seqexp.tasks.artifacts import Artifact, TextSamples
@@ -25,7 +25,7 @@ SHOWN_CATEGORIES = 40
 
 @register("names")
 @dataclass(kw_only=True)
-class Names(OwnTexts):
+class Names(OwnTexts, Task):
     """The first input is a category, each later one the character before; each step answers with the next character.
 
     The metric is the negative log2-likelihood of held-out names a symbol, where the end token counts as a symbol: a
