@@ -95,7 +95,7 @@ def _run(mutant: Mutant, log: Path) -> None:
 
 
 def exit_code(mutant: Mutant, log: Path) -> int | None:
-    """pytest's exit code on the mutant's test: 1 where it fails, 0 where nothing is noticed; None: pytest never ended."""
+    """pytest's exit code on the mutant's test: 1 where it fails, 0 where nothing is noticed; None: it never ended."""
     context = multiprocessing.get_context("forkserver")  # the parent has imported seqexp, the server never does
     context.set_forkserver_preload(PRELOADED)
     process = context.Process(target=_run, args=(mutant, log))
