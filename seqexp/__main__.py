@@ -12,12 +12,12 @@ from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, TERMINATED
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     code = _main()
-    gc.freeze()  # else the interpreter ends by searching all of MLflow for garbage, which takes a second or two
+    gc.freeze()  # at exit the interpreter would search all of MLflow's objects for garbage: a second or two
     sys.exit(code)
 
 
 def _main() -> int:
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print its own report and exit with 1
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises; else it prints its own report and exits with 1
     import hydra
 
     from seqexp import config
@@ -33,6 +33,7 @@ def _main() -> int:
     stopped = None
     sys.argv[1:] = config.loosened(sys.argv[1:])
     try:
+        config.load_plugins(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(config.conf_directory()), config_name="config")(job.job)()
         if job.error is not None:
             raise job.error
@@ -40,7 +41,7 @@ def _main() -> int:
     except (Exception, sweep.Refused) as error:
         if signals.asked is None:
             return _failed(error)
-        stopped = 128 + signals.asked  # within Hydra, which took it for a failure of its own
+        stopped = 128 + signals.asked  # the signal came inside Hydra, which took it for a failure of its own
     except KeyboardInterrupt:
         stopped = INTERRUPTED
     except SystemExit as end:  # SIGTERM; or Hydra, which has said why
@@ -54,7 +55,7 @@ def _main() -> int:
 
 
 def _failed(error: BaseException) -> int:
-    """Say in a line what is wrong, and give the exit code. Raises what is this program's own mistake."""
+    """Print one line that says what is wrong, and return the exit code. Raises errors that are this program's own."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -62,11 +63,11 @@ def _failed(error: BaseException) -> int:
     from seqexp.sweeps import job, sweep, workers
     from seqexp.system.errors import UserError
 
-    # Of some words, such as model=null, Hydra's parser says so with whatever it stumbled over.
+    # Some overrides, such as model=null, make Hydra's parser fail with an arbitrary exception, before any job begins.
     known = isinstance(error, UserError | sweep.Refused | HydraException | OmegaConfBaseException)
     if os.environ.get("SEQEXP_TRACEBACK") or (job.begun and not known):
         raise error
-    if workers.any_job() and not known:  # a launcher has lost a worker
+    if workers.any_job() and not known:  # a launcher has lost a worker: the other jobs' results still count
         print(f"failed: {config.one_line(error)}", file=sys.stderr)
         return max(FAILED, sweep.finish())
     print(f"error: {config.one_line(error, sys.argv[1:])}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``python -m seqexp.compare a=rnn b=lstm task=adding``: who wins, by how much, how sure, and why."""
+"""``python -m seqexp.compare a=rnn b=lstm task=adding``: who wins, by how much, with what certainty, and why."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def main() -> NoReturn:
 
 
 def exit_code(arguments: Sequence[str]) -> int:
-    """Compare as the words say: 0 done, 1 a run failed, 2 bad input, 130 Ctrl-C."""
+    """Compare as the arguments say. 0 done, 1 a run failed, 2 bad input, 130 Ctrl-C."""
     if {"-h", "--help"} & set(arguments):
         from seqexp.comparison.arguments import HELP
 
@@ -52,6 +52,7 @@ def _compare(arguments: Sequence[str]) -> int:
     from seqexp.comparison.arguments import parsed
 
     config.register_resolvers()
+    config.load_plugins(arguments)
     words = parsed(arguments)
     made = None
     if words.run:
@@ -93,7 +94,7 @@ def _query(words: "Arguments", made: "PairedRuns | None") -> "Query":
 
 
 def _tracking(words: "Arguments") -> "TrackingSettings | None":
-    """Where runs without a directory may be: what the words say, else the usual place."""
+    """Where MLflow may have runs without a directory: as the arguments say, else the default place."""
     from seqexp.comparison.arguments import tracking
     from seqexp.tracking.mlflow_store import TrackingSettings
 
@@ -102,7 +103,7 @@ def _tracking(words: "Arguments") -> "TrackingSettings | None":
 
 
 def _folder(words: "Arguments", answer: "Answer") -> Path:
-    """The report's folder, which is created. UserError where it cannot be."""
+    """The report's folder, which is created. UserError if it cannot be created."""
     from seqexp.runs.location import Location
 
     models = list(dict.fromkeys(entry.model for contest in answer.contests for entry in contest.entries))
@@ -111,7 +112,7 @@ def _folder(words: "Arguments", answer: "Answer") -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"out: cannot write to {folder} ({error.strerror}); name another folder") from error
+        raise UserError(f"out: cannot write to {folder} ({error.strerror}); choose another folder") from error
     return folder
 
 
@@ -130,7 +131,7 @@ def _show(report: "Report") -> None:
 
 
 def _attach(words: "Arguments", answer: "Answer", report: "Report", made: "PairedRuns | None") -> None:
-    """Send the report to the run in MLflow that holds all runs compared, if one does."""
+    """Send the report to MLflow, if one run there is the parent of all compared runs."""
     from seqexp.tracking import mlflow_reader
 
     runs = [run for contest in answer.contests for entry in contest.entries for run in entry.runs.values()]
@@ -142,7 +143,7 @@ def _attach(words: "Arguments", answer: "Answer", report: "Report", made: "Paire
         and settings is not None
         and mlflow_reader.attach(settings, parent, report.files, report.markdown)
     ):
-        print("the report is in MLflow too, with the sweep's run")
+        print("the report is also in MLflow, attached to the sweep's run")
 
 
 def _commands(answer: "Answer", arguments: Sequence[str]) -> "Commands":
@@ -152,7 +153,7 @@ def _commands(answer: "Answer", arguments: Sequence[str]) -> "Commands":
 
 
 def _sweeps(contest: Any) -> list[str]:
-    """The sweep that makes a contest's runs: one line, or one a model where their settings differ."""
+    """The sweep that trains a contest's runs: one line, or one for each model if their settings differ."""
     each = {entry.model: _changed(entry.any.settings, entry.model, contest.task) for entry in contest.entries}
     seeds = {entry.model: ",".join(map(str, entry.runs)) for entry in contest.entries}
     alike = len({(tuple(words), seeds[model]) for model, words in each.items()}) == 1
@@ -165,7 +166,7 @@ def _sweeps(contest: Any) -> list[str]:
 
 
 def _changed(settings: Mapping[str, Any], model: str, task: str) -> list[str]:
-    """The words that make these settings of the defaults."""
+    """The overrides that turn the defaults into these settings."""
     from seqexp.comparison.arguments import settings_of, word
     from seqexp.config.run_config import decides
     from seqexp.runs.reader import same
@@ -177,7 +178,7 @@ def _changed(settings: Mapping[str, Any], model: str, task: str) -> list[str]:
     return [
         ("" if key in defaults else "++") + word(key, value)
         for key, value in settings.items()
-        if decides(key) and key not in skipped and not same(defaults.get(key), value)
+        if (decides(key) or key == "plugins") and key not in skipped and not same(defaults.get(key), value)
     ]
 
 

@@ -1,6 +1,6 @@
 """``python -m seqexp.explain <run directory>``: why a trained network scores as it does, in numbers and figures.
 
-The network is rebuilt from the run's config.yaml and best weights; the run itself is not changed.
+It rebuilds the network from the run's config.yaml and best weights. It does not change the run itself.
 """
 
 import json
@@ -19,25 +19,28 @@ if TYPE_CHECKING:
     from seqexp.runs.result import RunResult
     from seqexp.tasks import Task
 
-USAGE = """usage: python -m seqexp.explain <run directory> [out=<folder>] [data_dir=<folder>]
+USAGE = """usage: python -m seqexp.explain <run directory> [out=<folder>] [data_dir=<folder>] [plugins=[my.module]]
 
-Looks into a finished run's best weights and prints what it finds: how far back the gradient reaches and its half-life,
-what one step and many steps do to a small difference (Jacobian, Lyapunov exponents), and of an LSTM what its gates do
-and the test score with each fixed at one. Leaves mechanism.json and figures in the run's directory, or in out=.
-data_dir= is where the data sets lie now, if they have moved.
+Explains the best weights of a finished run. It prints how far back the gradient reaches and its half-life, and what one
+step and many steps do to a small difference (Jacobian, Lyapunov exponents). For a model with gates it also prints what
+the gates do, and the test score with each gate fixed at one. It writes mechanism.json and figures to the run's
+directory, or to out=. data_dir= names the folder of the data sets, if they have moved. plugins= loads the modules that
+the run's model or task comes from: a stored config never does so by itself.
 """
 
 
 def main() -> NoReturn:
-    """Exit codes: 0 explained, 2 what was named is no finished run, 130 Ctrl-C."""
+    """Exit codes: 0 explained, 2 bad input, such as a directory without a finished run, 130 Ctrl-C."""
     words = sys.argv[1:]
     if not words or set(words) & {"-h", "--help"}:
         print(USAGE, end="")
         sys.exit(OK if words else BAD_INPUT)
+    from seqexp.config import load_plugins
     from seqexp.system.errors import UserError
 
     try:
         path, options = _understood(words)
+        load_plugins(words)
         explain(path, options.get("out"), options.get("data_dir"))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -53,10 +56,10 @@ def _understood(words: Sequence[str]) -> tuple[Path, dict[str, str]]:
     options, paths = {}, []
     for word in words:
         key, equals, value = word.partition("=")
-        if key in ("out", "data_dir") and equals and value:
+        if key in ("out", "data_dir", "plugins") and equals and value:
             options[key] = value
         elif word.startswith("-") or (equals and not Path(word).exists()):
-            raise UserError(f"{word}: expected a run directory, out=<folder> or data_dir=<folder>")
+            raise UserError(f"{word}: expected a run directory, out=<folder>, data_dir=<folder> or plugins=[…]")
         else:
             paths.append(Path(word))
     if len(paths) != 1:
@@ -65,8 +68,9 @@ def _understood(words: Sequence[str]) -> tuple[Path, dict[str, str]]:
 
 
 def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> dict[str, Any]:
-    """mechanism.json's content for the finished run in ``path``, which is written to ``out`` (default: there) with the
-    figures, and printed. UserError where there is no finished run, or its files do not belong together."""
+    """Explain the finished run in ``path``: print a table, write mechanism.json and figures to ``out`` (default: to
+    ``path``), and return the content of mechanism.json. UserError if there is no finished run, or if its files do not
+    belong together."""
     from seqexp.mechanism.record import stored_lines
     from seqexp.runs.lock import cannot_write, locked
     from seqexp.system import blas
@@ -121,13 +125,13 @@ def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[RunResult, RunCon
     run_config = config.stored(path / CONFIG)
     if result.signature != run_config.signature:
         raise UserError(
-            f"{path}: its config.yaml is another run's: signature {run_config.signature}, "
+            f"{path}: its config.yaml belongs to another run: it has the signature {run_config.signature}, "
             f"and result.json has {result.signature!r}"
         )
     settings = run_config.settings
     task = build_task(settings["task"], data_dir or settings["data_dir"])
     if result.data != task.fingerprint():
-        raise UserError(f"{path}: the data are not those of this run (their hash is another one)")
+        raise UserError(f"{path}: the data differ from those that this run was trained on (another hash)")
     network = build_network(settings["model"], task.shape)
     p = load_weights(path / CHECKPOINTS / BEST, network.layout)
     if not np.isfinite(p.flat).all():
@@ -152,7 +156,7 @@ def _found(
 
 
 def _surgery(run_config: "RunConfig", task: "Task", p: "Params", gates: Sequence[str]) -> dict[str, float | None]:
-    """The test score of the weights as they are, and with each gate that is not yet fixed fixed at one."""
+    """The test score of the unchanged network, and with each gate fixed at one that is not fixed already."""
     from seqexp import mechanism
     from seqexp.config.build import build_network
     from seqexp.numerics.params import Params
@@ -173,7 +177,7 @@ def _surgery(run_config: "RunConfig", task: "Task", p: "Params", gates: Sequence
 
 
 def _evaluation(run_config: "RunConfig", task: "Task") -> "Callable[[Network, Params], float]":
-    """The score of a network's weights on the test split, in the run's own way."""
+    """A function that scores a network's weights on the test split, with the run's own batches and metric."""
     from seqexp.config.build import build_optimizer
     from seqexp.training.trainer import Trainer, Training
 
@@ -188,7 +192,7 @@ def _evaluation(run_config: "RunConfig", task: "Task") -> "Callable[[Network, Pa
 
 
 def table(found: Mapping[str, Any], result: "RunResult") -> str:
-    """What was found, a line a quantity, each with its reading."""
+    """The findings as text: one line for each quantity, with what it means."""
     lines = [f"{found['model']} on {found['task']}, seed {found['seed']}: best weights, at step {found['best_step']}"]
     lag = found["gradient"]["lag"]
     for kind in ("h", "c"):
@@ -218,8 +222,8 @@ def _steps(value: float | None) -> str:
 
 def _reach(half_life: float | None, longest: int) -> tuple[str, str]:
     if half_life is None:
-        return f"> {longest:,} steps", "it does not halve within the lags measured"
-    return _steps(half_life), f"over the {longest:,} lags measured it fades to {0.5 ** (longest / half_life):.2g}"
+        return f"> {longest:,} steps", "it does not halve within the measured lags"
+    return _steps(half_life), f"over the {longest:,} measured lags it fades to {0.5 ** (longest / half_life):.2g}"
 
 
 def _dynamics(jacobian: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ STOREYS = {
     "the ground": ("system", "numerics"),
     "the science": ("data", "models", "networks", "tasks", "training", "mechanism"),
     "proof and pictures": ("statistics", "plots"),
-    "the work": ("tracking", "config", "runs", "sweeps"),
+    "the work": ("tracking", "config", "testing", "runs", "sweeps"),
     "the answer": ("comparison", "report"),
     "the commands": ("commands",),
 }

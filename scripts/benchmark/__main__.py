@@ -16,7 +16,7 @@ SECTIONS = {
     "memory": "peak memory of the cores",
 }
 
-BUSY = 0.5  # load average over a minute from which figures should not be trusted
+BUSY = 0.5  # from this load average over a minute on, figures should not be trusted
 
 
 def parse(words: list[str]) -> argparse.Namespace:
@@ -37,7 +37,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write all figures, after each row")
     parser.add_argument("--resume", action="store_true", help="keep the rows FILE has, measure what is missing")
     parser.add_argument(
-        "--peer-python", metavar="PATH", help="an interpreter that has torch and jax, if this one has not"
+        "--peer-python", metavar="PATH", help="an interpreter that has torch and jax, if this one does not"
     )
     options = parser.parse_args(words)
     if options.resume and options.json is None:

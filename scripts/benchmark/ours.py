@@ -9,10 +9,11 @@ from threadpoolctl import threadpool_limits
 
 from scripts.benchmark.cases import CLIP_NORM, LAYERS, LEARNING_RATE, Case, batches, weights
 from seqexp import models
+from seqexp.config.build import threads
 from seqexp.data.batch import Batch
 from seqexp.networks import Chain, Embedding
 from seqexp.numerics.functions import BUFFER
-from seqexp.system.blas import kernels, resolve
+from seqexp.system.blas import kernels
 from seqexp.tasks import Task
 from seqexp.training import optimizers
 from seqexp.training.trainer import Trainer, Training
@@ -50,7 +51,7 @@ class Side:
     def threads_for(self, case: Case) -> int:
         if self.threads == 1:
             return 1
-        auto = resolve("auto", {"name": case.model, "hidden_size": case.H}, {"batch_size": case.B})
+        auto = threads({"threads": "auto", "model": {"name": case.model}, "training": {"batch_size": case.B}}, case.H)
         return min(self.threads, auto)
 
     def loss(self, result: Any) -> float:

@@ -1,8 +1,7 @@
 """Start many runs at once on an empty ``runs/`` and count what arrived: complete runs, points, an intact database.
 
-``python -m scripts.long.crowding --processes 16`` with SQLite, with a ``mlflow server``, and with PostgreSQL where
-it is installed (and ``psycopg`` with it). Both servers are started here, listen on
-127.0.0.1 only, and are stopped by their process ids.
+``python -m scripts.long.crowding --processes 16`` uses SQLite, a ``mlflow server``, and PostgreSQL if it and
+``psycopg`` are installed. The script starts both servers, on 127.0.0.1 only, and stops them by their process ids.
 """
 
 import argparse

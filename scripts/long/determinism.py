@@ -1,7 +1,7 @@
 """Each model with each task that carries its data, once in this process and once in a joblib worker: the same bytes.
 
-``python -m scripts.long.determinism`` runs two workers at a time and compares weights, metrics and results without
-times.
+``python -m scripts.long.determinism`` runs two workers at a time. It compares weights, metrics and results, without the
+times in them.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def run(words: list[str], root: Path) -> Path:
 
 
 def differing(pairs: list[tuple[str, str]]) -> list[str]:
-    """The pairs of model and task whose runs here and in a worker left different things."""
+    """The pairs of model and task whose runs left different files here and in a worker."""
     from joblib import Parallel, delayed
 
     words = [[f"model={m}", f"task={t}", "tracking=off", *sizes(t), "training.epochs=3"] for m, t in pairs]

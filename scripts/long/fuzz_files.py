@@ -156,7 +156,7 @@ KINDS: dict[str, tuple[str, str, Callable[[Draw, str], bytes]]] = {
     "piano rolls": ("polyphony", ".json", lambda draw, suffix: rolls(draw)),
     "tsv for translate": ("translate", ".tsv", lambda draw, suffix: pairs(draw)),
 }
-MODEL = {"name": "rnn", "hidden_size": 4, "embedding_size": 3, "dropout": 0.0, "num_layers": 1, "activation": "tanh"}
+MODEL = {"name": "rnn", "hidden_size": 4, "embedding_size": 3, "dropout": 0.0, "activation": "tanh"}
 
 
 @cache

@@ -1,7 +1,7 @@
 """Hostile overrides, files and checkpoints: each ends in success or in one line that says what is wrong.
 
-``python -m scripts.long.fuzzing --cases 20000`` in one process; hypothesis draws each case. None may end in a
-traceback, take more than ``SECONDS`` of the processor, or allocate more than ``MEMORY`` and ``TIMES`` the file's size.
+``python -m scripts.long.fuzzing --cases 20000`` runs in one process; hypothesis draws each case. No case may end in a
+traceback, take more than ``SECONDS`` of processor time, or allocate more than ``MEMORY`` and ``TIMES`` the file's size.
 """
 
 import argparse
@@ -247,7 +247,7 @@ HOW = ("accepted", "refused in one line", "diverged", "ended badly")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.long.fuzzing", description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=20_000)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="try no case after this time")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="start no case after this time")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="fuzzing_"))

@@ -1,8 +1,8 @@
-"""Kill runs with SIGKILL at random moments, let them go on, and compare what they leave with an uninterrupted run.
+"""Kill runs with SIGKILL at random moments, resume them, and compare what they leave with an uninterrupted run.
 
-``scripts/long/kill_test`` kills at least 200 times and prints a table; the tests kill a handful of times. Runs are
-forked, with everything imported, and tell in shared memory where they are; nothing of this is in the package. With
-``--log`` each run's row goes to a file, and the same command again goes on behind the last one.
+``scripts/long/kill_test`` kills at least 200 times and prints a table; the tests kill a few times. Runs are forked
+after all imports, and report through shared memory how far they are; the package itself has no code for this. With
+``--log`` each run's row goes to a file, and the same command continues after the last row.
 """
 
 import argparse
@@ -261,10 +261,10 @@ def enough(total: Counter[str], given: argparse.Namespace) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/long/kill_test", description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=200, help="at least so many, over every task and model")
-    parser.add_argument("--runs", type=int, help="this many runs, however many kills")
+    parser.add_argument("--kills", type=int, default=200, help="at least this many kills, over every task and model")
+    parser.add_argument("--runs", type=int, help="this many runs, whatever the number of kills")
     parser.add_argument("--minutes", type=float, default=45, help="start no run after this time")
-    parser.add_argument("--log", type=Path, help="a file of rows; what it has already is not done again")
+    parser.add_argument("--log", type=Path, help="a file of rows; runs that it has already are not repeated")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     rows = [json.loads(line) for line in given.log.read_text().splitlines()] if given.log and given.log.exists() else []

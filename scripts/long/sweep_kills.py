@@ -1,6 +1,6 @@
 """Kill a sweep, all of its processes at once, and run it again until it is done: each job finishes exactly once.
 
-``python -m scripts.long.sweep_kills --jobs 30 --kills 3``; what finished before a kill must still be there unchanged.
+``python -m scripts.long.sweep_kills --jobs 30 --kills 3``; results from before a kill must be unchanged.
 """
 
 import argparse

@@ -1,6 +1,7 @@
-"""How often the verdicts are wrong where the truth is known: the same model compared with itself, and effects put in.
+"""How often the verdicts are wrong where the truth is known: a model compared with itself, and known true effects.
 
-``python -m scripts.tables.calibration`` prints the tables of docs/statistics.md and exits with 1 if a gate is broken.
+``python -m scripts.tables.calibration`` prints the tables of docs/statistics.md and exits with 1 if a rate
+is out of its bounds.
 """
 
 import argparse
@@ -35,7 +36,7 @@ class Scores:
 
 
 def half_collapsed(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """Six runs in ten solve the task, the others do not leave the score that needs no memory."""
+    """Six runs in ten solve the task; the others stay at the memoryless baseline."""
     return np.where(rng.random(shape) < 0.6, 0.99, 0.55) + rng.normal(0, 0.005, shape)
 
 

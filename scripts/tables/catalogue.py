@@ -1,13 +1,13 @@
 """Every task with every model at equal parameters: the runs, the scores of every seed, and the table in docs/tasks.md.
 
-    python -m scripts.tables.catalogue            # run what is missing, then write the rows there are
+    python -m scripts.tables.catalogue            # run what is missing, then write the table
     python -m scripts.tables.catalogue --only copy,digits
-    python -m scripts.tables.catalogue --again    # run all of it, whatever is there
-    python -m scripts.tables.catalogue --write    # no runs: the table from the scores that are there
+    python -m scripts.tables.catalogue --again    # run everything again
+    python -m scripts.tables.catalogue --write    # run nothing: write the table from the stored scores
 
-The runs are ordinary sweeps under runs/, so a call that was cut off goes on where it ended. The scores of every seed
-are kept in docs/catalogue.csv with the commit that ran it, and the table is made from that file; a seed that stands
-there with the same words is not run again.
+The runs are ordinary sweeps under runs/, so an interrupted call resumes where it stopped. docs/catalogue.csv keeps the
+scores of every seed, with the commit that ran it, and the table is made from that file. A seed that is there with the
+same words is not run again.
 """
 
 import argparse
@@ -29,7 +29,7 @@ COLUMNS = (
     *("row", "words", "task", "model", "seed", "status", "metric", "direction", "value"),
     *("hidden_size", "counted", "embedding", "seconds", "baseline", "baseline_value", "git_sha"),
 )
-ENDED = ("FINISHED", "DIVERGED")  # and would so end again
+ENDED = ("FINISHED", "DIVERGED")  # a run with the same settings would end in the same way
 
 # name -> the words that, with the models and the seeds, are the command. Epochs are such that a run takes a minute at
 # most on one core; budgets are of the size that the task's defaults have.
@@ -170,8 +170,8 @@ def shown(value: float) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.tables.catalogue", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", default=",".join(ROWS), help=f"rows, with commas between: {', '.join(ROWS)}")
-    parser.add_argument("--again", action="store_true", help="run the seeds that docs/catalogue.csv has, too")
+    parser.add_argument("--only", default=",".join(ROWS), help=f"rows, separated by commas: {', '.join(ROWS)}")
+    parser.add_argument("--again", action="store_true", help="also run the seeds that docs/catalogue.csv has")
     parser.add_argument("--write", action="store_true", help="run nothing; write the table from docs/catalogue.csv")
     options, more = parser.parse_known_args()  # the rest goes to the sweeps, such as hydra/launcher=joblib
     chosen = options.only.split(",")

@@ -1,6 +1,6 @@
 """How long a comparison of many runs takes: ``python scripts/tables/compare_bench.py [runs]`` prints the seconds.
 
-The runs are fabricated, half of each of two models, tracked in an MLflow database that has all of them.
+The runs are fabricated, half of them for each of two models. An MLflow database has all of them.
 """
 
 import os

@@ -10,31 +10,35 @@ from typing import Any, Literal, get_args
 
 from omegaconf import OmegaConf
 
-from seqexp.config.compose import composed, conf_directory
+from seqexp.config.compose import composed, conf_files, tracking_defaults
 from seqexp.config.run_config import flattened
 from seqexp.system.errors import UserError
 
 Match = Literal["params", "hidden", "seconds"]
 
-OWN = ("a", "b", "task", "models", "experiment", "metric", "match", "margin", "level", "max_seeds", "run", "out")
+OWN = (
+    *("a", "b", "task", "models", "experiment", "metric", "match", "margin", "level", "max_seeds", "run", "out"),
+    "plugins",
+)
 TOP = ("dtype", "threads", "optimizer", "tracking", "data_dir")
 GROUPS = ("task", "model", "optimizer", "training", "tracking")
 
 HELP = """\
-python -m seqexp.compare: who wins, by how much, how sure, and why - from the runs below runs/
+python -m seqexp.compare: who wins, by how much, with what certainty, and why; it reads the runs below runs/
 
-Words (key=value)
+Arguments (key=value)
   a=rnn b=lstm              the two models; or models=rnn,stacked_rnn,lstm for more (default: all that have runs)
   task=adding               or several: task=adding,copy (default: the only one that has runs)
   experiment=NAME           the task and task settings of conf/experiment/NAME.yaml
   metric=accuracy           any test metric of the runs (default: the task's primary metric)
-  match=params              what is held equal: params, hidden (units) or seconds (of training)
+  match=params              what is equal for both models: params, hidden (units) or seconds (of training)
   margin=0.01               a smaller difference counts as equivalent, in the metric's units (default: the task's)
-  level=0.95                of intervals and tests
-  run=true                  makes the runs first, seed after seed, until there is a verdict or ...
-  max_seeds=20              ... this many seeds of each are spent
+  level=0.95                confidence level of intervals and tests
+  run=true                  trains new seeds until the test reaches a verdict, or until ...
+  max_seeds=20              ... each model has this many seeds
   out=folder                where the report goes (default: runs/compare/<tasks>_<models>)
-  task.length=50            any other setting: the runs compared have it; with run=true the runs made get it
+  plugins=[my.module]       modules of yours that the models and tasks come from
+  task.length=50            any other setting of a run: selects the runs; with run=true, new runs use it
 
 Examples
   python -m seqexp.compare a=rnn b=lstm task=adding
@@ -42,8 +46,8 @@ Examples
   python -m seqexp.compare task=adding,copy a=rnn b=lstm
   python -m seqexp.compare run=true a=rnn b=lstm task=adding task.length=50 max_seeds=12
 
-Writes report.html (one file), report.md, comparison.csv, runs.csv and figures. Exit codes: 0; 2 the words are wrong;
-1 a run failed (run=true); 130 Ctrl-C: the same command goes on where it stopped.
+Writes report.html (one file), report.md, comparison.csv, runs.csv and figures. Exit codes: 0 done; 2 an argument is
+wrong; 1 a run failed (run=true); 130 Ctrl-C: the same command resumes where it stopped.
 """
 
 
@@ -116,21 +120,16 @@ def margins(tasks: Sequence[str]) -> dict[str, dict[str, float]]:
     """The margins in the tasks' yaml files."""
     found = {}
     for task in tasks:
-        file = conf_directory() / "task" / f"{task}.yaml"
-        loaded: Any = OmegaConf.load(file) if file.is_file() else OmegaConf.create()
+        file = conf_files("task").get(task)
+        loaded: Any = OmegaConf.load(file) if file else OmegaConf.create()
         found[task] = dict(loaded.get("task", {}).get("margin", {}))
     return found
 
 
 def tracking(words: Arguments) -> dict[str, Any]:
-    """The tracking group's settings. Not composed by Hydra, which takes half a second."""
+    """The tracking group's settings."""
     chosen = {key.partition(".")[2]: value for key, value in words.tracking.items()}
-    file = conf_directory() / "tracking" / f"{chosen.pop('', 'mlflow')}.yaml"
-    if not file.is_file():
-        names = sorted(path.stem for path in file.parent.glob("*.yaml"))
-        raise UserError(f"tracking: expected one of {', '.join(names)}; got {file.stem!r}")
-    loaded: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
-    return {str(key): value for key, value in loaded.items()} | chosen
+    return tracking_defaults(chosen.pop("", "mlflow")) | chosen
 
 
 def _take(words: Arguments, key: str, text: str) -> None:
@@ -141,6 +140,8 @@ def _take(words: Arguments, key: str, text: str) -> None:
             words.models = _known("model", text)
         case "experiment":
             words.experiment = text
+        case "plugins":
+            words.passed.append(f"plugins={text}")  # loaded by now; a run made is to have them too
         case "metric" | "out":
             setattr(words, key, text)
         case "match":
@@ -195,11 +196,10 @@ def _models(words: Arguments, given: Mapping[str, str]) -> None:
 
 def _experiment(words: Arguments) -> None:
     """Its task, and its settings of it."""
-    folder = conf_directory() / "experiment"
-    names = sorted(file.stem for file in folder.glob("*.yaml"))
-    if words.experiment not in names:
-        raise UserError(f"experiment: expected one of {', '.join(names)}; got {words.experiment!r}")
-    loaded: Any = OmegaConf.to_container(OmegaConf.load(folder / f"{words.experiment}.yaml"), resolve=False)
+    files = conf_files("experiment")
+    if words.experiment not in files:
+        raise UserError(f"experiment: expected one of {', '.join(sorted(files))}; got {words.experiment!r}")
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(files[words.experiment]), resolve=False)
     for entry in loaded.get("defaults", []):
         if isinstance(entry, dict) and "override /task" in entry and not words.tasks:
             words.tasks = [str(entry["override /task"])]

@@ -44,7 +44,7 @@ def run_pairs(words: Arguments, command: str) -> PairedRuns:
     assert words.pair is not None
     configs = _matched(words, [_compose(words, model) for model in words.pair])
     first = _run_config(configs[0], 0)
-    mark_killed(Location.root, first.settings["tracking"]["uri"])
+    mark_killed(Location.root, TrackingSettings(**first.settings["tracking"]))
     made = PairedRuns(tracking=TrackingSettings(**first.settings["tracking"]))
     with _parent(made, command):
         _pairs(words, configs, made)

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seqexp import models, tasks
 from seqexp.comparison import tuning_studies
 from seqexp.comparison.contest import Contest, Terms, contest, corrected, direction_of
+from seqexp.config.run_config import lacking
 from seqexp.runs import reader as stored
 from seqexp.runs.reader import Run
 from seqexp.runs.result import RunResult
@@ -49,6 +51,14 @@ def gather(query: Query) -> Answer:
     """Read what the query needs. UserError, with what is legal, where there is nothing to compare."""
     found = stored.find(query.root)
     found.runs += _from_mlflow(query, found)
+    left_out = _leave_out_unknown(found)
+    try:
+        return _answer(query, found)
+    except UserError as error:
+        raise UserError(f"{error}; left out: {left_out[0]}") if left_out else error from None
+
+
+def _answer(query: Query, found: stored.Found) -> Answer:
     tasks = _tasks(query, found.runs)
     _refuse_models(query, found, tasks)
     contests, notes = [], []
@@ -82,6 +92,21 @@ def _from_mlflow(query: Query, found: stored.Found) -> list[Run]:
         except Unreadable as error:
             found.broken.append(f"MLflow run {content['mlflow_run_id']}: {error}")
     return more
+
+
+def _leave_out_unknown(found: stored.Found) -> list[str]:
+    """Leave out the runs whose model or task this process lacks, those of plug-ins that nobody has named: a line for
+    each, which goes to ``broken`` too."""
+    known, left_out = [], []
+    for run in found.runs:
+        unknown = [*{run.result.model}.difference(models.names()), *{run.result.task}.difference(tasks.names())]
+        if not unknown:
+            known.append(run)
+            continue
+        (read,) = stored.with_settings([run], []) or [run]
+        left_out.append(f"{run.where}: there is no {unknown[0]} here{lacking(read.settings.get('plugins'))}")
+    found.runs, found.broken = known, [*found.broken, *left_out]
+    return left_out
 
 
 def _tasks(query: Query, runs: Sequence[Run]) -> list[str]:

@@ -1,6 +1,16 @@
 """From words to checked objects: Hydra, schemas, plug-ins, building."""
 
-from seqexp.config.compose import check_choice, composed, conf_directory, loosened, one_line, register_resolvers
+from seqexp.config.compose import (
+    check_choice,
+    composed,
+    conf_directory,
+    conf_files,
+    load_plugins,
+    loosened,
+    one_line,
+    register_resolvers,
+    tracking_defaults,
+)
 from seqexp.config.run_config import RunConfig, check, checked, stored
 
 __all__ = [
@@ -10,8 +20,11 @@ __all__ = [
     "checked",
     "composed",
     "conf_directory",
+    "conf_files",
+    "load_plugins",
     "loosened",
     "one_line",
     "register_resolvers",
     "stored",
+    "tracking_defaults",
 ]

@@ -2,15 +2,17 @@
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from seqexp import models, tasks
+from seqexp.config.schema import group_fields
 from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder, Network
-from seqexp.system.errors import UserError
+from seqexp.system import blas
+from seqexp.system.errors import UserError, unknown_key
 from seqexp.system.registry import fields
 from seqexp.tasks import Shape, Task
 from seqexp.training import optimizers
@@ -26,11 +28,25 @@ def build_task(settings: Settings, data_dir: str | None) -> Task:
 
 
 def build_network(settings: Settings, shape: Shape) -> Network:
-    """The network that fits the task, its hidden size as given or as ``param_budget`` allows."""
+    """The network that fits the task, its hidden size as given or as ``param_budget`` allows. UserError where the model
+    lacks a setting."""
+    legal = group_fields("model", settings)
+    for key in settings:
+        if key not in legal:
+            raise UserError(unknown_key("model", key, list(legal)))
+    network = partial(_network, settings, shape)
     hidden = settings.get("hidden_size")
-    if hidden is None:
-        hidden = hidden_size_for(settings, shape, settings["param_budget"])
-    return _network(settings, shape, hidden)
+    return largest(network, settings["param_budget"]) if hidden is None else network(hidden)
+
+
+def threads(settings: Settings, hidden: int) -> int:
+    """The number that ``threads`` stands for with so many hidden units: of ``auto``, what a step's largest product is
+    worth."""
+    if settings["threads"] != "auto":
+        return int(settings["threads"])
+    model = settings["model"]
+    rows = _core(model, model["name"], hidden, 1).layout.tallest
+    return blas.threads_for(rows * 2 * hidden * settings["training"]["batch_size"])
 
 
 def build_optimizer(settings: Settings) -> optimizers.Optimizer:
@@ -58,19 +74,23 @@ def counted_with(settings: Settings, shape: Shape, hidden: int) -> int:
     return count(_network(settings, shape, hidden))["counted"]
 
 
-def hidden_size_for(settings: Settings, shape: Shape, budget: int) -> int:
-    """The largest hidden size whose network has at most ``budget`` parameters, the embedding table not counted."""
-    size = partial(counted_with, settings, shape)
-    if size(1) > budget:
+def largest(network: Callable[[int], Network], budget: int) -> Network:
+    """Of the networks of all hidden sizes the largest with at most ``budget`` parameters, the embedding table not
+    counted."""
+    low = network(1)
+    if (least := count(low)["counted"]) > budget:
         raise UserError(
-            f"model.param_budget: expected at least {size(1)}, which one hidden unit takes here; got {budget}"
+            f"model.param_budget: expected at least {least}, which one hidden unit takes here; got {budget}"
         )
-    low, high = 1, 2
-    while size(high) <= budget:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if size(middle) <= budget else (low, middle)
+    size, too_many = 1, 2
+    while count(more := network(too_many))["counted"] <= budget:
+        low, size, too_many = more, too_many, 2 * too_many
+    while too_many - size > 1:
+        middle = (size + too_many) // 2
+        if count(more := network(middle))["counted"] <= budget:
+            low, size = more, middle
+        else:
+            too_many = middle
     return low
 
 
@@ -102,13 +122,15 @@ def _chain(settings: Settings, shape: Shape, hidden: int, model: str | None = No
 def _embedded_core(
     settings: Settings, model: str, hidden: int, inputs: int, tokens: bool
 ) -> tuple[Embedding | None, models.Core]:
-    """A core with the settings that are its own (of a decoder of another name: those it shares), and its embedding."""
     embedding = Embedding(inputs, settings["embedding_size"]) if tokens and settings["embedding_size"] else None
-    own = fields(models.lookup(model), without=("input_size", "hidden_size"))
-    core = models.create(
-        model,
-        input_size=embedding.size if embedding else inputs,
-        hidden_size=hidden,
-        **{key: settings[key] for key in own if key in settings},
-    )
-    return embedding, core
+    return embedding, _core(settings, model, hidden, embedding.size if embedding else inputs)
+
+
+def _core(settings: Settings, model: str, hidden: int, inputs: int) -> models.Core:
+    """A core with the settings that are its own. A decoder of another name has those that it shares, and of
+    ``freeze_gates`` the gates that are its own."""
+    cls: Any = models.lookup(model)
+    own = {key: settings[key] for key in fields(cls, without=("input_size", "hidden_size")) if key in settings}
+    if model != settings["name"] and own.get("freeze_gates"):
+        own["freeze_gates"] = tuple(gate for gate in own["freeze_gates"] if gate in cls.gate_names)
+    return models.create(model, input_size=inputs, hidden_size=hidden, **own)

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from seqexp.system import signals
+from seqexp.system import plugins, signals
 from seqexp.system.errors import UserError, masked, unknown_key
 
 
@@ -20,6 +20,58 @@ def conf_directory() -> Path:
     raise UserError(f"conf/config.yaml: expected in {package} or beside it; is the installation complete?")
 
 
+def conf_files(group: str) -> dict[str, Path]:
+    """The choices of a config group, name -> file: the project's own, and those of plug-ins."""
+    folders = [folder / group for folder in (conf_directory(), *plugins.conf_folders())]
+    return {file.stem: file for folder in reversed(folders) for file in sorted(folder.glob("*.yaml"))}
+
+
+def load_plugins(words: Sequence[str]) -> None:
+    """Load the plug-ins that a command line names, or else its experiment, or else config.yaml. UserError where one
+    cannot be loaded. To be called before Hydra composes the config, since their conf/ are part of it."""
+    given = {key.lstrip("+"): value for key, _, value in (word.partition("=") for word in words)}
+    if "plugins" in given:
+        plugins.load(_listed(given["plugins"]))
+        return
+    files = [conf_directory() / "config.yaml"]
+    if experiment := given.get("experiment"):
+        own = Path(given.get("--config-dir", ""), "experiment", f"{experiment}.yaml")
+        files = [own if own.is_file() else conf_files("experiment").get(experiment, own), *files]
+    plugins.load(next(filter(None, map(_named_in, files)), []))
+
+
+def _named_in(file: Path) -> list[Any]:
+    """The plug-ins that a yaml file names at its top level."""
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    if not re.search(r"^plugins:(?! *\[\])", text, re.MULTILINE):
+        return []  # quickly, since every start asks
+    loaded: Any = OmegaConf.create(text)
+    return list(loaded.get("plugins") or [])
+
+
+def _listed(text: str) -> list[Any]:
+    """``[a,b]`` of a command line, as Hydra reads it. UserError where it is no list."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        value = OverridesParser.create().parse_override(f"plugins={text}").value()
+    except HydraException:
+        value = text
+    if not isinstance(value, list):
+        raise UserError(f"plugins: expected a list of modules, such as plugins=[my.module]; got {text!r}")
+    return value
+
+
+def tracking_defaults(name: str = "mlflow") -> dict[str, Any]:
+    """The tracking group's settings in its yaml. Not composed by Hydra, which takes half a second."""
+    files = conf_files("tracking")
+    if name not in files:
+        raise UserError(f"tracking: expected one of {', '.join(sorted(files))}; got {name!r}")
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(files[name]), resolve=True)
+    return {str(key): value for key, value in loaded.items()}
+
+
 def register_resolvers() -> None:
     """``${unless:a,b}`` is b unless a is given: how hidden_size yields its default to a param_budget."""
     OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)
@@ -27,8 +79,8 @@ def register_resolvers() -> None:
 
 def check_choice(experiment: str | None, task: str | None) -> None:
     """UserError where an experiment has settings for some tasks, and the task is none of them."""
-    files = sorted((conf_directory() / "experiment_task").glob(f"{experiment}_*.yaml"))
-    known = [file.stem.removeprefix(f"{experiment}_") for file in files]
+    files = [name for name in conf_files("experiment_task") if name.startswith(f"{experiment}_")]
+    known = sorted(name.removeprefix(f"{experiment}_") for name in files)
     if known and task not in known:
         raise UserError(f"task: expected one of {', '.join(known)} for experiment={experiment}; got {task!r}")
 
@@ -90,6 +142,6 @@ def keys_of(group: str, words: Sequence[str]) -> list[str]:
     folder = group.replace(".", "/")
     chosen = [word.partition("=")[2] for word in words if word.startswith(f"{folder}=")]
     choice = chosen[-1].partition(",")[0] if chosen else choices[group]
-    file = conf_directory() / folder / f"{choice}.yaml"
-    loaded: Any = OmegaConf.load(file) if file.is_file() else OmegaConf.create()
+    file = conf_files(folder).get(str(choice))
+    loaded: Any = OmegaConf.load(file) if file is not None else OmegaConf.create()
     return [str(key) for key in loaded.get(group, loaded) if key != "_target_"]

@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from seqexp.config.compose import keys_of, one_line
+from seqexp.system import plugins
 from seqexp.system.errors import UserError, masked, unknown_key
 
 LONGEST_YAML = 1_000_000  # bytes of a stored config worth reading
@@ -44,6 +45,11 @@ class RunConfig:
         """Whether the run is scored on the validation set and never sees the test set."""
         return not self.settings.get("test", True)
 
+    def sized(self, hidden: int) -> "RunConfig":
+        """The config once the network's hidden size is known, which a ``param_budget`` leaves open: what
+        ``threads=auto`` stands for depends on it, and is signed."""
+        return _sized(self.settings, hidden)
+
     def as_yaml(self) -> str:
         """config.yaml, which is copied and shared: without the password that ``tracking.uri`` may have."""
         settings = dict(self.settings)
@@ -53,9 +59,12 @@ class RunConfig:
 
 
 def check(cfg: DictConfig) -> RunConfig:
-    """The checked config of a composed config (without its hydra node). UserError names the key at fault."""
+    """The checked config of a composed config (without its hydra node), whose plug-ins are loaded: the user named them.
+    UserError names the key at fault."""
     config = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(config, dict)
+    if isinstance(named := config.get("plugins"), list):  # else it is refused below
+        plugins.load(named)
     return checked({str(key): value for key, value in config.items()})
 
 
@@ -65,20 +74,28 @@ def checked(config: dict[str, Any]) -> RunConfig:
     for key in config:
         if key not in legal:
             raise UserError(unknown_key("", key, [name for name in legal if name != "experiment"]))
-    from seqexp.config import schema  # here: they import what a --help or a wrong key never needs
-    from seqexp.system import blas  # here: they import what a --help or a wrong key never needs
+    from seqexp.config import schema  # here: it imports what a --help or a wrong key never needs
 
     for path in _targets(config):
         raise UserError(f"{path}: _target_ is not allowed here, since it would run whatever it names; use a name")
     settings = schema.check(config)
-    settings["threads"] = blas.resolve(settings["threads"], settings["model"], settings["training"])
-    return RunConfig(settings, signature(settings))
+    settings["plugins"] = list(dict.fromkeys([*settings.get("plugins", ()), *schema.owners(settings)]))
+    hidden = settings["model"].get("hidden_size")
+    return RunConfig(settings, signature(settings)) if hidden is None else _sized(settings, hidden)
+
+
+def _sized(settings: Mapping[str, Any], hidden: int) -> RunConfig:
+    from seqexp.config import build
+
+    sized = {**settings, "threads": build.threads(settings, hidden)}
+    return RunConfig(sized, signature(sized))
 
 
 def stored(path: Path) -> RunConfig:
-    """The checked config of a run directory's config.yaml. UserError where the file is not one's.
+    """The checked config of a run directory's config.yaml. UserError where the file is not one's, or where it needs a
+    plug-in that is not loaded.
 
-    Nothing in it is resolved or expanded: the file may be a stranger's.
+    Nothing in it is resolved, expanded or imported: the file may be a stranger's.
     """
     import yaml
 
@@ -96,12 +113,25 @@ def stored(path: Path) -> RunConfig:
     try:
         return checked({str(key): value for key, value in config.items()})
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{path}: {error}{lacking(config.get('plugins'))}") from error
+
+
+def lacking(named: Any) -> str:
+    """How a message about a stored config goes on, where that names plug-ins which are not loaded; else nothing."""
+    listed = named if isinstance(named, list) else []
+    missing = [name for name in listed if plugins.is_name(name) and name not in plugins.loaded()]
+    said = ",".join(missing[:5])
+    return f"; its run had a plug-in that a stored config never loads by itself: add plugins=[{said}]" if said else ""
 
 
 def decides(key: str) -> bool:
     """Whether a setting, "model.hidden_size" or "seed", decides the result of a run."""
     return key.partition(".")[0] in DECIDING and key not in NOT_DECIDING
+
+
+def that_decide(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of flattened settings that decide the result."""
+    return {key: value for key, value in flat.items() if decides(key)}
 
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:

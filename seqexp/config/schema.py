@@ -9,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from seqexp import models, tasks
+from seqexp.system import plugins
 from seqexp.system.errors import UserError, unknown_key
 from seqexp.system.registry import fields
 from seqexp.tracking.mlflow_store import TrackingSettings
@@ -31,6 +32,7 @@ TOP: Fields = {
     "seed": (Annotated[int, Ge(0)], NO_DEFAULT),
     "dtype": (Literal["float32", "float64"], NO_DEFAULT),
     "threads": (Annotated[int, Ge(1)] | Literal["auto"], NO_DEFAULT),
+    "plugins": (list[str], []),  # modules
     "data_dir": (str | None, None),
     "test": (bool, True),
     "resume": (str | None, None),  # auto, never, or a run's directory; None: auto in a sweep, else never
@@ -48,6 +50,14 @@ def check(config: Mapping[str, Any]) -> dict[str, Any]:
         checked[group] = check_group(group, config.get(group, {}), group_fields(group, config.get(group, {})))
     check_together(checked)
     return checked
+
+
+def owners(checked: Mapping[str, Any]) -> list[str]:
+    """The plug-ins that the run's model, decoder, task and optimizer come from."""
+    model, decoder = checked["model"]["name"], checked["model"].get("decoder")
+    classes = [models.lookup(name) for name in (model, decoder) if name is not None]
+    classes += [tasks.lookup(checked["task"]["name"]), optimizers.lookup(checked["optimizer"]["name"])]
+    return [name for name in map(plugins.owner, classes) if name is not None]
 
 
 def group_fields(group: str, config: Mapping[str, Any]) -> Fields:

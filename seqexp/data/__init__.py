@@ -1,1 +1,1 @@
-"""Where data comes from: files and their hashes (fetch, catalogue), the user's tables (tables), text as ids (text)."""
+"""Where batches come from: downloads and their hashes, the user's files, text as ids, generators."""

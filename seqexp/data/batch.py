@@ -13,10 +13,10 @@ class Batch:
     """B examples side by side: time first, columns are examples.
 
     x:        tokens (T, B), integer, -1 for "no input at this step"; or features (T, X, B).
-    target:   where only the last step answers, classes (B,) or values (Y, B); where steps answer,
+    target:   if only the last step answers, classes (B,) or values (Y, B); if several steps answer,
               classes (T, B) or values (T, Y, B).
     lengths:  (B,), each column's own number of steps; None when all have T.
-    answered: (T, B) bool, the steps whose answer is scored; None where only each column's last step answers.
+    answered: (T, B) bool, the steps whose answer is scored; None if only each column's last step answers.
     """
 
     x: np.ndarray
@@ -30,9 +30,9 @@ class Batch:
         return self.x.shape[-1]
 
     def answers(self) -> np.ndarray:
-        """The targets of the scored answers side by side, as a network's y: classes (N,) or values (Y, N).
+        """The targets of the scored answers, in the order of a network's y: classes (N,) or values (Y, N).
 
-        N = B where the last step answers; else the answered (t, b) pairs, in the order of ``np.nonzero(answered)``.
+        N = B if the last step answers; else the answered (t, b) pairs, in the order of ``np.nonzero(answered)``.
         """
         if self.answered is None:
             return self.target
@@ -43,7 +43,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceBatch(Batch):
-    """B pairs: x, target, lengths and answered are those of the decoder, which says a target after a source is read.
+    """B pairs: x, target, lengths and answered are those of the decoder, which says a target after the source was read.
 
     source:         tokens (Ts, B), integer.
     source_lengths: (B,), each source's own number of steps; None when all have Ts.
@@ -55,7 +55,7 @@ class SourceBatch(Batch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureBatch(Batch):
-    """B examples of tokens x (T, B) in which step 0 is also given numbers.
+    """B examples of tokens x (T, B), whose step 0 also gets numbers.
 
     features: (F, B), such as a picture's.
     """

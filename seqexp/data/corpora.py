@@ -24,7 +24,7 @@ def own_file(source: str, named: Sequence[str], text_column: str, label_column: 
 
 
 def rt_polarity(data_dir: str | None) -> Corpus:
-    """10,662 sentences from film reviews, half of them positive; tokens are set apart by spaces."""
+    """10,662 sentences from film reviews, half of them positive; spaces separate the tokens."""
     texts: list[str] = []
     labels: list[str] = []
     for label, file in (("negative", "rt-polarity.neg"), ("positive", "rt-polarity.pos")):
@@ -42,7 +42,7 @@ def hate_offensive(data_dir: str | None) -> Corpus:
 
 
 def names(data_dir: str | None) -> Corpus:
-    """20,050 rows of surnames in 18 languages, as they come: many Arabic ones repeat."""
+    """20,050 rows of surnames in 18 languages, unchanged: many Arabic names repeat."""
     texts: list[str] = []
     labels: list[str] = []
     for file in sources.FILES["names"]:

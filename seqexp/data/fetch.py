@@ -1,4 +1,4 @@
-"""Finds the user's own file, and a data set's here or by downloading it; no data set is read whose hash is wrong."""
+"""Finds the user's own file, and the files of data sets, which it downloads if they are missing and always checks."""
 
 import gzip
 import hashlib
@@ -14,10 +14,10 @@ from typing import Any
 from seqexp.data import idx, sources
 from seqexp.system.errors import UserError
 
-TIMEOUT_SECONDS = 30.0  # of silence, from connecting to the last byte
+TIMEOUT_SECONDS = 30.0  # without a byte, from connecting to the end
 
 _log = logging.getLogger(__name__)
-_verified: set[tuple[str, int, int]] = set()  # (path, size, mtime in ns) of the files hashed by this process
+_verified: set[tuple[str, int, int]] = set()  # (path, size, mtime in ns) of the files that this process has hashed
 
 
 def default_data_dir() -> Path:
@@ -31,10 +31,10 @@ def default_data_dir() -> Path:
 
 
 def locate(data_dir: str | os.PathLike[str] | None, dataset: str, file: str) -> Path:
-    """The path of ``<data_dir>/<dataset>/<file>`` with the catalogue's bytes; downloaded if it is missing.
+    """The path of ``<data_dir>/<dataset>/<file>``, with the bytes that ``sources`` expects; downloaded if missing.
 
     ``data_dir`` None, or "" as an empty variable gives it, means ``default_data_dir()``. UserError if the hash is
-    wrong, the download fails or the folder cannot be written to. KeyError if the catalogue has no such file.
+    wrong, the download fails or the folder cannot be written to. KeyError if ``sources`` has no such file.
     """
     source = sources.FILES[dataset][file]
     folder = default_data_dir() if data_dir in (None, "") else Path(data_dir).expanduser()
@@ -77,7 +77,7 @@ def sha256(path: Path) -> str:
 
 
 def sha256_inside(path: Path) -> str:
-    """The SHA-256 of what the gzip holds: compressors differ, the text does not. "no gzip" where it is none."""
+    """The SHA-256 of the unpacked content, since compressors differ in their output. "no gzip" if it is none."""
     digest = hashlib.sha256()
     try:
         with gzip.open(path) as file:
@@ -91,7 +91,7 @@ def sha256_inside(path: Path) -> str:
 
 
 def _download(source: sources.Source, path: Path) -> None:
-    """Writes beside ``path``, checks, then moves: a reader never sees half a file, two processes never collide."""
+    """Write beside ``path``, check, then move: no reader sees half a file, and two processes never collide."""
     from requests.exceptions import RequestException
 
     with _beside(path) as part:
@@ -101,7 +101,7 @@ def _download(source: sources.Source, path: Path) -> None:
         except RequestException as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             raise UserError(
-                f"{path}: the file is missing, and downloading it from {source.url} failed ({reason}); "
+                f"{path}: the file is missing, and its download from {source.url} failed ({reason}); "
                 f"download it by other means and put it at exactly that path, or set data_dir to the folder that "
                 f"holds {path.parent.name}/{path.name}"
             ) from error
@@ -115,11 +115,11 @@ def _download(source: sources.Source, path: Path) -> None:
                 f"try again, or put the right file at that path"
             )
         if source.gzipped:
-            part.write_bytes(gzip.compress(part.read_bytes(), mtime=0))
+            part.write_bytes(gzip.compress(part.read_bytes(), mtime=0))  # no time in it: the same bytes each time
         elif isinstance(source, sources.Rebuilt):
             content = idx.first(gzip.decompress(part.read_bytes()), source.records)
             part.write_bytes(gzip.compress(content, mtime=0))
-        part.chmod(0o644)  # temporary files are private, a data folder may be shared
+        part.chmod(0o644)  # temporary files are private; a data folder may be shared
         part.replace(path)
 
 
@@ -153,7 +153,7 @@ def _get(url: str, part: Path) -> None:
         ExitStack() as stack,
     ):
 
-        def close_later(response: Any, **_: Any) -> None:  # pooch leaves the connection of a failed download open
+        def close_later(response: Any, **_: Any) -> None:  # pooch does not close the connection of a failed download
             stack.callback(response.close)
 
         bar = _Bar(progress, url.rpartition("/")[2])
@@ -162,7 +162,7 @@ def _get(url: str, part: Path) -> None:
 
 
 class _Bar:
-    """A rich progress bar with the four members that pooch asks of one."""
+    """A rich progress bar with the four members that pooch needs."""
 
     def __init__(self, progress: Any, label: str) -> None:
         self._progress = progress

@@ -14,7 +14,7 @@ UNSIGNED_BYTES = 0x08  # third byte of the magic number; the fourth is the numbe
 
 
 def read(path: Path) -> np.ndarray:
-    """The array (uint8) in a gzipped IDX file. UserError if it is none."""
+    """The array (uint8) in a gzipped IDX file. UserError if the file is something else."""
     try:
         content = gzip.decompress(path.read_bytes())
         shape = _shape(content)
@@ -33,7 +33,7 @@ def first(content: bytes, records: int) -> bytes:
 
 
 def _shape(content: bytes) -> tuple[int, ...]:
-    """The dimensions. ValueError where the header is not one of unsigned bytes, or does not fit the length."""
+    """The dimensions. ValueError if the header is not that of unsigned bytes, or does not fit the length."""
     if len(content) < 4 or content[:3] != bytes((0, 0, UNSIGNED_BYTES)):
         raise ValueError(f"the header is {content[:4].hex(' ')}")
     dimensions = content[3]

@@ -17,12 +17,12 @@ from seqexp.system.errors import UserError
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 _log = logging.getLogger(__name__)
 
-LONGEST_FIELD = 1_000_000  # characters; beyond it a quotation mark was left open
+LONGEST_FIELD = 1_000_000  # characters; a longer field means that a quotation mark was left open
 
 
 @dataclass(frozen=True)
 class Table:
-    """Row i is ``texts[i]`` with ``labels[i]``; blanks around both are gone, and neither is empty."""
+    """Row i is ``texts[i]`` with ``labels[i]``. Both are stripped of blanks, and neither is empty."""
 
     texts: tuple[str, ...]
     labels: tuple[str, ...]
@@ -40,8 +40,8 @@ def read(path: Path, text_column: str, label_column: str) -> Table:
     """The table in ``path``, whose suffix says its format; .csv and .tsv start with a line of column names.
 
     Quoting is that of spreadsheets, in .tsv too. In .jsonl each line is an object; the label may be any scalar.
-    UserError, with the line, for a file that cannot be read, is not UTF-8, is empty, has not the columns, has a
-    malformed or empty row, or has one class only.
+    UserError, with the line, for a file that cannot be read, is not UTF-8, is empty, lacks a column, has a malformed or
+    empty row, or has only one class.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -71,16 +71,16 @@ def read(path: Path, text_column: str, label_column: str) -> Table:
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
-    """The sentence pairs of a .tsv file without a header, as Anki's are: source, tab, target, and more that is ignored.
+    """The sentence pairs of a .tsv file without a header, as Anki's: source, tab, target; further fields are ignored.
 
-    Blanks around both are gone, and empty lines left out; quotation marks are text. UserError, with the line, for a
+    Both are stripped of blanks, and empty lines are left out. Quotation marks are text. UserError, with the line, for a
     file that cannot be read, is not UTF-8, has no pairs, or a line without two texts.
     """
     return split_pairs(decode(path), str(path))
 
 
 def split_pairs(content: str, name: str) -> list[tuple[str, str]]:
-    """As ``read_pairs``, of a file's content; ``name`` is its name in errors."""
+    """As ``read_pairs``, for a file's content; errors call the file ``name``."""
     pairs = []
     for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
@@ -97,7 +97,7 @@ def split_pairs(content: str, name: str) -> list[tuple[str, str]]:
 
 
 def decode(path: Path) -> str:
-    """The file's text. UserError, with the line, where it cannot be read or is not UTF-8."""
+    """The file's text. UserError, with the line, if it cannot be read or is not UTF-8."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -105,7 +105,7 @@ def decode(path: Path) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # With a byte order mark, error.start counts from behind it.
+        # With a byte order mark, error.start counts from the byte after it.
         start = error.start + (len(codecs.BOM_UTF8) if raw.startswith(codecs.BOM_UTF8) else 0)
         line = raw.count(b"\n", 0, start) + 1
         raise UserError(
@@ -129,7 +129,7 @@ def _value(path: Path, line: int, key: str, column: str, field: object) -> str:
     value = ("" if field is None else field if isinstance(field, str) else json.dumps(field)).strip()
     if not value:
         raise UserError(f"{path}:{line}: expected a {key} in column {column!r}, got nothing; remove the row")
-    if any("\ud800" <= letter <= "\udfff" for letter in value):  # JSON can say half of a character, no file can
+    if any("\ud800" <= letter <= "\udfff" for letter in value):  # JSON can escape half of a character
         raise UserError(
             f"{path}:{line}: expected text in column {column!r}; got half of a character (\\ud800 to \\udfff)"
         )
@@ -137,12 +137,13 @@ def _value(path: Path, line: int, key: str, column: str, field: object) -> str:
 
 
 def _records(path: Path, content: str, delimiter: str, columns: dict[str, str]) -> Iterator[Row]:
+    # newline="": the csv module needs line breaks inside quoted fields as they are.
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     header: list[str] | None = None
-    limit = csv.field_size_limit(LONGEST_FIELD)
+    limit = csv.field_size_limit(LONGEST_FIELD)  # of the whole process, so it is restored at the end
     try:
         while True:
-            line = reader.line_num + 1  # a quoted field may go on over lines: name the one where the row starts
+            line = reader.line_num + 1  # a quoted field may span lines: errors name the line where the row starts
             try:
                 fields = next(reader, None)
             except csv.Error as error:
@@ -170,6 +171,7 @@ def _records(path: Path, content: str, delimiter: str, columns: dict[str, str]) 
 
 
 def _objects(path: Path, content: str) -> Iterator[Row]:
+    # Not splitlines(), which would also cut inside strings, at U+2028.
     for line, source in enumerate(content.split("\n"), 1):
         if not source.strip():
             continue
@@ -183,8 +185,9 @@ def _objects(path: Path, content: str) -> Iterator[Row]:
 
 
 def split_rows(rows: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """80, 10 and 10 % of at least three rows, for training, validation and test; one row in each of them at least."""
+    """80, 10 and 10 % of at least three rows, for training, validation and test; each part has at least one row."""
     rows = rng.permutation(rows)
+    # Tenths are cut off the end, so rounding falls on the training part, which can bear it.
     tenth = max(1, round(len(rows) / 10))
     return [np.sort(part) for part in np.split(rows, [len(rows) - 2 * tenth, len(rows) - tenth])]
 
@@ -199,6 +202,7 @@ def stratified(classes: np.ndarray, split_seed: int) -> tuple[np.ndarray, np.nda
         rows = np.flatnonzero(classes == number)
         if len(rows) < 3:
             raise ValueError(f"stratified: class {number} has {len(rows)} rows, a split into three needs 3")
+        # A stream for each class: one more row of a class leaves the split of the others as it was.
         for part, chosen in zip(parts, split_rows(rows, stream(split_seed, Purpose.SPLIT, int(number))), strict=True):
             part.append(chosen)
     train, val, test = (np.sort(np.concatenate(part)) for part in parts)
@@ -207,9 +211,9 @@ def stratified(classes: np.ndarray, split_seed: int) -> tuple[np.ndarray, np.nda
 
 @dataclass(frozen=True)
 class Division:
-    """Labelled rows without repetitions, in three splits that share no text.
+    """Labelled rows without duplicates, in three splits that share no text.
 
-    kept:    the rows in use, in their order.
+    kept:    the rows in use, in their original order.
     labels:  the classes' names; classes (len(kept),): each kept row's class.
     splits:  "train", "val" and "test" -> positions in ``kept``, ascending.
     """
@@ -221,12 +225,13 @@ class Division:
 
 
 def divide(texts: Sequence[Hashable], labels: Sequence[str], split_seed: int, source: str) -> Division:
-    """80, 10 and 10 % of every class, no text in two splits; equal values of ``texts`` are one text.
+    """80, 10 and 10 % of every class, with no text in two splits; equal values of ``texts`` are one text.
 
     A row that repeats an earlier one's text and label is left out, with a warning. A text with several labels keeps a
     row for each, all in the same split; it counts for its rarest class. UserError, naming ``source``, for a class with
     fewer than 3 texts.
     """
+    # Reversed, so that of equal pairs the first row is the one that stays.
     first = {pair: row for row, pair in reversed(list(enumerate(zip(texts, labels, strict=True))))}
     kept = sorted(first.values())
     if len(kept) < len(texts):
@@ -242,7 +247,8 @@ def divide(texts: Sequence[Hashable], labels: Sequence[str], split_seed: int, so
     counts = np.bincount(classes, minlength=len(names))
     text_numbers: dict[Hashable, int] = {}
     of_text = np.array([text_numbers.setdefault(texts[row], len(text_numbers)) for row in kept])  # (kept,)
-    order = np.lexsort((classes, counts[classes], of_text))  # each text's rarest class first
+    # lexsort's last key counts most: text by text, and within a text its rarest class first.
+    order = np.lexsort((classes, counts[classes], of_text))
     rarest = classes[order[np.unique(of_text[order], return_index=True)[1]]]  # (texts,)
     own = np.bincount(rarest, minlength=len(names))
     if own.min() < 3:

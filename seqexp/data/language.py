@@ -1,4 +1,4 @@
-"""Running text for language models: what every Python carries, published texts, and the user's own file."""
+"""Running text for language models: Python's own help topics, published texts, and the user's own file."""
 
 import gzip
 import hashlib
@@ -7,14 +7,14 @@ from pathlib import Path
 from seqexp.data import fetch, labelled_files, sources
 from seqexp.system.errors import UserError
 
-DRAWN = frozenset(" -=+*|~^")  # what rules and the borders of tables are made of
+DRAWN = frozenset(" -=+*|~^")  # rules and the borders of tables consist of these
 NAMED = ("python", "tinyshakespeare", "ptb")
 
 
 def read(source: str, data_dir: str | None) -> tuple[list[str], str]:
-    """The texts of a source and a hash of them: training, validation and test, or one text that is yet to be split.
+    """The texts of a source and their hash: training, validation and test, or one text that the caller splits.
 
-    "python", "tinyshakespeare", "ptb", or the path of a text file in UTF-8. UserError where it cannot be read.
+    "python", "tinyshakespeare", "ptb", or the path of a text file in UTF-8. UserError if it cannot be read.
     """
     if source == "python":
         text = help_topics()
@@ -39,15 +39,13 @@ def read(source: str, data_dir: str | None) -> tuple[list[str], str]:
 def help_topics() -> str:
     """The text of Python's help topics, in alphabetical order of their names; it changes with Python's version.
 
-    Topics repeat each other: only the first of equal paragraphs is kept, so that the test part was not read before.
-    Lines that only draw (under headings, around tables) are left out: they are no English, and too easy.
+    Topics repeat each other. Only the first of equal paragraphs is kept, so that the test part is not in the training
+    part. Lines that only draw (under headings, around tables) are left out: they are too easy to predict.
     """
     try:
         from pydoc_data.topics import topics
     except ImportError as error:
-        raise UserError(
-            "task.source: this Python comes without its help topics (pydoc_data); name a text file instead"
-        ) from error
+        raise UserError("task.source: this Python has no help topics (pydoc_data); name a text file instead") from error
     lines = (line.rstrip() for name in sorted(topics) for line in ("", *topics[name].split("\n")))
     text = "\n".join(line for line in lines if not line or not DRAWN.issuperset(line))
     paragraphs = (part.strip("\n") for part in text.split("\n\n"))

@@ -1,4 +1,4 @@
-"""Numbers in words, in any language that num2words speaks."""
+"""Numbers in words, in any language of num2words."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -7,7 +7,7 @@ from seqexp.system.errors import UserError
 
 
 def languages() -> list[str]:
-    """The codes that num2words knows, such as en, fr, pt_BR."""
+    """The language codes of num2words, such as en, fr, pt_BR."""
     from num2words import CONVERTER_CLASSES
 
     return sorted(CONVERTER_CLASSES)
@@ -21,7 +21,7 @@ def spelled(numbers: Iterable[int], language: str, key: str) -> list[str]:
     for number in numbers:
         try:
             texts.append(_word(number, language))
-        except Exception as error:  # each language fails in its own way
+        except Exception as error:  # each language raises its own kind of error
             raise UserError(
                 f"{key}: num2words cannot spell {number} in {language!r} ({type(error).__name__}: {error}); "
                 "try smaller numbers or another language"
@@ -29,7 +29,7 @@ def spelled(numbers: Iterable[int], language: str, key: str) -> list[str]:
     return texts
 
 
-@lru_cache(maxsize=100_000)  # some languages take a tenth of a millisecond a number, and runs of a sweep ask again
+@lru_cache(maxsize=100_000)  # some languages need 0.1 ms a number, and every run of a sweep asks for the same ones
 def _word(number: int, language: str) -> str:
     from num2words import num2words
 

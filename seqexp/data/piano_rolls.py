@@ -1,6 +1,6 @@
-"""Piano rolls: which of 88 keys sound in each frame; from JSON of note lists, and from MATLAB 5 files.
+"""Piano rolls, from JSON of note lists and from MATLAB 5 files: which of 88 keys sound in each frame.
 
-A piece is kept as bits, (T, 11) bytes, so a file of N bytes never takes more than about 4 N of memory.
+A piece is stored as bits, (T, 11) bytes, so a file of N bytes takes at most about 4 N of memory.
 """
 
 import json
@@ -14,8 +14,8 @@ from seqexp.system.errors import UserError
 
 KEYS = 88
 LOWEST = 21  # the MIDI note of the first key, A0
-LONGEST = 4000  # frames of a piece: pieces side by side are padded to the longest
-LARGEST_FILE = 20_000_000  # bytes; the JSON reader takes up to twenty times that
+LONGEST = 4000  # frames of a piece: a batch is padded to its longest piece
+LARGEST_FILE = 20_000_000  # bytes; the JSON reader needs up to twenty times as much memory
 PARTS = ("train", "valid", "test")
 
 
@@ -25,7 +25,7 @@ def unpack(piece: np.ndarray) -> np.ndarray:
 
 
 def read_json(path: Path) -> list[list[np.ndarray]]:
-    """The packed pieces of each part: training, validation and test where the file names them, else one part.
+    """The packed pieces of each part: training, validation and test if the file names them, else one part.
 
     ``{"train": [piece, …], "valid": …, "test": …}`` or ``[piece, …]``; a piece is a list of frames, a frame the list
     of MIDI notes (21 to 108) that sound. UserError says which piece and frame is malformed.

@@ -1,4 +1,4 @@
-"""The data sets' files: where each is published and what it hashes to.
+"""The files of the data sets: where each is published, and its hash.
 
 Addresses are pinned to a commit where they can be, so the bytes behind them cannot change unnoticed. A file lies under
 the data folder as ``<data set>/<file>``.
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 class Source:
     """One file; hashes are SHA-256 in lower-case hexadecimal.
 
-    sha256:  of the file as it lies here; of a gzipped or rebuilt one of what is packed in it, as packing the same bytes
-             again may give others.
-    gzipped: the address serves the plain file, which lies here compressed.
+    sha256:  of the file in the data folder; for a gzipped or rebuilt file of its unpacked content, since another
+             compressor may pack the same content into other bytes.
+    gzipped: the address serves the plain file, and the data folder has it compressed.
     """
 
     url: str

@@ -12,7 +12,7 @@ SUFFIXES = (".conllu", ".conll", ".iob", ".tsv", ".txt")
 
 @dataclass(frozen=True)
 class Sentence:
-    """As many tags as words, at least one; ``line`` is where it starts in its file, counted from 1."""
+    """As many tags as words, at least one. ``line`` is the line of its file where it starts, counted from 1."""
 
     words: tuple[str, ...]
     tags: tuple[str, ...]
@@ -22,8 +22,8 @@ class Sentence:
 def read(path: Path) -> list[Sentence]:
     """The sentences of a file: .conllu gives UPOS tags; others have a word and a tag a line, blank lines between.
 
-    UserError, with the line, for a file that cannot be read, is not UTF-8, is empty, has a malformed line, or has one
-    tag only.
+    UserError, with the line, for a file that cannot be read, is not UTF-8, is empty, has a malformed line, or has only
+    one tag.
     """
     rows = _conllu(path) if path.suffix.lower() == ".conllu" else _columns(path)
     sentences: list[Sentence] = []
@@ -50,7 +50,7 @@ Row = tuple[int, tuple[str, str] | None]  # the line, and its word and tag; None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines from 1, without their ends; str.splitlines would also cut inside words, at U+0085."""
+    """Lines, counted from 1, without line ends. str.splitlines would also cut inside words, at U+0085."""
     yield from enumerate(labelled_files.decode(path).replace("\r\n", "\n").split("\n"), 1)
 
 

@@ -1,6 +1,6 @@
 """Text as ids: words, vocabulary, padding, and batches of texts of similar length.
 
-The one place for all four, so that every text task cuts, counts and pads alike.
+One module has all four, so that every text task cuts, counts and pads alike.
 """
 
 import re
@@ -14,7 +14,7 @@ import numpy as np
 
 UNKNOWN = "<unk>"
 
-# A column can be padded by at most this share of its batch's steps, as long as there are texts enough of its length.
+# At most this share of a column's steps is padding, if there are enough texts of its length.
 _BLUR = 0.08
 _PIECE = re.compile(r" ?(?:\w+'?|[^\w\s])")
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
@@ -23,14 +23,14 @@ _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 def words(text: str) -> list[str]:
     """Lower-cased words and single punctuation marks: ``"Don't go!"`` gives ``don't go !``.
 
-    Words are runs of letters, digits and underscores of any script, with apostrophes inside. Scripts that write no
-    spaces come out as whole phrases; put spaces between their words beforehand.
+    Words are runs of letters, digits and underscores of any script, with apostrophes inside. Scripts without spaces
+    give whole phrases; put spaces between their words beforehand.
     """
     return _WORD.findall(text.lower())
 
 
 def normalised(text: str) -> str:
-    """In Unicode's composed form, lower-cased, with straight apostrophes and single plain spaces.
+    """The text in Unicode's composed form, lower-cased, with straight apostrophes and single plain spaces.
 
     No-break spaces are spaces too.
     """
@@ -62,7 +62,7 @@ class Vocabulary:
     def build(cls, texts: Iterable[Iterable[str]], min_count: int = 1) -> Self:
         """The tokens that occur at least ``min_count`` times, most frequent first, ties in alphabetical order."""
         counts = Counter(token for text in texts for token in text)
-        del counts[UNKNOWN]
+        del counts[UNKNOWN]  # a text may contain it literally, as the Penn Treebank does; it has id 0 already
         kept = [token for token, count in counts.items() if count >= min_count]
         return cls((UNKNOWN, *sorted(kept, key=lambda token: (-counts[token], token))))
 
@@ -104,17 +104,19 @@ class Ragged:
         """The sequences ``rows``, in that order."""
         lengths = self.lengths[rows]
         ends = np.cumsum(lengths)
+        # 0, 1, 2, … within each sequence, without a loop over the rows.
         within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
         return Ragged(self.flat[np.repeat(self.starts[rows], lengths) + within], lengths)
 
     def padded(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The sequences ``rows`` side by side: ids (T, B) int32 and lengths (B,) int64, T the longest of them.
 
-        Steps past a column's length hold 0; lengths say that nobody reads them.
+        Steps past a column's length hold 0, which nobody reads, since readers respect the lengths.
         """
         lengths = self.lengths[rows]
         steps = np.arange(lengths.max(initial=0))[:, None]  # (T, 1)
         inside = steps < lengths  # (T, B)
+        # Padding reads place 0, and is set to 0 afterwards.
         ids = self.flat[np.where(inside, self.starts[rows] + steps, 0)] if self.flat.size else np.zeros(inside.shape)
         return np.where(inside, ids, 0).astype(np.int32), lengths
 
@@ -122,13 +124,13 @@ class Ragged:
 def buckets(lengths: np.ndarray, batch_size: int, rng: np.random.Generator | None) -> list[np.ndarray]:
     """Every row once, in batches of similar length: a list of row arrays (B,), longest column first.
 
-    The ceil(N / batch_size) batches are as equal in size as can be, at most ``batch_size``. With ``rng``, which rows
-    meet and the order of the batches are drawn; without, rows are taken by length and the order is fixed. Padding
-    stays under a tenth of all steps as long as a batch is small beside the rows of about its length.
+    There are ceil(N / batch_size) batches of nearly equal size, at most ``batch_size``. With ``rng``, the rows of a
+    batch and the order of the batches are random; without, rows are sorted by length and the order is fixed. Padding
+    stays under a tenth of all steps if a batch is small compared with the number of rows of about its length.
     """
     key = lengths.astype(np.float64)
     if rng is not None:
-        # Sorting by a blurred length mixes neighbours in length from epoch to epoch, and bounds what padding costs.
+        # Sorting by a blurred length mixes rows of similar length from epoch to epoch, and bounds the padding.
         key = (key + 0.5) * (1 + _BLUR * rng.random(len(key)))
     return _cut(np.argsort(key, kind="stable"), lengths, batch_size, rng)
 
@@ -136,9 +138,10 @@ def buckets(lengths: np.ndarray, batch_size: int, rng: np.random.Generator | Non
 def pair_buckets(
     sources: np.ndarray, targets: np.ndarray, batch_size: int, rng: np.random.Generator | None
 ) -> list[np.ndarray]:
-    """As ``buckets``, for pairs whose two lengths (N,) vary apart: both are similar within a batch.
+    """As ``buckets``, for pairs with two different lengths (N,): both are similar within a batch.
 
-    Rows lie by target length, within one by source length, up and down in turn; ``rng`` mixes those equal in both.
+    Rows are sorted by target length, and within one target length by source length, ascending and descending in turn,
+    so that neighbouring rows stay similar. ``rng`` mixes rows that are equal in both.
     """
     mixed = np.zeros(len(targets)) if rng is None else rng.random(len(targets))
     up_and_down = np.where(targets % 2, sources, -sources)
@@ -147,6 +150,7 @@ def pair_buckets(
 
 def _cut(order: np.ndarray, lengths: np.ndarray, batch_size: int, rng: np.random.Generator | None) -> list[np.ndarray]:
     batches = np.array_split(order, -(-len(order) // batch_size)) if len(order) else []
+    # Longest first, and stable: the order within a batch is part of what a seed reproduces.
     batches = [rows[np.argsort(-lengths[rows], kind="stable")] for rows in batches]
     return batches if rng is None else [batches[index] for index in rng.permutation(len(batches))]
 

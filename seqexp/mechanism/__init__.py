@@ -1,6 +1,6 @@
-"""Why a network does what it does: probes of a trained or training one. They draw nothing and change nothing.
+"""Why a network does what it does: probes of a trained or training one. They draw no random number, change no weight.
 
-They look through the verbs that every core offers, one step at a time, so a new model is probed without a further line.
+They use only the forward and backward of a core, one step at a time. So a new model is probed without further code.
 """
 
 from seqexp.mechanism.flow import Flow, gradient_flow, half_life

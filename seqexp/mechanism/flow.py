@@ -1,4 +1,4 @@
-"""Gradient flow: how much of an answer's derivative reaches the state some steps before it."""
+"""Gradient flow: how much of an answer's derivative reaches the states before it."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from seqexp.numerics.params import Params
 from seqexp.numerics.tape import Tape
 from seqexp.training.losses import Loss
 
-FITTED = 200  # lags, at most, whose pairs decide a half-life
-FLOOR = {"f": 1e-18, "d": 1e-150}  # below it a core's backward pass rounds (``numerics.flush``), or squares vanish
+FITTED = 200  # lags, at most, of a half-life: the number of pairs grows with their square
+FLOOR = {"f": 1e-18, "d": 1e-150}  # below it a core's backward pass rounds (``flush``), or squares vanish
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Flow:
     """Mean norms of the loss's derivative against the lag.
 
     lag (n,): steps back from the answer; 0 is the state that the answer was read from.
-    h (n,):   mean over examples of |dL/dh|, L the loss of that example's one answer; of a stack, all layers' h.
-    c (n,):   likewise |dL/dc| of an LSTM, at fixed h, and so 0 at lag 0; None of a core without cells.
+    h (n,):   mean over examples of |dL/dh|, L the loss of that example's one answer; in a stack, h of all layers.
+    c (n,):   likewise |dL/dc| of an LSTM, at fixed h, so 0 at lag 0; None for a core without cells.
     """
 
     lag: np.ndarray
@@ -29,17 +29,17 @@ class Flow:
     c: np.ndarray | None
 
     def half_life(self, of: str = "h") -> float | None:
-        """Steps in which the norm of "h" or "c" halves; see ``half_life``."""
+        """The steps in which the norm of "h" or "c" halves; see ``half_life``."""
         norm = self.h if of == "h" else self.c
         return None if norm is None else half_life(self.lag, norm)
 
 
 def gradient_flow(network: Network, p: Params, batch: Batch, loss: Loss, steps: int = STEPS) -> Flow:
-    """Walk the derivative of one answer an example back through time, a step at a time.
+    """Walk the derivative of one answer per example back through time, step by step.
 
-    The answer is a chain's last one, and an encoder-decoder's first, which nothing but the source can tell; its lags
-    go on into the encoder, whose last state is one step before the decoder's first. No dropout. Lags that fewer than
-    half of the examples have are left out, as are those beyond ``steps``.
+    The answer is a chain's last one, or an encoder-decoder's first, which depends on the source alone. The lags of the
+    latter continue in the encoder, whose last state is one step before the decoder's first. No dropout. Lags that fewer
+    than half of the examples have are left out, and so are lags beyond ``steps``.
     """
     with np.errstate(all="ignore"):  # a derivative that overflows is a finding
         return _flow(network, p, _with_answers(batch), loss, steps)
@@ -59,9 +59,10 @@ def _flow(network: Network, p: Params, batch: Batch, loss: Loss, steps: int) -> 
     dstate = _at_answer(chain, answers, _targets(batch, asked), loss)
     curve = _Curve(batch.size, steps + 1)
     cells = cell_rows(chain.core)
-    for t, dstate in answers.back(dstate):  # noqa: B020 - the last one goes on
+    for t, dstate in answers.back(dstate):  # noqa: B020 - the last one continues into the encoder
         if t >= 0:
             curve.add(cells, dstate, asked - t)
+    # A walk that ended before the decoder's first step has used up its lags; none is left for the source.
     if isinstance(network, EncoderDecoder) and source is not None and answers.first == 0:
         if network.bridge is not None:
             scratch = p.like().part("bridge")
@@ -74,14 +75,15 @@ def _flow(network: Network, p: Params, batch: Batch, loss: Loss, steps: int) -> 
 
 
 def half_life(lag: np.ndarray, norm: np.ndarray) -> float | None:
-    """ln 2 / -slope, the slope that of log norm against lag from lag 1 on: the median over all pairs of lags (Theil
+    """ln 2 / -slope, with the slope of log norm against lag from lag 1 on: the median over all pairs of lags (Theil
     1950, Sen 1968), which a bump or the jump at lag 0 does not move.
 
-    None where it cannot be told: fewer than three norms above the floor of the number type, one that is not finite, or
-    a fitted line that does not fall by half within the lags measured: how it goes on beyond them nobody has seen.
+    None if it is unknown: fewer than three norms above the floor of the number type, a norm that is not finite, or a
+    fitted line that does not fall by half within the measured lags, since the curve beyond them is unknown.
     """
     lag, norm = lag[1:], norm[1:]
     low = norm <= FLOOR.get(norm.dtype.char, FLOOR["f"])
+    # From the first rounded norm on, the curve shows rounding and no gradient.
     if low.any():
         lag, norm = lag[: int(low.argmax())], norm[: int(low.argmax())]
     if len(lag) < 3 or not np.isfinite(norm).all():
@@ -104,12 +106,13 @@ class _Curve:
         self.dtype = np.dtype(float)
 
     def add(self, cells: slice | None, dstate: np.ndarray, lag: np.ndarray, alive: np.ndarray | None = None) -> None:
-        """dstate (S, B) at each column's own lag (B,); where it is not ``alive``, or the lag negative, not at all."""
+        """Add dstate (S, B) at each column's own lag (B,), but none that is not ``alive`` or has a negative lag."""
         counted: np.ndarray = (lag >= 0) & (lag < len(self.count))
         if alive is not None:
             counted = counted & alive
-        squares = np.square(dstate, dtype=np.float64)
+        squares = np.square(dstate, dtype=np.float64)  # in float32, squares below 1e-38 vanish
         if cells is not None:
+            # add.at: several columns may share a lag, and ``+=`` would count only one of them.
             np.add.at(self.c, lag[counted], np.sqrt(squares[cells].sum(axis=0))[counted])
             squares[cells] = 0
         np.add.at(self.h, lag[counted], np.sqrt(squares.sum(axis=0))[counted])
@@ -125,7 +128,7 @@ class _Curve:
 
 
 def _with_answers(batch: Batch) -> Batch:
-    """The batch of the examples in which something is asked."""
+    """The batch of those examples that have an answer."""
     if batch.answered is None:
         lengths = np.full(batch.size, len(batch.x)) if batch.lengths is None else batch.lengths
         asked = np.asarray(lengths > 0)
@@ -135,7 +138,7 @@ def _with_answers(batch: Batch) -> Batch:
 
 
 def _asked(batch: Batch, first: bool) -> np.ndarray:
-    """The step (B,) of each column's answer that is looked at: the first, or the last."""
+    """The step (B,) of each column's probed answer: the first, or the last."""
     if batch.answered is None:
         return np.full(batch.size, len(batch.x) - 1) if batch.lengths is None else batch.lengths - 1
     if first:

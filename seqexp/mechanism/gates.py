@@ -1,4 +1,4 @@
-"""What a core's gates do, and what becomes of the network without one of them."""
+"""What a core's gates do, and how the network scores without one of them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqexp.data.batch import Batch
-from seqexp.mechanism.walk import AHEAD, STEPS, Gated, remembering
+from seqexp.mechanism.walk import AHEAD, STEPS, remembering
+from seqexp.models import Gated
 from seqexp.networks import Network
 from seqexp.networks.encoder import EncoderTape
 from seqexp.numerics.params import Params
 
-LOW, HIGH = 0.1, 0.9  # beyond these a gate counts as shut or open
+LOW, HIGH = 0.1, 0.9  # below and above, a gate counts as closed and open
 BINS = 20
 
 
@@ -22,7 +23,7 @@ class GateUse:
     mean, low, high: its mean, and the share of its values below LOW and above HIGH.
     shares (BINS,):  the share of its values in each of equal parts of [0, 1].
     time_constants (H,): of each unit, -1 / mean log gate, in steps: a cell that is only multiplied by such gates falls
-        to 1/e in so many. inf of a unit whose gate is one throughout.
+        to 1/e in so many steps. inf for a unit whose gate is always one.
     """
 
     mean: float
@@ -33,7 +34,7 @@ class GateUse:
 
 
 def gate_use(network: Network, p: Params, batch: Batch) -> dict[str, GateUse] | None:
-    """Each gate of the core that has to remember (a chain's, or the encoder); None where it has none."""
+    """Each gate of the core that has to remember (a chain's, or the encoder's); None if it has none."""
     reading = remembering(network, p, batch)
     core = reading.encoder.core
     if not isinstance(core, Gated):
@@ -71,7 +72,7 @@ class _Sums:
     def use(self) -> GateUse:
         with np.errstate(divide="ignore"):
             constants = -1 / (np.asarray(self.logs) / self.count)
-        constants = np.where(np.asarray(self.logs) == 0, np.inf, constants)
+        constants = np.where(np.asarray(self.logs) == 0, np.inf, constants)  # -1 / 0 is -inf
         mean = float(np.mean(np.asarray(self.total) / self.count))
         return GateUse(mean, self.low / self.count, self.high / self.count, self.bins / self.bins.sum(), constants)
 
@@ -79,8 +80,8 @@ class _Sums:
 def surgery(
     network: Callable[[Sequence[str]], Network], score: Callable[[Network], float], gates: Sequence[str]
 ) -> dict[str, float]:
-    """The score of trained weights in a network as it is ("none") and with one gate at a time fixed at one.
+    """The score of trained weights in the unchanged network ("none") and with one gate at a time fixed at one.
 
-    network: gives the network with those gates fixed in addition; score: of a network with the trained weights.
+    network: makes the network with these gates fixed in addition; score: scores it with the trained weights.
     """
     return {"none": score(network([]))} | {gate: score(network([gate])) for gate in gates}

@@ -1,4 +1,4 @@
-"""How one step, and many in a row, stretch a small difference between two states."""
+"""How one step, and many steps in a row, stretch a small difference between two states."""
 
 import numpy as np
 
@@ -8,21 +8,21 @@ from seqexp.networks import Network
 from seqexp.networks.encoder import EncoderTape
 from seqexp.numerics.params import Params
 
-EXAMPLES = 4  # of the exponents
-SAMPLED = 2  # examples, at PAIRS steps each, whose Jacobian is taken
-MOST_COLUMNS = 1_024  # of one backward pass
+EXAMPLES = 4  # that the exponents are averaged over
+SAMPLED = 2  # examples whose Jacobians are taken, at PAIRS steps each
+MOST_COLUMNS = 1_024  # of one backward pass: bounds its memory
 EXPONENTS = 16
 PAIRS = 4
 STEPS = 200
-ALIGNING = 5  # one in this many steps only turns the directions into the fastest ones
+ALIGNING = 5  # the first 1/5 of the steps only turns the directions into the fastest ones
 
 
 def spectrum(network: Network, p: Params, batch: Batch) -> np.ndarray:
     """The singular values of J = d state_t / d state_{t-1}, (S,), largest first: each the median over some steps of
     some validation examples.
 
-    Of a chain's core, or of the encoder. A step's J comes from one backward pass over S copies of the example, each
-    asked for the derivative of another row of the state.
+    The core is a chain's, or the encoder's. A step's J comes from one backward pass over S copies of the example; each
+    copy yields the derivative of another row of the state.
     """
     S = remembering(network, p, batch).encoder.core.state_size
     reading, steps = _window(network, p, batch, max(1, min(SAMPLED, MOST_COLUMNS // S)), STEPS)
@@ -49,10 +49,10 @@ def lyapunov(network: Network, p: Params, batch: Batch, count: int = EXPONENTS, 
     """The ``count`` largest Lyapunov exponents, nats a step, of the last ``steps`` of some validation examples.
 
     lambda_i = mean_t log R_ii of   Q_{t-1} R = J_t^T Q_t,   by QR after every step (Benettin et al. 1980; of recurrent
-    networks: Engelken, Wolf and Abbott 2023, section II). The derivative is what is carried, from the last step to
-    the first; the product of the J_t has the same growth rates either way. The first fifth of the steps is not
-    counted. Of a sequence this short they are its own rates, not the limit's. exp(lambda_1) is the factor a step by
-    which the fastest direction grows; -inf where a direction dies at once.
+    networks: Engelken, Wolf and Abbott 2023, section II). We carry derivatives from the last step to the first; the
+    product of the J_t has the same growth rates in both directions. The first fifth of the steps is not counted. For
+    a short sequence these are its own rates, not limits. exp(lambda_1) is the factor per step by which the fastest
+    direction grows; -inf if a direction dies at once.
     """
     S = remembering(network, p, batch).encoder.core.state_size
     k = min(count, S)
@@ -62,6 +62,7 @@ def lyapunov(network: Network, p: Params, batch: Batch, count: int = EXPONENTS, 
         return np.zeros(0)
     walk = Walk(reading, steps=len(window))
     copies, tape = reading.columns(np.repeat(np.arange(E), k)), EncoderTape()
+    # Any k independent directions will do; cosines are fixed ones, since probes draw no random numbers.
     start = np.linalg.qr(np.cos(np.outer(1 + np.arange(S), 1 + np.arange(k))))[0].astype(walk.states.dtype)
     Q, scratch, grown, counted = np.tile(start, (E, 1, 1)), walk.reading.p.like(), np.zeros(k), 0
     for number, t in enumerate(window[::-1]):
@@ -77,7 +78,7 @@ def lyapunov(network: Network, p: Params, batch: Batch, count: int = EXPONENTS, 
 
 
 def _window(network: Network, p: Params, batch: Batch, examples: int, steps: int) -> tuple[Reading, np.ndarray]:
-    """The longest examples, all cut to the length of the shortest of them, and which steps are looked at."""
+    """The longest examples, all cut to the length of the shortest of them, and the steps to look at."""
     reading = remembering(network, p, batch)
     longest = np.argsort(-reading.lengths, kind="stable")[:examples]
     reading = reading.columns(longest)

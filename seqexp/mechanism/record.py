@@ -1,4 +1,4 @@
-"""What the probes found, in JSON's types, and the lines of it read back."""
+"""The findings of the probes as JSON, and the stored lines read back."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -18,8 +18,8 @@ from seqexp.system.json_files import read_lines
 from seqexp.system.regular_files import Unreadable
 from seqexp.training.losses import Loss
 
-MOST_LAGS = 128  # written down; of more, as many evenly spaced ones
-DIGITS = 6  # significant ones
+MOST_LAGS = 128  # that are stored; longer curves are thinned evenly
+DIGITS = 6  # significant digits
 
 
 def line(step: int, flow: Flow) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def line(step: int, flow: Flow) -> dict[str, Any]:
 
 
 def measured(network: Network, p: Params, batch: Batch, loss: Loss, *, jacobian: bool = True) -> dict[str, Any]:
-    """mechanism.json of a network, but for who it is and the surgery. Computed in float64, whatever p's type."""
+    """mechanism.json of a network, without the run's name and the surgery. Computed in float64, whatever p's type."""
     p = p.like(p.flat.astype(np.float64))
     flow = gradient_flow(network, p, batch, loss)
     found: dict[str, Any] = {
@@ -88,6 +88,7 @@ def _gradient(flow: Flow) -> dict[str, Any]:
 
 def _gate(use: GateUse) -> Mapping[str, Any]:
     constants = np.sort(use.time_constants)
+    # "nearest" and not "linear": between two infinite constants, interpolation gives nan.
     low, middle, high = np.quantile(constants, [0.25, 0.5, 0.75], method="nearest")
     return {
         "mean": _number(use.mean),
@@ -105,5 +106,5 @@ def _numbers(values: Iterable[float]) -> list[float | None]:
 
 
 def _number(value: float | None) -> float | None:
-    """Rounded to what is worth reading; None of what JSON has no number for."""
+    """Rounded to DIGITS; None for nan and inf, which JSON cannot express."""
     return float(f"{value:.{DIGITS}g}") if value is not None and math.isfinite(value) else None

@@ -1,44 +1,27 @@
-"""A network taken step by step: what a probe needs to look between two steps, through the cores' public verbs alone."""
+"""A network run step by step, as a probe needs it, with nothing but the cores' forward and backward."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
-from seqexp.models import Core
+from seqexp.models import Celled, Core
 from seqexp.networks import Chain, Encoder, EncoderDecoder, Network
 from seqexp.networks.encoder import EncoderTape
 from seqexp.networks.encoder_decoder import reverse
 from seqexp.numerics.params import Params
-from seqexp.numerics.tape import Tape
 from seqexp.tasks import Task
 
 STEPS = 1_000  # a probe looks back no further than this
 COLUMNS = 32  # examples of a probe
-STATES_BYTES = 1 << 26  # of the states kept for one walk back
-AHEAD = 64  # steps taken at once where nobody looks
-
-
-@runtime_checkable
-class Celled(Protocol):
-    """A core whose state has, beside what a readout sees, cells: the LSTM's c."""
-
-    @property
-    def cell_rows(self) -> slice: ...
-
-
-@runtime_checkable
-class Gated(Protocol):
-    """A core with gates. ``gates(tape)``: name -> the values (T, H, B) of the forward pass that left the tape."""
-
-    def gates(self, tape: Tape) -> dict[str, np.ndarray]: ...
+STATES_BYTES = 1 << 26  # of the stored states of one walk
+AHEAD = 64  # steps run at once where no state is needed
 
 
 def cell_rows(core: Core) -> slice | None:
-    """The rows of the state that are cells; None where all of them are h."""
+    """The rows of the state that are cells; None if all rows are h."""
     return core.cell_rows if isinstance(core, Celled) else None
 
 
@@ -57,20 +40,20 @@ class Reading:
         return int(self.lengths.min(initial=len(self.x)))
 
     def columns(self, chosen: np.ndarray) -> "Reading":
-        """The reading of some columns, which may repeat."""
+        """The reading of some columns; a column may occur several times."""
         features = None if self.features is None else self.features[:, chosen]
         return replace(self, x=self.x[..., chosen], lengths=self.lengths[chosen], features=features)
 
     def run(self, start: int, stop: int, state: np.ndarray, tape: EncoderTape) -> np.ndarray:
-        """The state (S, B) after the steps [start, stop), in which a column that has ended keeps its state."""
+        """The state (S, B) after the steps [start, stop). A column that has ended keeps its state."""
         lengths = None if stop <= self.shortest else np.clip(self.lengths - start, 0, stop - start)
         features = self.features if start == 0 else None
         return self.encoder.run(self.p, self.x[start:stop], lengths, state, None, tape, True, features)[1]
 
     def back(self, t: int, before: np.ndarray, dstate: np.ndarray, tape: EncoderTape, scratch: Params) -> np.ndarray:
-        """dL/d state (S, B) before step t, which began in the state ``before``, given that after it.
+        """dL/d state (S, B) before step t, which began in the state ``before``, from the one after it.
 
-        What is added to ``scratch``, the weights' derivative of this one step, is of no use.
+        ``scratch`` collects this step's derivative by the weights, which nobody needs.
         """
         self.run(t, t + 1, before, tape)
         return self.encoder.run_back(self.p, scratch, None, dstate, tape)
@@ -86,7 +69,7 @@ def answering(network: Network, p: Params, batch: Batch, ends: np.ndarray) -> Re
 
 
 def remembering(network: Network, p: Params, batch: Batch) -> Reading:
-    """How the core that has to remember reads what it is given: the chain's, or the encoder its source."""
+    """How the core that has to remember reads its input: a chain's core its x, an encoder its source."""
     if isinstance(network, EncoderDecoder):
         assert isinstance(batch, SourceBatch)
         x, lengths = batch.source, batch.source_lengths
@@ -103,7 +86,7 @@ def _chain(network: Network) -> Chain:
 
 
 class Walk:
-    """A reading walked forwards, with the states of its last ``steps`` kept, and then backwards step by step.
+    """A reading run forwards, with the states of its last ``steps`` steps stored, and then backwards step by step.
 
     states (n+1, S, B): the state before step ``first``, and after each step from there.
     """
@@ -123,9 +106,9 @@ class Walk:
             self.states[t - self.first + 1] = reading.run(t, t + 1, self.states[t - self.first], self._tape)
 
     def back(self, dstate: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        """(t, dL/d state (S, B) after step t) from the last step, whose is given, to the one before ``first``.
+        """(t, dL/d state (S, B) after step t), from the last step, whose is given, to the one before ``first``.
 
-        A column that has ended hands its derivative on unchanged.
+        A column that has ended passes its derivative on unchanged.
         """
         scratch = self.reading.p.like()
         for t in range(self.stop - 1, self.first - 1, -1):
@@ -135,9 +118,8 @@ class Walk:
 
 
 def probe_batch(task: Task, network: Network, columns: int = COLUMNS) -> Batch:
-    """The validation examples that probes look at, the same for every model and epoch: the middle batch, so that
-    where batches are sorted by length its lengths are typical. Fewer columns where their states would take too much
-    memory."""
+    """The validation examples that probes look at, the same for every model and epoch. They are the middle batch, whose
+    lengths are typical if batches are sorted by length. Fewer columns if their states would take too much memory."""
     batch = task.batch(0, "val", task.batches("val", columns) // 2, columns)
     longest = max(len(batch.x), len(batch.source) if isinstance(batch, SourceBatch) else 0)
     state = network.core.state_size * min(longest, STEPS) * np.dtype(np.float64).itemsize
@@ -145,12 +127,12 @@ def probe_batch(task: Task, network: Network, columns: int = COLUMNS) -> Batch:
 
 
 def first_columns(batch: Batch, count: int) -> Batch:
-    """The batch of its first examples."""
+    """The batch of the first ``count`` examples."""
     return chosen_columns(batch, np.arange(min(count, batch.size)))
 
 
 def chosen_columns(batch: Batch, chosen: np.ndarray) -> Batch:
-    """The batch of some of its examples: every array of a batch has them along its last axis."""
+    """The batch of some of its examples, which lie along the last axis of every array."""
     arrays = {field.name: getattr(batch, field.name) for field in fields(batch)}
     kept = {name: array[..., chosen] for name, array in arrays.items() if array is not None}
     return replace(batch, **kept)

@@ -7,11 +7,12 @@ A core is a class with typed keyword-only fields (its config schema), registered
     forward(p, x, state0, lengths, tape, keep, masks) -> h, state, tape
     backward(p, grad, dh, dstate, tape, need_dx) -> dx, dstate0      adds into grad
 
-Every module of this folder is imported when the first name is looked up, and registers itself.
+``Celled`` and ``Gated`` say what a core may have besides. Every module of this folder is imported when the first name
+is looked up, and registers itself.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -68,6 +69,32 @@ class Core(Protocol):
         tape: Any,
         need_dx: bool = True,
     ) -> tuple[np.ndarray | None, np.ndarray]: ...
+
+
+@runtime_checkable
+class Celled(Protocol):
+    """A core whose state has, beside what a readout sees, cells: the LSTM's c."""
+
+    @property
+    def cell_rows(self) -> slice:
+        """The rows of the state that hold them."""
+        ...
+
+
+@runtime_checkable
+class Gated(Protocol):
+    """A core with gates, each of which can be fixed at one.
+
+    gate_names:   of the class, such as ("f", "i", "o").
+    freeze_gates: a setting of the core, the gates that are fixed at one.
+    gates(tape):  name -> the values (T, H, B) of the forward pass that left the tape: views, valid until its next.
+    """
+
+    @property
+    def gate_names(self) -> tuple[str, ...]: ...
+    @property
+    def freeze_gates(self) -> tuple[str, ...]: ...
+    def gates(self, tape: Any) -> dict[str, np.ndarray]: ...
 
 
 C = TypeVar("C", bound=type)

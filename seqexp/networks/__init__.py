@@ -2,7 +2,7 @@
 
 The four shapes of sequence tasks are two networks and a mask. A chain is one core whose last state answers
 (many-to-one), or whose marked steps answer (one-to-many, aligned many-to-many). An encoder-decoder is a core that reads
-a source, and a chain that goes on from its final state (many-to-many of different lengths).
+a source, and a chain that starts in its final state (many-to-many of different lengths).
 """
 
 from typing import Any, Literal, Protocol
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class Network(Protocol):
-    """What training asks of a network. y (Y, N) are its answers, N as ``Batch.answers`` counts them."""
+    """What training needs of a network. y (Y, N) are its answers, N as ``Batch.answers`` counts them."""
 
     layout: Layout
     dropout: float
@@ -49,7 +49,7 @@ class Network(Protocol):
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params: ...
     def new_tape(self) -> Any:
-        """An empty tape for ``forward``: memory that is lent from step to step."""
+        """An empty tape for ``forward``: memory that every step reuses."""
         ...
 
     def forward(

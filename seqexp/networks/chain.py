@@ -17,7 +17,7 @@ from seqexp.numerics.tape import side_by_side
 
 @dataclass
 class ChainTape(EncoderTape):
-    """What a chain's forward pass leaves; lent again, it gives its memory."""
+    """What a chain's forward pass leaves. The next pass may reuse its memory."""
 
     batch: Batch | None = None
     h_mask: np.ndarray | None = None
@@ -49,6 +49,7 @@ class Chain(Encoder):
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params:
         p = Params.zeros(self.layout, dtype)
+        # The order of the draws decides every number: the core first, so that it starts alike whatever feeds it.
         self.init_core(p, rng)
         self.readout.init(p.part("readout"), rng)
         self.init_layers(p, rng)
@@ -68,7 +69,7 @@ class Chain(Encoder):
     ) -> tuple[np.ndarray, np.ndarray, ChainTape]:
         """y (Y, N) for the batch's N answers, the final state (S, B), and the tape.
 
-        With ``keep=False`` the tape only lends its memory on: backward needs a kept one.
+        With ``keep=False`` the tape only lends its memory, and there is nothing for backward.
         """
         tape = ChainTape() if tape is None else tape
         tape.batch, tape.h_mask = batch, None
@@ -77,6 +78,7 @@ class Chain(Encoder):
         h = state[self.core.output_rows] if self.answers == "last" else self._answering(h_all, tape)
         if dropout_rng is not None and self.dropout:
             tape.h_mask = dropout_mask(dropout_rng, self.dropout, h.shape, h.dtype)
+            # Not in place: h may be a view of the state, which is returned.
             h = h * tape.h_mask
         tape.h = h
         return self.readout.forward(p.part("readout"), h, tape.memory), state, tape
@@ -84,7 +86,7 @@ class Chain(Encoder):
     def backward(
         self, p: Params, grad: Params, dy: np.ndarray, tape: ChainTape, dstate: np.ndarray | None = None
     ) -> np.ndarray:
-        """Adds to grad what dy (Y, N), and ``dstate`` (S, B), say; returns dstate0 (S, B)."""
+        """Add to grad what follows from dy (Y, N) and ``dstate`` (S, B); return dstate0 (S, B)."""
         batch = tape.batch
         assert batch is not None and tape.h is not None  # noqa: PT018 - a tape that forward has filled
         dh = self.readout.backward(p.part("readout"), grad.part("readout"), dy, tape.h)
@@ -92,6 +94,7 @@ class Chain(Encoder):
             dh *= tape.h_mask
         dh_all = None
         if self.answers == "last":
+            # A copy: the array is the caller's.
             dstate = np.zeros((self.core.state_size, batch.size), dh.dtype) if dstate is None else dstate.copy()
             dstate[self.core.output_rows] += dh
         else:
@@ -114,8 +117,8 @@ class Chain(Encoder):
         """Tokens (steps, B) that follow the prompt, tokens (T, B) or a batch with them as x, one at a time.
 
         ``feed`` says what the core sees after the prompt: nothing (zeros) or its own last answer. Temperature 0 takes
-        the likeliest token, else it is drawn from softmax(y / temperature). A column that has said ``end`` goes on
-        saying it. ``beam_width`` above 1 looks for the likeliest whole sequence instead (``decoding.beam``).
+        the most likely token; else it is drawn from softmax(y / temperature). A column that has said ``end`` repeats
+        it. ``beam_width`` above 1 searches for the most likely whole sequence instead (``decoding.beam``).
         """
         batch = prompt if isinstance(prompt, Batch) else Batch(prompt, prompt)
         tape = ChainTape()
@@ -134,7 +137,7 @@ class Chain(Encoder):
         )
 
     def _asked_last(self, batch: Batch) -> Batch:
-        """The batch with an answer at its last step only."""
+        """The batch with an answer at its last step only, of full columns: a prompt has no padding."""
         answered = np.zeros((batch.x.shape[0], batch.size), bool)
         answered[-1] = True
         return replace(batch, target=batch.x, answered=answered, lengths=None)

@@ -1,15 +1,15 @@
-"""How tokens are chosen from a network's answers, one after another: the likeliest, drawn, or by beam search."""
+"""How tokens are chosen from a network's answers, one after another: the most likely, drawn, or by beam search."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-# The answers (Y, N) and the state (S, N) after tokens (1, N), -1 for none, are fed to N columns in state (S, N).
+# (tokens (1, N), -1 for none; state (S, N)) -> the answers (Y, N) and the state (S, N) after them, of N columns.
 Advance = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def sample(y: np.ndarray, temperature: float, rng: np.random.Generator) -> np.ndarray:
-    """A class for each column of y (Y, N): the likeliest at temperature 0, else drawn from softmax(y / temperature)."""
+    """A class for each column of y (Y, N): the most likely at temperature 0, else drawn by softmax(y / temperature)."""
     if temperature == 0:
         return y.argmax(axis=0)
     # The largest of y / temperature plus Gumbel noise has exactly the softmax's distribution (Gumbel 1954).
@@ -26,6 +26,7 @@ def one_by_one(
     end: int | None,
 ) -> np.ndarray:
     """Tokens (steps, B), the first chosen from y (Y, B); ``end`` after a column's first end token."""
+    # Filled with the end token, so that stopping early leaves a complete answer.
     tokens = np.full((steps, y.shape[1]), 0 if end is None else end, np.int64)
     done = np.zeros(y.shape[1], bool)
     for step in range(steps):
@@ -45,8 +46,8 @@ def beam(y: np.ndarray, state: np.ndarray, advance: Advance, steps: int, width: 
     """Tokens (steps, B): of the sequences that a beam of ``width`` finds for each column, the one of the largest
     probability; ``end`` after its first end token.
 
-    Hypothesis k of column b is column b·width + k of what ``advance`` sees. A finished one stays in the beam and keeps
-    its probability; since those of the others can only fall, a column is settled when its best one is finished.
+    Hypothesis k of column b is column b·width + k of what ``advance`` sees. A finished hypothesis stays in the beam and
+    keeps its probability. Those of the others can only fall, so a column is settled when its best one is finished.
     Probabilities are not normalised by length, as in Sutskever, Vinyals and Le 2014, section 3.2.
     """
     Y, B = y.shape
@@ -58,9 +59,10 @@ def beam(y: np.ndarray, state: np.ndarray, advance: Advance, steps: int, width: 
     for step in range(steps):
         log_p = _log_softmax(y.astype(np.float64)).T.reshape(B, width, Y)
         if end is not None:
-            log_p[done] = -np.inf
+            log_p[done] = -np.inf  # a finished hypothesis has one continuation, the end token, with probability 1
             log_p[done, end] = 0
         total = (scores[:, :, None] + log_p).reshape(B, width * Y)
+        # Partition first: of width times thousands of continuations only ``width`` need an order.
         best = np.argpartition(-total, width - 1, axis=1)[:, :width]
         order = np.argsort(-np.take_along_axis(total, best, 1), axis=1, kind="stable")
         best = np.take_along_axis(best, order, 1)

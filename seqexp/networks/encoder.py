@@ -1,4 +1,4 @@
-"""A core with what it is fed through: the part that chains and encoders have in common."""
+"""A core with the layers that feed it: the part that chains and encoders share."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +13,11 @@ from seqexp.numerics.tape import Tape
 
 @dataclass
 class EncoderTape:
-    """What a pass through a fed core leaves; lent again, it gives its memory."""
+    """What a forward pass leaves. The next pass may reuse its memory."""
 
     memory: Tape = field(default_factory=Tape)
     core: Any = None
-    x: np.ndarray | None = None  # as it came: tokens (T, B) or features (T, X, B)
+    x: np.ndarray | None = None  # as it was given: tokens (T, B) or features (T, X, B)
     features: np.ndarray | None = None  # (F, B), given at step 0
     x_mask: np.ndarray | None = None
 
@@ -25,10 +25,10 @@ class EncoderTape:
 class Encoder:
     """Tokens or features -> core.
 
-    embedding: None feeds features, or tokens as one-hot columns (by gather).
+    embedding: None feeds features, or tokens as one-hot columns (gathered, not multiplied).
     dense:     a learned layer through which features (F, B) enter at step 0, added to what else is fed there; it needs
                an embedding, whose columns it shares.
-    dropout:   the probability that a unit is silenced on its way into the core and between the core's layers, in
+    dropout:   the probability that a unit is set to zero before the core and between the core's layers, in
                training; drawn anew each step (Zaremba, Sutskever and Vinyals 2014).
     """
 
@@ -54,7 +54,7 @@ class Encoder:
         p.part("core").flat[:] = self.core.init(rng, p.flat.dtype).flat
 
     def init_layers(self, p: Params, rng: np.random.Generator) -> None:
-        """Starting values of what lies before the core."""
+        """Initial values of the layers before the core."""
         for name, layer in (("embedding", self.embedding), ("dense", self.dense)):
             if layer is not None:
                 layer.init(p.part(name), rng)
@@ -75,6 +75,7 @@ class Encoder:
         tape.x, tape.features = x, features if self.dense is not None else None
         if self.embedding is not None:
             x = self.embedding.forward(p.part("embedding"), x, tape.memory)
+            # x is the tape's memory, so adding and masking in place leaves the batch as it is.
             if tape.features is not None:
                 tape.features = tape.features.astype(dtype, copy=False)
                 x[0] += self.dense.forward(p.part("dense"), tape.features)  # type: ignore[union-attr]
@@ -83,18 +84,19 @@ class Encoder:
         masks = tape.x_mask = None
         if dropout_rng is not None and self.dropout:
             T, B, H = x.shape[0], x.shape[-1], self.core.hidden_size
+            # The order of the draws is part of what a seed reproduces: the core's masks first, then x's.
             masks = [dropout_mask(dropout_rng, self.dropout, (T, H, B), dtype) for _ in range(self.core.mask_count)]
             if self.embedding is not None:
                 tape.x_mask = dropout_mask(dropout_rng, self.dropout, x.shape, dtype)
                 x *= tape.x_mask
         h, state, core_tape = self.core.forward(p.part("core"), x, state0, lengths, tape.core, keep, masks)
-        tape.core = core_tape if keep else tape.core
+        tape.core = core_tape if keep else tape.core  # without a new tape, the old one still has memory to lend
         return h, state
 
     def run_back(
         self, p: Params, grad: Params, dh: np.ndarray | None, dstate: np.ndarray | None, tape: EncoderTape
     ) -> np.ndarray:
-        """Adds to grad what dh (T, H, B) and dstate (S, B) say; returns dstate0 (S, B)."""
+        """Add to grad what follows from dh (T, H, B) and dstate (S, B); return dstate0 (S, B)."""
         need_dx = self.embedding is not None
         dx, dstate0 = self.core.backward(p.part("core"), grad.part("core"), dh, dstate, tape.core, need_dx)
         if self.embedding is not None:

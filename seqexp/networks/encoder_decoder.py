@@ -1,4 +1,4 @@
-"""Two cores: one reads a source, the other says what follows from it. Many-to-many of different lengths."""
+"""Two cores: one reads a source, the other says a target. Many-to-many of different lengths."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from seqexp.numerics.params import Layout, Params
 
 @dataclass
 class EncoderDecoderTape:
-    """What a forward pass leaves; lent again, it gives its memory."""
+    """What a forward pass leaves. The next pass may reuse its memory."""
 
     encoder: EncoderTape = field(default_factory=EncoderTape)
     decoder: ChainTape = field(default_factory=ChainTape)
@@ -26,9 +26,9 @@ class EncoderDecoder:
     """Source -> encoder; its final state -> decoder's first; target so far -> decoder -> the target's next token.
 
         s_B = state of the encoder after each source's own last token
-        y_t = decoder's answer to x_0..x_t, begun in s_B, or in W s_B + b where there is a bridge
+        y_t = the decoder's answer to x_0..x_t, started in s_B, or in W s_B + b if there is a bridge
 
-    The bridge is learned, and there where the two cores are different models. ``reverse_source`` reads each source from
+    The bridge is learned. It exists if the two cores are different models. ``reverse_source`` reads each source from
     its end to its beginning, which brings the first words of both sides close together (Sutskever, Vinyals and Le 2014,
     section 3.3). Parameters: ``encoder/embedding/E``, ``encoder/core/…``, ``bridge/W`` (S_dec, S_enc) and ``bridge/b``,
     ``decoder/embedding/E``, ``decoder/core/…``, ``decoder/readout/W_hy`` and ``decoder/readout/b_y``.
@@ -90,7 +90,7 @@ class EncoderDecoder:
     def backward(
         self, p: Params, grad: Params, dy: np.ndarray, tape: EncoderDecoderTape, dstate: np.ndarray | None = None
     ) -> np.ndarray:
-        """Adds to grad what dy (Y, N), and ``dstate`` (S, B), say; returns dstate0 (S, B) of the encoder."""
+        """Add to grad what follows from dy (Y, N) and ``dstate`` (S, B); return the encoder's dstate0 (S, B)."""
         dbegun = self.decoder.backward(p.part("decoder"), grad.part("decoder"), dy, tape.decoder, dstate)
         if self.bridge is not None:
             assert tape.state is not None
@@ -125,7 +125,7 @@ class EncoderDecoder:
         tape: EncoderDecoderTape,
         keep: bool,
     ) -> np.ndarray:
-        """The decoder's first state (S, B): the encoder's last, over the bridge if there is one."""
+        """The decoder's first state (S, B): the encoder's last, through the bridge if there is one."""
         if not isinstance(batch, SourceBatch):
             raise ValueError(f"an encoder-decoder reads a SourceBatch, got a {type(batch).__name__}")
         x = reverse(batch.source, batch.source_lengths) if self.reverse_source else batch.source
@@ -135,7 +135,7 @@ class EncoderDecoder:
 
 
 def reverse(tokens: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-    """Each column of tokens (T, B) back to front within its own length; what lies past it stays."""
+    """Each column of tokens (T, B) reversed within its own length; padding stays where it is."""
     if lengths is None:
         return tokens[::-1]
     steps = np.arange(len(tokens))[:, None]  # (T, 1)

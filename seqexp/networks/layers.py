@@ -1,4 +1,4 @@
-"""The layers around a core: what turns tokens and numbers into columns, and columns into answers."""
+"""The layers around a core: they turn tokens and numbers into columns, and columns into answers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ class Readout:
 
 
 class Embedding:
-    """A learned vector a token: x_t = row ``token`` of E (V, D), and zeros for -1."""
+    """A learned vector for each token: x_t = row ``token`` of E (V, D), and zeros for -1."""
 
     def __init__(self, vocabulary: int, size: int) -> None:
         self.vocabulary, self.size = vocabulary, size
@@ -52,6 +52,7 @@ class Embedding:
         """x (T, D, B) for tokens (T, B)."""
         T, B = tokens.shape
         rows = memory.array("rows", (T, B, self.size), p.flat.dtype)
+        # "clip" takes row 0 for -1, which is zeroed below; "raise", the default, would buffer all of ``out``.
         np.take(p["E"], tokens, axis=0, out=rows, mode="clip")
         nothing = tokens < 0
         if nothing.any():
@@ -61,7 +62,7 @@ class Embedding:
         return x
 
     def backward(self, grad: Params, dx: np.ndarray, tokens: np.ndarray) -> None:
-        """Adds dx (T, D, B) to the rows of the tokens."""
+        """Add dx (T, D, B) to the gradient of the tokens' rows."""
         rows = dx.swapaxes(1, 2).reshape(tokens.size, -1)
         grad.add_rows("E", *sum_by_token(rows, tokens.ravel()))
 
@@ -93,5 +94,5 @@ class Dense:
 
 def dropout_mask(rng: np.random.Generator, rate: float, shape: Sequence[int], dtype: Any) -> np.ndarray:
     """Inverted dropout: 0 with the probability ``rate``, else 1 / (1 - rate)."""
-    kept = rng.random(shape, dtype=np.float32) >= rate
+    kept = rng.random(shape, dtype=np.float32) >= rate  # float32 for every dtype: the same units stay in each
     return kept * dtype.type(1 / (1 - rate))

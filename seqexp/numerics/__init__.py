@@ -1,1 +1,1 @@
-"""Arrays, parameters, randomness, stability."""
+"""Parameters in one vector, memory, randomness, stable functions."""

@@ -17,18 +17,20 @@ BLOCK_ROWS = 24
 
 BUFFER = 512  # numbers; see small_buffers
 
+# Adding and subtracting it rounds to multiples of its last bit: below useful gradients, above subnormal numbers.
 FLOOR = {"f": np.float32(1e-20), "d": np.float64(1e-290), "D": np.complex128(1e-290)}
-FLUSH_EVERY = 8  # steps: in so few, no gradient falls from above the floor's rounding to below the normal numbers
+FLUSH_EVERY = 8  # steps: too few for a gradient to fall from above the floor's rounding to below the normal numbers
 
 
 def product(W: np.ndarray, columns: int) -> Product:
-    """A function that writes W @ a to out, for a (K, columns) and W (M, K), cut into row blocks where that is faster.
+    """A function that writes W @ a to out, for a (K, columns) and W (M, K). It cuts W into row blocks if that pays.
 
-    W's numbers are those of now: rows that do not follow each other in memory are copied once, instead of by each call.
+    It may use a copy of W as W is now: rows with gaps between them are copied once here, instead of at each call.
     """
     W = np.ascontiguousarray(W)
     rows, inner = W.shape
     block = SMALL_PRODUCT // max(1, inner * columns) // BLOCK_ROWS * BLOCK_ROWS
+    # block is 0 if even BLOCK_ROWS rows exceed SMALL_PRODUCT: no cut would help then.
     if rows * inner * columns <= SMALL_PRODUCT or columns > FEW_COLUMNS or block == 0:
         return partial(np.dot, W)
     whole = rows // block * block
@@ -46,22 +48,22 @@ def product(W: np.ndarray, columns: int) -> Product:
 
 @contextmanager
 def small_buffers() -> Iterator[None]:
-    """Inside, NumPy's ufuncs go over operands with gaps as they are.
+    """Inside the block, NumPy's ufuncs read operands with gaps in place.
 
-    Of itself NumPy gathers pieces in a buffer of 8,192 numbers and copies them back, even where nothing is to be
-    converted: 16 pieces of 2,048 take three times as long. Into a small buffer only small pieces go.
+    By default NumPy gathers pieces in a buffer of 8,192 numbers and copies them back, even if nothing has to be
+    converted: 16 pieces of 2,048 take three times as long. A small buffer takes only small pieces.
     """
-    with np.errstate():  # whose end restores the buffer's size
+    with np.errstate():  # its end also restores the buffer's size
         np.setbufsize(BUFFER)
         yield
 
 
 def flush(a: np.ndarray) -> None:
-    """Round a's numbers to multiples of about 1e-27 (float32) in place, so that vanishing ones become zero.
+    """Round a's numbers to multiples of about 1e-27 (float32) in place, so that vanishing numbers become zero.
 
-    A vanishing gradient or a forgotten moment ends among the subnormal numbers, with which a CPU computes up to a
-    hundred times slower. Adding and subtracting a tiny constant rounds them away and leaves all others unchanged as far
-    as their own rounding goes.
+    A vanishing gradient or an old moment ends among the subnormal numbers, with which a CPU computes up to a hundred
+    times slower. Adding and subtracting a tiny constant rounds them to zero, and changes all other numbers by no more
+    than their own rounding.
     """
     floor = FLOOR[a.dtype.char]
     a += floor
@@ -69,7 +71,7 @@ def flush(a: np.ndarray) -> None:
 
 
 def halve_and_shift(s: np.ndarray) -> None:
-    """s -> (1 + s) / 2 in place: the last half of sigmoid(z) = (1 + tanh(z/2)) / 2."""
+    """s -> (1 + s) / 2 in place: the second half of sigmoid(z) = (1 + tanh(z/2)) / 2."""
     s *= 0.5
     s += 0.5
 
@@ -82,4 +84,5 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 def softplus(z: np.ndarray) -> np.ndarray:
     """log(1 + exp(z)) without overflow; the branch is taken by the sign of the real part, so it stays analytic."""
     positive = z.real > 0
+    # Both branches of np.where are computed, so each exponent must be safe on its own: it is never positive.
     return np.where(positive, z, 0) + np.log1p(np.exp(np.where(positive, -z, z)))

@@ -1,4 +1,4 @@
-"""Starting values of weight matrices."""
+"""Initial values of weight matrices."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ def glorot(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
 
 
 def orthogonal(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A random rotation: neither shrinks nor grows what passes through it (Saxe, McClelland and Ganguli 2014).
+    """A random orthogonal matrix: it keeps the length of every vector (Saxe, McClelland and Ganguli 2014).
 
     The signs of R's diagonal make the draw uniform over the orthogonal group (Mezzadri 2007).
     """

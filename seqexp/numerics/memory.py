@@ -11,7 +11,7 @@ LINE = 64
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """``np.empty`` at a multiple of 64 bytes: what is done with it in the cache is up to 1.6 times as fast."""
+    """``np.empty`` at a multiple of 64 bytes. Elementwise work within the cache is up to 1.6 times as fast."""
     return _aligned(np.empty, shape, dtype)
 
 
@@ -28,6 +28,6 @@ def zeros_like(a: np.ndarray) -> np.ndarray:
 def _aligned(create: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
-    raw: np.ndarray = create(size + LINE, np.uint8)
+    raw: np.ndarray = create(size + LINE, np.uint8)  # one line more, of which the array skips its beginning
     start = -raw.ctypes.data % LINE
     return raw[start : start + size].view(dtype).reshape(shape)

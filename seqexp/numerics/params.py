@@ -3,7 +3,7 @@
 Optimizers, clipping, checkpoints and gradient checks see only the vector; models see only the names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -35,7 +35,7 @@ class Layout:
         self.size += int(np.prod(shape))
 
     def table(self, name: str, shape: tuple[int, int]) -> None:
-        """Append a block whose gradient comes by rows, of which a batch touches few (``Params.add_rows``)."""
+        """Append a block whose gradient comes row by row: a batch touches few of its rows (``Params.add_rows``)."""
         self.add(name, shape)
         self._tables.append(name)
 
@@ -50,6 +50,11 @@ class Layout:
         """Append another layout; its parameters are called ``name/…`` here."""
         self._parts[name] = (self.size, layout)
         self.size += layout.size
+
+    @property
+    def tallest(self) -> int:
+        """The rows of the tallest matrix: the outputs of the largest product a step has."""
+        return max(shape[0] for _, shape in self._blocks.values())
 
     def names(self) -> Iterator[str]:
         """The parameters' names, each number of the flat vector under exactly one of them."""
@@ -75,7 +80,7 @@ class Layout:
         return layout, flat[offset : offset + layout.size]
 
 
-class Params:
+class Params(Mapping[str, np.ndarray]):
     """Named parameters over one flat vector.
 
     ``p.flat`` is the vector (P,); ``p["W_f"]`` a writable view into it; ``p.part("core")`` the Params of a part.
@@ -83,12 +88,14 @@ class Params:
 
     __slots__ = ("_cache", "flat", "layout")
 
+    __eq__, __hash__ = object.__eq__, object.__hash__  # itself alone: a Mapping would compare arrays
+
     def __init__(self, layout: Layout, flat: np.ndarray) -> None:
         if flat.shape != (layout.size,):
             raise ValueError(f"Params: flat must be ({layout.size},), got {flat.shape}")
         self.layout = layout
         self.flat = flat
-        self._cache: dict[str, np.ndarray | Params] = {}
+        self._cache: dict[str, np.ndarray | Params] = {}  # views: a training step asks for the same names again
 
     @classmethod
     def zeros(cls, layout: Layout, dtype: Any) -> Self:
@@ -106,8 +113,14 @@ class Params:
         if value is not self[name]:
             self[name][...] = value
 
-    def __contains__(self, name: str) -> bool:
-        return name in self.names()
+    def __iter__(self) -> Iterator[str]:
+        return self.layout.names()
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()  # not a block's
 
     def part(self, name: str) -> "Params":
         """The Params of one part of a network, on the same memory."""
@@ -118,7 +131,7 @@ class Params:
         return part  # type: ignore[return-value]
 
     def add_rows(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
-        """Add values (P, D) to the rows (P,) of a table (V, D), each of them at most once."""
+        """Add values (P, D) to the rows (P,) of a table (V, D). No row may occur twice: NumPy would add to it once."""
         self[name][rows] += values
 
     def names(self) -> list[str]:
@@ -128,12 +141,9 @@ class Params:
         """Params with the same names on ``flat``, or on zeros of the same dtype."""
         return Params.zeros(self.layout, self.flat.dtype) if flat is None else Params(self.layout, flat)
 
-    def items(self) -> Iterator[tuple[str, np.ndarray]]:
-        return ((name, self[name]) for name in self.names())
-
 
 class Span(NamedTuple):
-    """A stretch of a flat vector; with ``rows``, a table of that width of which only these rows hold anything."""
+    """A stretch of a flat vector. With ``rows``: a table of that width, in which only these rows may be nonzero."""
 
     start: int
     stop: int
@@ -142,26 +152,27 @@ class Span(NamedTuple):
 
 
 class Gradient(Params):
-    """A gradient that knows which rows of its tables hold anything, so that nobody has to go through all the others.
+    """A gradient that knows which rows of its tables may be nonzero, so that nobody has to visit the other rows.
 
-    ``flat`` is the whole gradient all the same.
+    ``flat`` is the whole gradient nevertheless.
     """
 
     __slots__ = ("_rows", "_tables")
 
     def __init__(self, layout: Layout, flat: np.ndarray) -> None:
         super().__init__(layout, flat)
-        self._rows: dict[str, np.ndarray] = {}  # name -> the rows that hold anything, where there are any
+        self._rows: dict[str, np.ndarray] = {}  # name -> the rows that may be nonzero, if there are any
         # Each table as (the part it belongs to, its name there, its offset here, its shape).
         self._tables = [(*self._owner(name), start, shape) for name, start, shape in layout.tables()]
 
     def add_rows(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
         super().add_rows(name, rows, values)
+        # Rows of all calls since ``clear``: gradients add up.
         before = self._rows.get(name)
         self._rows[name] = rows if before is None else np.union1d(before, rows)
 
     def spans(self) -> list[Span]:
-        """The vector from its beginning to its end: stretches where anything may be, and tables. [] without tables."""
+        """The vector from beginning to end: stretches that may be nonzero, and tables. [] if there is no table."""
         if not self._tables:
             return []
         spans, end = [], 0
@@ -169,13 +180,15 @@ class Gradient(Params):
             if start > end:
                 spans.append(Span(end, start))
             end = start + shape[0] * shape[1]
+            # An untouched table has no rows, rather than None, which would make it a stretch to be walked through.
             spans.append(Span(start, end, shape[1], owner._rows.get(name, np.empty(0, np.intp))))
         return [*spans, Span(end, self.layout.size)]
 
     def clear(self) -> None:
-        """Back to zero."""
+        """Set the gradient to zero."""
         if not self._tables:
             self.flat[:] = 0
+        # Of a large vocabulary a batch touches some hundred words; zeroing all rows would cost more than the batch.
         for start, stop, width, rows in self.spans():
             if rows is None:
                 self.flat[start:stop] = 0

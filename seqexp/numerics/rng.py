@@ -1,4 +1,4 @@
-"""The place where every random generator is born."""
+"""The one place where random generators are made."""
 
 from enum import IntEnum
 
@@ -18,4 +18,6 @@ class Purpose(IntEnum):
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:
     """The generator of (seed, purpose, index): a pure function, so any batch or mask can be drawn again."""
+    # NumPy hashes the list, so neighbouring seeds give independent streams; a sum of the numbers would make (1, 2) and
+    # (2, 1) the same stream. Zeros at the end do not count: (seed, purpose) is (seed, purpose, 0).
     return np.random.default_rng([seed, purpose, *index])

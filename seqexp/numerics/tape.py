@@ -1,4 +1,4 @@
-"""What a forward pass over a sequence leaves for its backward pass: memory that is lent on, and where columns end."""
+"""What a forward pass leaves for its backward pass: memory that the next pass reuses, and where columns end."""
 
 import math
 from typing import Any
@@ -9,15 +9,15 @@ from seqexp.numerics.memory import empty as aligned_empty
 
 Columns = slice | np.ndarray
 
-CHUNK_BYTES = 1 << 18  # a backward chunk's derivatives stay in a core's own cache (2 MiB on current CPUs)
-CHUNK_COLUMNS = 256  # ... of which a weight-gradient product needs so many, to be efficient
-FEW_TOKENS = 128  # up to which a product with one-hot columns is faster than a sparse one
-MOST_VIEWS = 100  # a tape remembers, more than twice what a pass asks for
-OUTER_ROWS = 1024  # rows of a weight gradient computed at once, which bounds its temporary
+CHUNK_BYTES = 1 << 18  # of a backward chunk: its derivatives stay in a core's own cache (2 MiB on current CPUs)
+CHUNK_COLUMNS = 256  # of a chunk, at least: with fewer, the weight-gradient product is inefficient
+FEW_TOKENS = 128  # up to this many, a product with one-hot columns is faster than a sparse one
+MOST_VIEWS = 100  # that a tape keeps: more than twice as many as a pass asks for
+OUTER_ROWS = 1024  # of a weight gradient at once: bounds the temporary array
 
 
 class Tape:
-    """Named arrays of one forward pass. Lent to the next pass, it gives its memory, whatever the shape was."""
+    """Named arrays of one forward pass. The next pass may reuse its memory, whatever the shapes were."""
 
     def __init__(self) -> None:
         self._memory: dict[str, np.ndarray] = {}
@@ -29,7 +29,7 @@ class Tape:
         self.dx_lent = False
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """Uninitialised memory of that shape; what ``name`` held before is gone."""
+        """Uninitialised memory of that shape. It overwrites what ``name`` held before."""
         given = self._given.get((name, shape))
         if given is not None and given.dtype == dtype:
             return given
@@ -37,14 +37,14 @@ class Tape:
         memory = self._memory.get(name)
         if memory is None or memory.dtype != dtype or memory.size < size:
             memory = self._memory[name] = aligned_empty((size,), dtype)
-            self._given.clear()  # some are views of what was there before
+            self._given.clear()  # some are views of the old memory
         if len(self._given) >= MOST_VIEWS:
-            self._given.clear()  # batches of ever different lengths
+            self._given.clear()  # batches of many different lengths
         self._given[name, shape] = memory[:size].reshape(shape)
         return self._given[name, shape]
 
     def gradient_of_input(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """Memory for dx: the tape's own at the first backward pass, fresh at a second one over the same tape."""
+        """Memory for dx: the tape's own, or fresh at a second backward pass, since the caller may hold the first dx."""
         if self.dx_lent:
             return np.empty(shape, dtype)
         self.dx_lent = True
@@ -54,8 +54,8 @@ class Tape:
 class Ends:
     """Where each column of a batch ends.
 
-    steps:    the longest column's length; nothing is computed past it.
-    shortest: from this step on some columns have ended, ``dead[t]`` (1, B) says which.
+    steps:    the longest column's length; nothing is computed beyond it.
+    shortest: from this step on some columns have ended; ``dead[t]`` (1, B) says which.
     at:       step -> the columns for which it is the last; -1 for columns of length 0.
     """
 
@@ -88,7 +88,8 @@ class Ends:
 
 
 def chunk_steps(bytes_per_step: int, B: int, steps: int) -> tuple[int, int]:
-    """How many of the steps a backward pass handles at once: of weight gradients, and of local derivatives."""
+    """How many steps a backward pass handles at once: for weight gradients, and for local derivatives."""
+    # Two numbers: local derivatives want to fit into the cache, weight gradients want many columns in one product.
     few = CHUNK_BYTES // max(1, bytes_per_step)
     many = max(few, -(-CHUNK_COLUMNS // max(1, B)))
     return max(1, min(many, steps)), max(1, min(few, steps))
@@ -97,10 +98,10 @@ def chunk_steps(bytes_per_step: int, B: int, steps: int) -> tuple[int, int]:
 def add_outer(dW: np.ndarray, dz: np.ndarray, a: np.ndarray, tape: Tape) -> None:
     """dW += sum_t dz_t a_t^T in one product over time and batch; dz (R, n·B) side by side, a (n, K, B) step by step.
 
-    ``a`` is copied into rows, one a column of a step: a product of two untransposed matrices is the fastest there is.
+    ``a`` is copied into rows, one a column of a step: a product of two untransposed matrices is the fastest.
     """
     n, K, B = a.shape
-    a_rows = tape.array("chunk", (n, B, K), a.dtype)  # where dz was before it was laid side by side
+    a_rows = tape.array("chunk", (n, B, K), a.dtype)  # reuses the memory of dz before ``side_by_side`` copied it
     np.copyto(a_rows, a.transpose(0, 2, 1))
     a_rows = a_rows.reshape(n * B, K)
     for start in range(0, len(dz), OUTER_ROWS):
@@ -121,9 +122,10 @@ def side_by_side(steps: np.ndarray, name: str, tape: Tape) -> np.ndarray:
 def token_columns(W: np.ndarray, x: np.ndarray, tape: Tape) -> tuple[np.ndarray, np.ndarray]:
     """W (R, V) times the one-hot columns of tokens x (T, B), without the product.
 
-    Returns a table (P, R) whose rows are the columns of the tokens that occur, zeros for -1, and which of them each
-    place has (T, B). Taking whole rows is several times as fast as taking columns of W at each step.
+    Returns a table (P, R) whose rows are the columns of the tokens that occur, with zeros for -1, and the row that each
+    place needs (T, B). Taking whole rows is several times as fast as taking columns of W at each step.
     """
+    # unique sorts, so that -1 comes first if it occurs.
     present, which = np.unique(x, return_inverse=True)
     table = tape.array("token_columns", (len(present), len(W)), W.dtype)
     table[:] = W[:, present].T
@@ -137,6 +139,7 @@ def add_columns(dW: np.ndarray, tokens: np.ndarray, dz: np.ndarray) -> None:
     V, N = dW.shape[1], len(tokens)
     if V <= FEW_TOKENS:
         one_hot = np.zeros((N, V), dz.dtype)
+        # -1 indexes the last column, and writes a 0 there, which changes nothing.
         one_hot[np.arange(N), tokens] = tokens >= 0
         dW += dz @ one_hot
     else:
@@ -146,19 +149,19 @@ def add_columns(dW: np.ndarray, tokens: np.ndarray, dz: np.ndarray) -> None:
 
 def sum_by_token(rows: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The tokens that occur (P,), without -1, and the sum of each one's rows (P, D); rows (N, D), tokens (N,)."""
-    from scipy.sparse import csr_array  # here, since a run without tokens need not wait for the import
+    from scipy.sparse import csr_array  # here: a run without tokens need not wait for the import
 
     order = np.argsort(tokens, kind="stable")
-    order = order[np.searchsorted(tokens[order], 0) :]
+    order = order[np.searchsorted(tokens[order], 0) :]  # -1, no input, is sorted to the front
     in_order = tokens[order]
-    first = np.flatnonzero(np.diff(in_order, prepend=-1))  # where each token's places begin
+    first = np.flatnonzero(np.diff(in_order, prepend=-1))  # where each token's places begin; 0 > -1 is a beginning too
     ones = np.ones(len(order), rows.dtype)
     selection = csr_array((ones, order, np.append(first, len(order))), shape=(len(first), len(rows)))
     return in_order[first], selection @ rows
 
 
 def check_input(x: np.ndarray, input_size: int, dtype: np.dtype[Any], name: str) -> bool:
-    """Whether x holds tokens. ValueError where x does not fit the core."""
+    """Whether x holds tokens. ValueError if x does not fit the core."""
     if x.dtype.kind in "iu":
         if x.ndim != 2:
             raise ValueError(f"{name}: tokens must be (T, B), got {x.shape}; features must be floating")

@@ -46,7 +46,7 @@ def about(run_config: RunConfig, task: Task, network: Network) -> RunResult:
         primary_metric=f"{split}/{task.primary_metric}",
         direction=task.direction,
         solved=None if run_config.is_trial else solves(task, None),
-        distance=f"task.{task.distance}" if hasattr(task, "distance") else None,
+        distance=f"task.{task.distance}" if task.distance else None,
         data=task.fingerprint(),
         started=round(now(), 3),
         git_sha=git_sha(),

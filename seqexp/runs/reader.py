@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seqexp.config.run_config import decides, flattened
+from seqexp.config.run_config import flattened, that_decide
 from seqexp.runs.lock import locked
 from seqexp.runs.result import RunResult, read_result, read_started
 from seqexp.system.errors import UserError
@@ -123,7 +123,7 @@ def same(stored: Any, wanted: Any) -> bool:
 
 def deciding(run: Run) -> dict[str, Any]:
     """The settings in which two runs of one configuration agree: all that decide the result but the seed."""
-    return {key: value for key, value in run.settings.items() if key != "seed" and decides(key)}
+    return {key: value for key, value in that_decide(run.settings).items() if key != "seed"}
 
 
 def of_one_configuration(runs: Sequence[Run], match: str | None, winners: Collection[str]) -> list[Run]:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter,
 
 from seqexp.system.atomic_files import write_text
 from seqexp.system.errors import UserError
-from seqexp.system.json_files import finite, read_object
+from seqexp.system.json_files import read_object
 from seqexp.system.paths import RESULT, STARTED
 from seqexp.system.regular_files import Unreadable
 from seqexp.tasks import metrics
@@ -104,7 +104,7 @@ class RunResult:
 
     def score(self, metric: str | None = None) -> float | None:
         """A metric, by default the primary one, where the run finished and has it."""
-        return finite(self.metrics.get(metric or self.primary_metric)) if self.status == "FINISHED" else None
+        return self.metrics.get(metric or self.primary_metric) if self.status == "FINISHED" else None
 
     def best_memoryless(self) -> tuple[str, float] | None:
         """Name and value of the best memoryless baseline; None where there is none."""

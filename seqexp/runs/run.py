@@ -84,14 +84,15 @@ def run(run_config: RunConfig, location: Location) -> CompletedRun:
     result.json whatever happens to it: divergence and failures are in its ``status``; what stops the process
     (KeyboardInterrupt, SystemExit) is passed on after the run is marked KILLED.
     """
+    built = None
+    if run_config.settings["threads"] == "auto":  # a budget's hidden size, and so the number, depends on the task
+        built = _built(run_config)
+        run_config = run_config.sized(built[1].core.hidden_size)
     path = choose(run_config, location)
     earlier = earlier_result(run_config, path)
     if path is not None and earlier is not None:
         return CompletedRun(earlier, path, "skipped")
-    settings = run_config.settings
-    task = build_task(settings["task"], settings["data_dir"])
-    network = build_network(settings["model"], task.shape)
-    check_memory(network, settings)
+    task, network = built or _built(run_config)
     if path is None:
         path = location.fresh(run_config)
     with locked(path, wait=location.in_sweep) as held:
@@ -105,6 +106,15 @@ def run(run_config: RunConfig, location: Location) -> CompletedRun:
         except UserError:
             leave_nothing(path)  # if it was new
             raise
+
+
+def _built(run_config: RunConfig) -> tuple[Task, Network]:
+    """The task and the network that fits it. UserError where one cannot be used."""
+    settings = run_config.settings
+    task = build_task(settings["task"], settings["data_dir"])
+    network = build_network(settings["model"], task.shape)
+    check_memory(network, settings)
+    return task, network
 
 
 class _Run:

@@ -1,1 +1,1 @@
-"""Pure tests and intervals: arrays in, numbers out; it knows no file and no run."""
+"""Tests and intervals: arrays in, numbers out. They know no file and no run."""

@@ -12,8 +12,6 @@ from omegaconf import DictConfig
 
 from seqexp import config
 from seqexp.sweeps import sweep, workers
-from seqexp.sweeps.job_record import JobRecord
-from seqexp.sweeps.parent_run import parent_run
 from seqexp.system import signals
 from seqexp.system.errors import UserError, masked
 from seqexp.system.exit_codes import BAD_INPUT, FAILED, OK
@@ -49,13 +47,14 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
     from seqexp.runs.location import Location
     from seqexp.runs.recovery import mark_killed
     from seqexp.runs.run import run
+    from seqexp.tracking.mlflow_store import TrackingSettings
 
     global outcome, error
     directory = None if named == Path(".") else named
     location = Location(directory)
     try:
-        run_config = config.check(cfg)
-        mark_killed(location.root, run_config.settings["tracking"]["uri"])
+        run_config = sweep.checked or config.check(cfg)
+        mark_killed(location.root, TrackingSettings(**run_config.settings["tracking"]))
         run_done = run(run_config, location)
     except UserError as refusal:
         if directory is not None:
@@ -69,6 +68,8 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
 def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[str, str]) -> None:
     from seqexp.runs.location import Location
     from seqexp.runs.run import run
+    from seqexp.sweeps.job_record import JobRecord
+    from seqexp.sweeps.parent_run import parent_run
 
     said = {key: masked(value) for key, value in overrides.items()}
     record = JobRecord(job=number, overrides=said)

@@ -9,16 +9,13 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
 from seqexp import config as configs
-from seqexp.runs.result import CompletedRun
 from seqexp.sweeps import workers
-from seqexp.sweeps.job_record import read_records
-from seqexp.sweeps.parent_run import end_parent, prepare_to_end, typed_command
 from seqexp.system.atomic_files import write_text
 from seqexp.system.errors import UserError
 from seqexp.system.exit_codes import BAD_INPUT, FAILED, OK
@@ -26,7 +23,12 @@ from seqexp.system.paths import JOBS
 from seqexp.tracking.dashboard import dashboard_command, leaderboard_address
 from seqexp.tracking.mlflow_store import TrackingSettings
 
+if TYPE_CHECKING:
+    from seqexp.runs.result import CompletedRun
+
 logger = logging.getLogger("seqexp")
+
+checked: configs.RunConfig | None = None  # a single run's config, once it has been checked
 
 
 class Refused(BaseException):
@@ -37,11 +39,12 @@ class SweepCallback(Callback):
     """Checks a single run's config before Hydra makes its directory, and ends a sweep with its tables."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        global checked
         cfg = config.copy()
         with open_dict(cfg):
             del cfg["hydra"]
         try:
-            configs.check(cfg)
+            checked = configs.check(cfg)
         except UserError as error:
             raise Refused(str(error)) from None
 
@@ -54,6 +57,8 @@ class SweepCallback(Callback):
         except UserError as error:
             raise Refused(str(error)) from None
         if config.tracking.name != "off":
+            from seqexp.sweeps.parent_run import prepare_to_end
+
             prepare_to_end(Path(config.hydra.sweep.dir), config.tracking.uri)
 
 
@@ -74,12 +79,15 @@ def finish(stopped: bool = False) -> int:
 
 
 def _finish(sweep_dir: Path, stopped: bool) -> int:
+    from seqexp.sweeps.parent_run import end_parent, typed_command
+
     if stopped:  # nobody waits for tables
         end_parent(sweep_dir, "KILLED", {}, {}, typed_command())
         print("stopped; the same command goes on where this one ended", file=sys.stderr)
         return FAILED
     from seqexp.runs import tables
     from seqexp.sweeps import study
+    from seqexp.sweeps.job_record import read_records
     from seqexp.sweeps.summary import summarise
 
     records = read_records(sweep_dir)
@@ -126,7 +134,7 @@ def _remove(sweep_dir: Path) -> None:
             folder.rmdir()
 
 
-def show_run(run: CompletedRun, cfg: DictConfig) -> None:
+def show_run(run: "CompletedRun", cfg: DictConfig) -> None:
     """A single run's last words: its score beside the memoryless baselines, and where everything is."""
     from seqexp.runs import tables
 

@@ -1,1 +1,1 @@
-"""Files that survive, signals, BLAS threads, bounded reading: what any long-running program needs."""
+"""What any long-running program needs: files that survive a crash, signals, BLAS threads, bounded reading."""

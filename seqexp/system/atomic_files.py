@@ -1,19 +1,25 @@
-"""Files that are on the disk when they seem to be: written beside, flushed, and then moved into place."""
+"""Files that survive a crash: written beside their place, brought to the disk, and then moved into place."""
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
+SUFFIX = ".tmp"  # of a file that is being written; a killed process may leave one
+
 
 def write_beside(path: Path, data: bytes) -> Path:
-    """The bytes on the disk in a file beside ``path``, to be moved there; no file where they do not fit."""
-    beside = beside_of(path)
+    """Write the bytes to the disk, in a new file beside ``path`` that the caller moves there. No file stays if they do
+    not fit."""
+    # A name that nobody can foresee, and no file or link of that name: else a link could lead the bytes elsewhere.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}{SUFFIX}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
     try:
-        with open(beside, "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
+            file.flush()  # empties Python's buffer, fsync the kernel's: a rename may reach the disk before the data
             os.fsync(file.fileno())
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             beside.unlink()
         raise
@@ -23,11 +29,11 @@ def write_beside(path: Path, data: bytes) -> Path:
 def write_text(path: Path, text: str) -> None:
     """Write a text file, complete or not at all."""
     os.replace(write_beside(path, text.encode()), path)
-    sync_folder(path.parent)
+    sync_folder(path.parent)  # the new name is an entry of the folder, which is a file of its own
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring to the disk which files the folder has."""
+    """Bring the folder's list of files to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -35,6 +41,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def beside_of(path: Path) -> Path:
-    """Where a file is written before it is moved to ``path``."""
-    return path.with_name(f"{path.name}.tmp")
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes were writing. Nobody else may write in the folder."""
+    for file in folder.glob(f".*{SUFFIX}"):
+        file.unlink(missing_ok=True)

@@ -2,32 +2,27 @@
 
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
-WORTH_A_THREAD = 1_500_000  # multiply-adds of one step's product from which a second thread gained; docs/performance.md
+WORTH_A_THREAD = 1_500_000  # multiply-adds a step from which on a second thread was faster; see docs/performance.md
 
 
-def resolve(threads: int | str, model: Mapping[str, Any], training: Mapping[str, Any]) -> int:
-    """The number that ``auto`` stands for: one, or for large layers the CPU's cores; a number stands for itself."""
-    if threads != "auto":
-        return int(threads)
-    hidden = model.get("hidden_size") or 0
-    gates = 4 if model["name"] == "lstm" else 1
-    work = gates * hidden * 2 * hidden * training["batch_size"]
+def threads_for(work: int) -> int:
+    """How many threads a step's product of so many multiply-adds is worth: one, or of large layers two."""
     return min(available(), 2) if work >= WORTH_A_THREAD else 1
 
 
 def available() -> int:
     """The cores this process may use."""
+    # A container or taskset may allow fewer cores than the machine has.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def limited(threads: int) -> Iterator[None]:
-    """BLAS inside the block runs on that many threads, whatever the process had."""
-    import numpy  # noqa: F401 - its BLAS has to be loaded to be limited
+    """Inside the block, the BLAS runs on this many threads, whatever the process had before."""
+    import numpy  # noqa: F401 - only a loaded BLAS can be limited
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=threads, user_api="blas"):
@@ -39,6 +34,7 @@ def kernels() -> str:
     import numpy  # noqa: F401 - as above
     from threadpoolctl import threadpool_info
 
+    # SciPy's wheel brings a BLAS of its own, so the file's path has to tell which one is NumPy's.
     for library in threadpool_info():
         if library["user_api"] == "blas" and "numpy" in library["filepath"]:
             return " ".join(str(library.get(key) or "") for key in ("internal_api", "version", "architecture")).strip()
@@ -55,9 +51,9 @@ def cpu() -> str:
 
 
 def held_below() -> str | None:
-    """A warning where an inherited setting holds the BLAS below what the CPU has, else None."""
+    """A warning if an inherited setting may slow the BLAS down, else None."""
     set_here = [name for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE") if os.environ.get(name)]
     if not set_here:
         return None
     settings = " ".join(f"{name}={os.environ[name]}" for name in set_here)
-    return f"the environment has {settings}, which may hold OpenBLAS below what this CPU can do; unset to compare speed"
+    return f"the environment has {settings}, which may slow OpenBLAS down here; unset it before you compare speed"

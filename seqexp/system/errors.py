@@ -1,4 +1,4 @@
-"""The two ways a run can end badly that are nobody's bug, and what none of their messages may say."""
+"""The two errors that are not a bug of this program, and the masking of passwords in every message."""
 
 import difflib
 import logging
@@ -15,11 +15,12 @@ LONGEST = 1_000  # characters of a line
 class UserError(Exception):
     """The user's input is wrong: one line saying where, what was expected, what was given, what to try.
 
-    The command line prints the line and exits with 2. A password in an address is masked, and of a line that quotes
-    too much of the input the middle is left out.
+    The command line prints the line and exits with 2. Passwords in addresses are masked. A line that quotes too much of
+    the input loses its middle.
     """
 
     def __init__(self, line: str) -> None:
+        # Quoted input and library messages may hold line breaks.
         line = masked(" ".join(line.splitlines()))
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}")
 
@@ -29,7 +30,7 @@ class Diverged(Exception):
 
 
 def unknown_key(group: str, key: str, legal: Sequence[str]) -> str:
-    """The one line about a key that does not exist."""
+    """The line that says that a key does not exist, and which do."""
     close = difflib.get_close_matches(key, legal, 1)
     where = f"{group}.{key}" if group else key
     hint = f", did you mean {close[0]}?" if close else ""
@@ -37,7 +38,8 @@ def unknown_key(group: str, key: str, legal: Sequence[str]) -> str:
 
 
 def masked(text: str) -> str:
-    """Without the passwords of addresses: from the user's colon to the last @ that can end them, and in queries."""
+    """The text without passwords: those of addresses, from the user's colon to the last possible @, and in queries."""
+    # Greedy, up to the last @: a password may hold an @ itself.
     text = re.sub(r"(://[^:/\s]*:)\S*@", rf"\1{HIDDEN}@", text)
     # Passwords may hold blanks too; a port may not.
     text = re.sub(rf"(://[^:/\s]*:)(?!{re.escape(HIDDEN)}@)(?!\d+(?:[/\s?#'\"]|$)).*@", rf"\1{HIDDEN}@", text)
@@ -46,13 +48,15 @@ def masked(text: str) -> str:
 
 @cache
 def mask_logs() -> None:
-    """From now on no line that this process logs has the password of an address, whoever logs it: Hydra says each
-    job's overrides."""
+    """From now on, no line that this process logs shows a password, whoever logs it: Hydra logs each job's overrides.
+
+    The record factory is the one place that every logger passes; ``cache`` installs it once a process.
+    """
     own = logging.getLogRecordFactory()
 
     def record(*args: Any, **kwargs: Any) -> logging.LogRecord:
         made = own(*args, **kwargs)
-        with suppress(Exception):  # a line that cannot be formatted is logging's to report
+        with suppress(Exception):  # logging itself reports a line that cannot be formatted
             said = made.getMessage()
             if said != (kept := masked(said)):
                 made.msg, made.args = kept, ()

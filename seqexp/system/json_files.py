@@ -1,4 +1,4 @@
-"""JSON and lines of JSON as they lie in files, which may be damaged or a stranger's."""
+"""JSON and lines of JSON in files that may be damaged or come from a stranger."""
 
 import json
 import math

@@ -7,6 +7,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from seqexp.system import plugins
 from seqexp.system.errors import UserError
 
 T = TypeVar("T", bound=type)
@@ -15,7 +16,8 @@ T = TypeVar("T", bound=type)
 class Registry(Generic[T]):
     """An explicit table name -> class.
 
-    With ``package``, every module of that package is imported at the first look-up and registers itself.
+    With ``package``, every module of that package is imported at the first look-up and registers itself. So does every
+    installed plug-in.
     """
 
     def __init__(self, kind: str, package: str | None = None) -> None:
@@ -26,8 +28,13 @@ class Registry(Generic[T]):
 
     def register(self, name: str) -> Callable[[Any], Any]:
         def decorate(cls: Any) -> Any:
-            if name in self._classes:
-                raise ValueError(f"{self.kind} {name!r} is registered twice: {self._classes[name]} and {cls}")
+            if self._package is not None and not cls.__module__.startswith(f"{self._package}."):
+                self._load_own()  # so that no plug-in takes one of their names first
+            before = self._classes.get(name)
+            if before is not None and _definition(before) != _definition(cls):  # which a reload defines again
+                raise ValueError(
+                    f"{self.kind} {name!r} is registered twice: by {_definition(before)} and {_definition(cls)}"
+                )
             cls.name = name
             self._classes[name] = cls
             return cls
@@ -36,7 +43,7 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         self._load()
-        return sorted(self._classes)
+        return sorted(self._classes)  # the order of registration depends on which module was imported first
 
     def lookup(self, name: str) -> T:
         self._load()
@@ -45,11 +52,19 @@ class Registry(Generic[T]):
         return self._classes[name]
 
     def _load(self) -> None:
+        self._load_own()
+        plugins.load_installed()
+
+    def _load_own(self) -> None:
         if self._package is not None and not self._loaded:
-            self._loaded = True
+            self._loaded = True  # first: a module that is being imported may look up a name, and would load again
             package = importlib.import_module(self._package)
             for module in pkgutil.iter_modules(package.__path__):
                 importlib.import_module(f"{self._package}.{module.name}")
+
+
+def _definition(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def fields(cls: type, without: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any]]:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks for an end in good order, a second Ctrl-C stops at once."""
+"""Ctrl-C and SIGTERM: the first asks for an orderly end, a second Ctrl-C stops at once."""
 
 import signal
 import threading
@@ -12,9 +12,9 @@ asked: int | None = None  # the signal that has asked this process to end
 
 
 def stop(number: int, frame: FrameType | None = None) -> None:
-    """End what runs, as the signal means it: KeyboardInterrupt, or SystemExit(143).
+    """End the program as the signal asks: with KeyboardInterrupt, or with SystemExit(143).
 
-    SIGTERM is heard once: whoever sends it often sends it to a group and again to each process in it.
+    Only the first SIGTERM counts: senders often signal the group, and then each process of the group again.
     """
     global asked
     again, asked = asked == number, number
@@ -23,7 +23,7 @@ def stop(number: int, frame: FrameType | None = None) -> None:
 
 
 def obey() -> None:
-    """Stop where a signal has asked for it, and a library has taken what was raised for its own failure."""
+    """Stop if a signal has asked for it. Needed where a library has swallowed the exception as a failure of its own."""
     if asked == signal.SIGINT:
         raise KeyboardInterrupt
     if asked is not None:
@@ -31,29 +31,29 @@ def obey() -> None:
 
 
 class Request:
-    """The signal that has asked for the end, if one has."""
+    """The signal that has asked for an end, if there was one."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
     def note(self, number: int, frame: FrameType | None) -> None:
-        """The first signal is noted, for the next good moment; a Ctrl-C after it stops at once."""
+        """Note the first signal, for the next good moment to stop. A Ctrl-C after it stops at once."""
         if self.signal is None:
             self.signal = number
         elif number == signal.SIGINT:
             stop(number)
 
     def obey(self) -> None:
-        """Stop, if it was asked for."""
+        """Stop, if a signal has asked for it."""
         if self.signal is not None:
             stop(self.signal)
 
 
 @contextmanager
 def deferred() -> Iterator[Request]:
-    """Inside the block a signal only becomes a request. At its end the request is obeyed, if nobody has before."""
+    """Inside the block, a signal only becomes a request. The end of the block obeys it, if nobody did before."""
     request = Request()
-    if threading.current_thread() is not threading.main_thread():  # which alone hears signals
+    if threading.current_thread() is not threading.main_thread():  # Python lets only the main thread set handlers
         yield request
         return
     before = {number: signal.signal(number, request.note) for number in SIGNALS if heard(number)}
@@ -66,5 +66,5 @@ def deferred() -> Iterator[Request]:
 
 
 def heard(number: int) -> bool:
-    """Whether the process listens to the signal: one that it was started to ignore stays ignored."""
+    """Whether the process listens to the signal. A signal that it was started to ignore (nohup) stays ignored."""
     return signal.getsignal(number) is not signal.SIG_IGN

@@ -1,11 +1,13 @@
 """The tasks, by name: what a problem is, where its batches come from, and how an answer is scored.
 
-A task is a dataclass with typed keyword-only fields (its config schema), registered by its module. It knows no model.
+A task is a subclass of ``Task``, and a dataclass whose typed keyword-only fields are its config schema. Its module
+registers it. It knows no model.
 Its batches are a pure function of (seed, split, index): every model sees the same data, resuming is exact, and the
 order of evaluation cannot matter.
 """
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
@@ -85,51 +87,70 @@ class Generator(Protocol):
 
 
 class Task(Protocol):
-    """What every task offers. ``primary_metric`` is the bare name of the metric that early stopping and tables use.
+    """What every task offers. What has a value here is what most tasks have; the rest each task has to say.
 
-    A task may also have ``carry_state``. Where it is true, column b of batch k + 1 goes on where column b of batch k
-    ended, within an epoch of training and within a validation or test split, and all batches of one have the same B:
-    each batch then starts from the state that the one before ended in.
+    primary_metric: the bare name of the metric that early stopping and tables use.
+    direction:   whether it is better large ("max") or small ("min").
+    solved:      the test score of the primary metric from which on the task counts as solved; None where saying so
+                 makes no sense.
+    distance:    the task's field that says over how many steps something has to be remembered, such as "length".
+    carry_state: column b of batch k + 1 goes on where column b of batch k ended, within an epoch of training and within
+                 a validation or test split, and all batches of one have the same B: each batch then starts from the
+                 state that the one before ended in.
 
-    It may have ``solved``: the test score of the primary metric from which on the task counts as solved, where saying
-    so makes sense (None, or nothing, where it does not); and ``distance``: its field that says over how many steps
-    something has to be remembered, such as "length".
+    A dataclass that makes one of these a field has to write ``= field()``, else what stands here becomes its default.
     """
 
     primary_metric: str
     direction: Literal["max", "min"]
+    solved: float | None = None
+    distance: str | None = None
+    carry_state: bool = False
 
     @property
+    @abstractmethod
     def shape(self) -> Shape: ...
+    @abstractmethod
     def batches(self, split: Split, batch_size: int) -> int:
         """How many batches one pass over the split has (for generated training data: how many make an epoch)."""
         ...
 
+    @abstractmethod
     def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
         """Batch ``index``. For "train" the index goes on over the epochs; for "val" and "test" the seed is ignored."""
         ...
 
+    @abstractmethod
     def scorer(self) -> Scorer: ...
     def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
         """Metrics and samples of free-running generation; empty where the task does not generate."""
-        ...
+        return {}, []
 
+    @abstractmethod
     def baselines(self) -> Metrics:
         """The primary metric on the test split of the answers that need no memory, by name."""
         ...
 
+    @abstractmethod
     def fingerprint(self) -> str:
         """A hash of the data (or "generated"), stored with each run."""
         ...
 
 
-C = TypeVar("C", bound=type)
+T = TypeVar("T", bound=Task)
 _registry: Registry[type] = Registry("task", __name__)
 
 
-def register(name: str) -> Callable[[C], C]:
-    """Class decorator: makes the class ``tasks.create(name)``."""
-    return _registry.register(name)
+def register(name: str) -> Callable[[type[T]], type[T]]:
+    """Class decorator: makes the class ``tasks.create(name)``. TypeError where it is no whole ``Task``."""
+
+    def decorate(cls: type[T]) -> type[T]:
+        lacking = sorted(cls.__abstractmethods__) if Task in cls.__mro__ else ["its base class, seqexp.tasks.Task"]
+        if lacking:
+            raise TypeError(f"task {name!r} lacks {', '.join(lacking)}")
+        return _registry.register(name)(cls)
+
+    return decorate
 
 
 def names() -> list[str]:
@@ -152,12 +173,11 @@ def solves(task: Task, score: float | None) -> bool | None:
 
     No score, or nan, solves nothing.
     """
-    wanted = getattr(task, "solved", None)
-    if wanted is None:
+    if task.solved is None:
         return None
     if score is None or math.isnan(score):
         return False
-    return bool(score >= wanted if task.direction == "max" else score <= wanted)
+    return bool(score >= task.solved if task.direction == "max" else score <= task.solved)
 
 
 def passes(task: Task, split: Split, batch_size: int) -> Iterator[Batch]:

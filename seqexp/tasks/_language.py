@@ -1,8 +1,8 @@
 """What language models by character and by word share: streams of tokens, n-gram scores, samples."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Ge
@@ -11,7 +11,7 @@ from seqexp.data import language
 from seqexp.data.batch import Batch, Split
 from seqexp.data.text import Vocabulary
 from seqexp.system.errors import UserError
-from seqexp.tasks import Generator, Metrics, Shape
+from seqexp.tasks import Generator, Metrics, Shape, Task
 from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.scorers import LikelihoodScorer, Unit, in_unit
 
@@ -22,7 +22,7 @@ SHORTEST = 20  # tokens of a text, so that each part has one
 
 
 @dataclass(kw_only=True)
-class Language:
+class Language(Task):
     """Predict each token of a text from those before it.
 
     A text is cut into as many equal streams as a batch has columns; batch k has steps k T to (k + 1) T of each. With
@@ -42,15 +42,15 @@ class Language:
 
     source: str
     length: Annotated[int, Ge(1)]
-    carry_state: bool
+    carry_state: bool = field()
     steps_per_epoch: Annotated[int, Ge(1)] | None
     min_count: Annotated[int, Ge(1)]
     temperature: Annotated[float, Ge(0)]
     split_seed: Annotated[int, Ge(0)]  # the split is by position, so this draws the samples only
     data_dir: str | None = None
 
-    primary_metric: ClassVar[Unit] = "bits_per_char"
-    direction: ClassVar[Literal["max", "min"]] = "min"
+    direction = "min"
+    unit: ClassVar[Unit]  # the primary metric
     line_end: ClassVar[str]
     sampled_tokens: ClassVar[int]
 
@@ -118,7 +118,7 @@ class Language:
         return -(-longest // self.length)
 
     def scorer(self) -> LikelihoodScorer:
-        return LikelihoodScorer(self.primary_metric)
+        return LikelihoodScorer(self.unit)
 
     def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
         """Four texts that begin after a line end, from the trained network."""
@@ -137,7 +137,7 @@ class Language:
     @cached_property
     def _baselines(self) -> Metrics:
         scores = ngrams(self._ids["train"], self._ids["test"], len(self.vocabulary), self._start)
-        return {name: in_unit(self.primary_metric, nll) for name, nll in scores.items()}
+        return {name: in_unit(self.unit, nll) for name, nll in scores.items()}
 
     def fingerprint(self) -> str:
         return self._fingerprint

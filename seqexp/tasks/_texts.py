@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,9 +12,8 @@ from seqexp.data import labelled_files
 from seqexp.data.batch import Batch, Split
 from seqexp.data.corpora import Corpus
 from seqexp.data.text import Ragged, Vocabulary
-from seqexp.tasks import Generator, Metrics, Scorer, Shape
+from seqexp.tasks import Metrics, Scorer, Shape, Task
 from seqexp.tasks._epochs import Passes
-from seqexp.tasks.artifacts import Artifact
 from seqexp.tasks.scorers import ClassScorer
 
 _log = logging.getLogger(__name__)
@@ -38,12 +37,11 @@ class Source(Protocol):
         ...
 
 
-class TextClassifier:
+class TextClassifier(Task):
     """Many-to-one: a text's last step names its class. A task calls ``_read_from`` with its source, once."""
 
     name: str
-    primary_metric: str
-    direction: Literal["max", "min"] = "max"
+    direction = "max"
     _source: Source
 
     def _read_from(self, source: Source) -> None:
@@ -83,9 +81,6 @@ class TextClassifier:
 
     def scorer(self) -> Scorer:
         return ClassScorer(self._source.labels)
-
-    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
-        return {}, []
 
     def baselines(self) -> Metrics:
         """The test score of the commonest class, and of Naive Bayes on which words are there, however often.

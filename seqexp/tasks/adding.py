@@ -9,14 +9,13 @@ from annotated_types import Ge
 
 from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
-from seqexp.tasks import Generator, Metrics, Shape, register
-from seqexp.tasks.artifacts import Artifact
+from seqexp.tasks import Metrics, Shape, Task, register
 from seqexp.tasks.scorers import ValueScorer
 
 
 @register("adding")
 @dataclass(kw_only=True)
-class Adding:
+class Adding(Task):
     """The adding problem: x_t = [value in [0, 1); marker], one marker in each half; the answer is the marked sum.
 
     Always answering 1, the mean of the sum of two uniform numbers, has the mean squared error 1/6: its variance.
@@ -67,9 +66,6 @@ class Adding:
 
     def scorer(self) -> ValueScorer:
         return ValueScorer()
-
-    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
-        return {}, []
 
     def baselines(self) -> Metrics:
         return {"always 1": 1 / 6}

@@ -12,7 +12,7 @@ from seqexp.data import numerals, text
 from seqexp.data.batch import FeatureBatch, Split
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
 from seqexp.numerics.rng import Purpose, stream
-from seqexp.tasks import Generator, Metrics, Shape, _pictures, register
+from seqexp.tasks import Generator, Metrics, Shape, Task, _pictures, register
 from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, TextSamples
 from seqexp.tasks.scorers import SymbolScorer
 
@@ -24,7 +24,7 @@ AT_ONCE = 500  # pictures described side by side
 
 @register("caption")
 @dataclass(kw_only=True)
-class Caption:
+class Caption(Task):
     """After a picture of a 7 come ``s e v e n </s>``.
 
     The picture enters through a learned dense layer at step 0 only, which already answers with the first letter; later

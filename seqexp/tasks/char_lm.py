@@ -14,7 +14,7 @@ class CharLM(Language):
     bits_per_char: mean negative log-likelihood in bits; ``<unk>`` is predicted and scored like any character.
     """
 
-    primary_metric = "bits_per_char"
+    primary_metric = unit = "bits_per_char"
     line_end = "\n"
     sampled_tokens = 300
 

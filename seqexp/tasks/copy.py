@@ -9,14 +9,13 @@ from annotated_types import Ge
 
 from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
-from seqexp.tasks import Generator, Metrics, Shape, register
-from seqexp.tasks.artifacts import Artifact
+from seqexp.tasks import Metrics, Shape, Task, register
 from seqexp.tasks.scorers import SymbolScorer
 
 
 @register("copy")
 @dataclass(kw_only=True)
-class Copy:
+class Copy(Task):
     """The copying problem: symbols, then nothing for ``delay`` steps, a go marker, and the symbols again.
 
         in   s_1 … s_L  blank × delay  go  blank × (L - 1)
@@ -85,9 +84,6 @@ class Copy:
 
     def scorer(self) -> SymbolScorer:
         return SymbolScorer()
-
-    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
-        return {}, []
 
     def baselines(self) -> Metrics:
         return {"guess": 1 / self.alphabet}

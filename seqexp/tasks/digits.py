@@ -10,7 +10,7 @@ from annotated_types import Ge
 
 from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
-from seqexp.tasks import Generator, Metrics, Shape, _pictures, register
+from seqexp.tasks import Metrics, Shape, Task, _pictures, register
 from seqexp.tasks._epochs import FixedPasses
 from seqexp.tasks.artifacts import Artifact, Images
 from seqexp.tasks.scorers import ClassScorer
@@ -21,7 +21,7 @@ SHOWN = 48  # pictures of wrong answers
 
 @register("digits")
 @dataclass(kw_only=True)
-class Digits:
+class Digits(Task):
     """Handwritten digits as sequences.
 
     ``scikit-learn``: the 1,797 pictures of 8 x 8 that come with it, 80/10/10 of each digit by ``split_seed``.
@@ -81,9 +81,6 @@ class Digits:
 
     def scorer(self) -> "_DigitScorer":
         return _DigitScorer(self.picture)
-
-    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
-        return {}, []
 
     def baselines(self) -> Metrics:
         """Test accuracy of the commonest digit, and of logistic regression on the last row of pixels seen."""

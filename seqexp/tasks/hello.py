@@ -9,7 +9,7 @@ from annotated_types import Ge
 
 from seqexp.data.batch import Batch, Split
 from seqexp.system.errors import UserError
-from seqexp.tasks import Generator, Metrics, Shape, register
+from seqexp.tasks import Generator, Metrics, Shape, Task, register
 from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.scorers import SymbolScorer
 
@@ -18,7 +18,7 @@ START, END = "<s>", "</s>"
 
 @register("hello")
 @dataclass(kw_only=True)
-class Hello:
+class Hello(Task):
     """After <s> and ``h`` come ``e l l o </s>``: the smallest task in which the same input needs two answers (l, o).
 
     word:            what to say; its first letter is given.

@@ -12,7 +12,7 @@ from seqexp.data import labelled_files
 from seqexp.data.batch import Batch, Split
 from seqexp.data.generated.tunes import TUNES, note_name
 from seqexp.data.text import Ragged
-from seqexp.tasks import Generator, Metrics, Shape, register
+from seqexp.tasks import Generator, Metrics, Shape, Task, register
 from seqexp.tasks._epochs import FixedPasses
 from seqexp.tasks.artifacts import Artifact, Midi, PianoRoll, TextSamples
 from seqexp.tasks.scorers import SymbolScorer
@@ -23,7 +23,7 @@ END = 0  # the answer token that ends a tune
 
 @register("melody")
 @dataclass(kw_only=True)
-class Melody:
+class Melody(Task):
     """Twelve traditional tunes, each in all twelve keys: the tune's name, its first note, then the rest and an end.
 
     No pair of tune and key is in two splits: of each tune's keys ten are for training, one for validation and one for

@@ -13,9 +13,8 @@ from seqexp.data.batch import Batch, Split
 from seqexp.data.generated.chords import piece
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
-from seqexp.tasks import Generator, Metrics, Shape, register
+from seqexp.tasks import Metrics, Shape, Task, register
 from seqexp.tasks._epochs import Passes
-from seqexp.tasks.artifacts import Artifact
 from seqexp.tasks.scorers import RollScorer
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -46,7 +45,7 @@ class _Rolls:
 
 @register("polyphony")
 @dataclass(kw_only=True)
-class Polyphony:
+class Polyphony(Task):
     """From the frames so far, the chance of each of 88 keys to sound in the next one.
 
     nll_per_frame: negative log-likelihood in nats, summed over the keys, mean over the frames 2 to T of all pieces
@@ -120,9 +119,6 @@ class Polyphony:
 
     def scorer(self) -> RollScorer:
         return RollScorer()
-
-    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
-        return {}, []
 
     def baselines(self) -> Metrics:
         """On the test pieces, fitted to the training pieces: each key's frequency, and that after its own last state.

@@ -11,7 +11,7 @@ from annotated_types import Ge
 from seqexp.data import corpora, labelled_files
 from seqexp.data.batch import Batch, Split
 from seqexp.data.text import UNKNOWN, Ragged
-from seqexp.tasks import Generator, Metrics, Shape, register
+from seqexp.tasks import Generator, Metrics, Shape, Task, register
 from seqexp.tasks._epochs import FixedPasses
 from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.name_origin import characters, spelling
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @register("names")
 @dataclass(kw_only=True)
-class Names:
+class Names(Task):
     """The first input is a category, each later one the character before; each step answers with the next character.
 
     The metric is the negative log2-likelihood of held-out names a symbol, where the end token counts as a symbol: a

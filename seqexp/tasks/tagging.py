@@ -18,9 +18,8 @@ from seqexp.data.tagged import Sentence
 from seqexp.data.text import Ragged, Vocabulary
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
-from seqexp.tasks import Generator, Metrics, Shape, register
+from seqexp.tasks import Metrics, Shape, Task, register
 from seqexp.tasks._epochs import Passes
-from seqexp.tasks.artifacts import Artifact
 from seqexp.tasks.scorers import TagScorer, entity_f1, is_spans
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -49,7 +48,7 @@ class _Tagged:
 
 @register("tagging")
 @dataclass(kw_only=True)
-class Tagging:
+class Tagging(Task):
     """Each word's tag, told while the sentence is read: the network sees the words up to ``lookahead`` behind it.
 
     ``generated``: a small grammar whose words are ambiguous (see ``tasks._grammar``); ``examples`` new sentences an
@@ -135,9 +134,6 @@ class Tagging:
 
     def scorer(self) -> TagScorer:
         return TagScorer(self._tags)
-
-    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
-        return {}, []
 
     def baselines(self) -> Metrics:
         """Each word's most frequent tag in training; a word that is not there gets the most frequent tag of all."""

@@ -10,8 +10,7 @@ from annotated_types import Ge
 
 from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
-from seqexp.tasks import Generator, Metrics, Shape, register
-from seqexp.tasks.artifacts import Artifact
+from seqexp.tasks import Metrics, Shape, Task, register
 from seqexp.tasks.scorers import ClassScorer
 
 SYMBOLS = ("E", "B", "a", "b", "c", "d", "X", "Y")  # start, end, four distractors, two signals
@@ -22,7 +21,7 @@ WINDOWS = {2: ((0.10, 0.20), (0.50, 0.60)), 3: ((0.10, 0.20), (0.33, 0.43), (0.6
 
 @register("temporal_order")
 @dataclass(kw_only=True)
-class TemporalOrder:
+class TemporalOrder(Task):
     """E, then distractors a b c d with two or three signals X or Y among them, then B; the class is the signals' order.
 
     Source: Hochreiter and Schmidhuber 1997, experiments 6a (``signals`` 2: four classes) and 6b (3: eight), where
@@ -99,9 +98,6 @@ class TemporalOrder:
 
     def scorer(self) -> ClassScorer:
         return ClassScorer(self.labels)
-
-    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
-        return {}, []
 
     def baselines(self) -> Metrics:
         return {"chance": 0.5**self.signals}

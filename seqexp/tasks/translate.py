@@ -12,7 +12,7 @@ from seqexp.data import fetch, text
 from seqexp.data.batch import SourceBatch, Split
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
 from seqexp.numerics.rng import Purpose, stream
-from seqexp.tasks import Generator, Metrics, Shape, _pairs, register
+from seqexp.tasks import Generator, Metrics, Shape, Task, _pairs, register
 from seqexp.tasks._pairs import Pair, Pairs
 from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.scorers import SymbolScorer
@@ -24,7 +24,7 @@ AT_ONCE = 250  # sources translated side by side
 
 @register("translate")
 @dataclass(kw_only=True)
-class Translate:
+class Translate(Task):
     """Translation, from one of three kinds of source.
 
     ``numbers``: 0 to ``largest`` in words, from and to any language of num2words; test numbers are never seen.

@@ -19,7 +19,7 @@ class WordLM(Language):
     counted; so it can only be compared between equal vocabularies, that is between equal ``min_count``.
     """
 
-    primary_metric = "perplexity"
+    primary_metric = unit = "perplexity"
     line_end = EOS
     sampled_tokens = 60
 

@@ -25,7 +25,6 @@ from filelock import FileLock
 
 from seqexp.system.errors import HIDDEN, UserError, masked
 from seqexp.system.paths import ARTIFACTS, DATABASE_LOCK
-from seqexp.tasks import metrics
 
 T = TypeVar("T")
 
@@ -192,6 +191,8 @@ def saved_view() -> str:
 
     An internal format of MLflow 3.17's pages: JSON around zlib-compressed JSON.
     """
+    from seqexp.tasks import metrics  # with NumPy, for which a --help need not wait
+
     columns = ["tags.`model`", "tags.`task`", "params.`seed`", "tags.`status`"]
     columns += [f"metrics.`test/{metric}`" for metric in metrics.names()] + ["metrics.`val/loss`"]
     state = {"selectedColumns": columns, "columnOrder": columns, "runsHiddenMode": "FIRST_20_RUNS"}

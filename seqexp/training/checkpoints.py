@@ -1,6 +1,6 @@
-"""What is saved of a run's weights and state: safetensors with JSON in the header, checked by SHA-256. Never pickle.
+"""Saved weights and run states: safetensors with JSON in the header, checked by SHA-256. Never pickle, which runs code.
 
-A file is written beside its place, brought to the disk, and moved there, so it is complete or the old one.
+A file is written beside its place, brought to the disk, and then moved. So a file is either complete or the old one.
 """
 
 import hashlib
@@ -17,21 +17,21 @@ from typing import Any
 import numpy as np
 
 from seqexp.numerics.params import Layout, Params
-from seqexp.system.atomic_files import beside_of, sync_folder, write_beside
+from seqexp.system.atomic_files import remove_leftovers, sync_folder, write_beside
 from seqexp.system.errors import UserError
 
 logger = logging.getLogger("seqexp")
 
 NEWEST, BEFORE = "last.safetensors", "previous.safetensors"
-HEADER = 1 << 20  # bytes that a file may have besides its arrays
-SHARE = 50  # saving by the clock waits until this many times what the last save took has passed: 2 % of the time
+HEADER = 1 << 20  # bytes, at most, that a file has besides its arrays
+SHARE = 50  # a save by the clock waits this many times as long as the last one took: at most 2 % of the time
 
 
 @dataclass
 class Snapshot:
-    """All that the next step of a run depends on.
+    """Everything that the next step of a run depends on.
 
-    numbers: JSON's, such as the step and the counters; about: whose state it is and what goes with it.
+    numbers: values that JSON can hold, such as the step and the counters; about: which run this is, and its data.
     """
 
     arrays: dict[str, np.ndarray]
@@ -43,24 +43,26 @@ class Snapshot:
 
 
 class Damaged(Exception):
-    """A file that is not what was once saved."""
+    """A file that differs from what was saved."""
 
 
 class Checkpoints:
-    """The two newest snapshots of a run in ``folder``, so that one survives whatever happens to the other."""
+    """The two newest snapshots of a run in ``folder``: if one is damaged, the other is still there."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.newest, self.before = folder / NEWEST, folder / BEFORE
 
     def save(self, snapshot: Snapshot) -> None:
-        """OSError where it cannot be written; the earlier ones are then as they were."""
+        """Save a snapshot. OSError if it cannot be written; the earlier snapshots are then unchanged."""
         from safetensors.numpy import save
 
         text = json.dumps({"numbers": snapshot.numbers, "about": snapshot.about}, sort_keys=True)
         header = {"seqexp": text, "sha256": _digest(text, snapshot.arrays)}
         data = save({name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}, metadata=header)
         self.folder.mkdir(parents=True, exist_ok=True)
+        # All bytes are on the disk before anything moves: a full disk leaves both generations. A kill between the two
+        # moves leaves no newest file, and ``load`` takes the one before.
         beside = write_beside(self.newest, data)
         if self.newest.exists():
             os.replace(self.newest, self.before)
@@ -68,9 +70,9 @@ class Checkpoints:
         sync_folder(self.folder)
 
     def load(self, limit: int) -> Snapshot | None:
-        """The newest that is whole; None where nothing was saved. UserError where none of those saved is whole.
+        """The newest undamaged snapshot, or None if nothing was saved. UserError if all of them are damaged.
 
-        limit: bytes of the largest file worth reading.
+        limit: bytes that a snapshot's arrays may have; a larger file is not read.
         """
         damage = []
         for path in (self.newest, self.before):
@@ -82,7 +84,7 @@ class Checkpoints:
                 damage.append(f"{path}: {error}")
                 continue
             for line in damage:
-                logger.warning("checkpoint damaged, going on from %s: %s", path.name, line)
+                logger.warning("checkpoint damaged, resuming from %s: %s", path.name, line)
             return snapshot
         if damage:
             raise UserError(
@@ -91,9 +93,10 @@ class Checkpoints:
         return None
 
     def discard(self) -> None:
-        """Remove them: a finished run needs them no more."""
-        for path in (self.newest, self.before, beside_of(self.newest)):
+        """Remove the snapshots: a finished run no longer needs them."""
+        for path in (self.newest, self.before):
             path.unlink(missing_ok=True)
+        remove_leftovers(self.folder)
 
 
 def _read(path: Path, limit: int) -> Snapshot:
@@ -103,16 +106,16 @@ def _read(path: Path, limit: int) -> Snapshot:
     try:
         size = path.stat().st_size
         if size > limit + HEADER:
-            raise Damaged(f"its {size:,} bytes are more than this network's {limit:,}")
+            raise Damaged(f"it has {size:,} bytes, more than this network's {limit:,}")
         data = path.read_bytes()
-        if int.from_bytes(data[:8], "little") > HEADER:
+        if int.from_bytes(data[:8], "little") > HEADER:  # the format begins with its header's length
             raise Damaged("its header is too long")
         arrays = load(data)
         with safe_open(path, "np") as file:
             header = file.metadata() or {}
         text = header["seqexp"]
         if header["sha256"] != _digest(text, arrays):
-            raise Damaged("its SHA-256 is not the one it was saved with")
+            raise Damaged("its SHA-256 differs from the one it was saved with")
         content = json.loads(text)
         snapshot = Snapshot(arrays, dict(content["numbers"]), dict(content["about"]))
     except FileNotFoundError:
@@ -125,6 +128,7 @@ def _read(path: Path, limit: int) -> Snapshot:
 
 
 def _digest(text: str, arrays: Mapping[str, np.ndarray]) -> str:
+    # Names, types and shapes count too: two arrays that changed places would have the same bytes.
     digest = hashlib.sha256(text.encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -162,7 +166,7 @@ class Schedule:
         if self._steps is None:
             return False
         if self._last_step is None:
-            self._last_step = step - 1 if step else 0  # the first step that was seen
+            self._last_step = step - 1 if step else 0  # the first call follows a step; resumed runs begin later
         return step - self._last_step >= self._steps
 
     def saved(self, step: int, cost: float) -> None:
@@ -184,13 +188,13 @@ def save_weights(path: Path, p: Params, about: dict[str, str]) -> None:
 
 
 def load_weights(path: Path, layout: Layout) -> Params:
-    """The parameters in ``path``, laid out as ``layout`` says. UserError where names or shapes differ."""
+    """The parameters in ``path``, in the given layout. UserError if names or shapes differ."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         if path.stat().st_size > layout.size * np.dtype(np.float64).itemsize + HEADER:
-            raise UserError(f"{path}: this file is larger than the network's {layout.size:,} weights")
+            raise UserError(f"{path}: expected the network's {layout.size:,} weights; the file is larger")
         arrays = load(path.read_bytes())
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: expected a checkpoint of this project; {_brief(error)}") from error
@@ -202,7 +206,7 @@ def load_weights(path: Path, layout: Layout) -> Params:
     got = {name: array.shape for name, array in arrays.items()}
     if want != got:
         differing = sorted(set(want.items()) ^ set(got.items()))
-        raise UserError(f"{path}: these weights are another network's; they differ in {differing[0][0]}")
+        raise UserError(f"{path}: expected this network's weights; they differ in {differing[0][0]}")
     for name, view in p.items():
         view[...] = arrays[name]
     return p

@@ -1,7 +1,7 @@
 """Losses over answers side by side, y (Y, N): means over the N scored answers, whatever the batch size and length.
 
-Each is a pair of verbs, ``forward(y, target) -> loss, tape`` and ``backward(tape) -> dy``. No answers at all (N = 0)
-give 0 and no gradient. All stay exact under complex step: what decides is the sign of a real part.
+Each loss has ``forward(y, target) -> loss, tape`` and ``backward(tape) -> dy``. No answers at all (N = 0) give 0 and no
+gradient. All losses stay exact under complex step: they branch only on the sign of a real part.
 """
 
 from typing import Any, Protocol
@@ -35,11 +35,11 @@ class Softmax:
     """
 
     def forward(self, y: np.ndarray, target: np.ndarray) -> tuple[Any, Any]:
-        """The tape takes over y's memory."""
+        """The tape takes over y's memory: with a large vocabulary, y is the largest array of a step."""
         N = y.shape[1]
         columns = np.arange(N)
-        y -= y.real.max(axis=0, initial=-np.inf)  # cancels in the ratio; exp cannot overflow
-        of_target = y[target, columns]  # a copy
+        y -= y.real.max(axis=0, initial=-np.inf)  # cancels in the ratio, so that exp cannot overflow
+        of_target = y[target, columns]  # a copy, before exp overwrites y
         exp = np.exp(y, out=y)
         total = exp.sum(axis=0)
         loss = (np.log(total) - of_target).sum() / max(1, N)
@@ -49,6 +49,7 @@ class Softmax:
         exp, total, target, columns = tape
         N = max(1, len(columns))
         dy = exp
+        # exp / total is the softmax; one array of factors instead of two divisions of the largest array.
         dy *= 1 / (total * N)
         dy[target, columns] -= dy.dtype.type(1 / N)
         return dy

@@ -1,9 +1,9 @@
-"""Optimizers on the flat vector, in place, and what decides the size of a step.
+"""Optimizers, which change the flat vector in place; gradient clipping; learning rate schedules.
 
-An optimizer is ``init(flat) -> state`` and ``update(flat, grad, state, rate, step)``; its state is a dict of arrays of
-flat's shape, and the number of steps taken lies in the caller's hands. Updates run block by block, so that a block's
-numbers stay in the cache from the first operation to the last, and use up grad: its memory holds what comes in between.
-Only the zeros between a table's rows stay (see ``params.Gradient``); an optimizer need not look at them.
+An optimizer has ``init(flat) -> state`` and ``update(flat, grad, state, rate, step)``. Its state is a dict of arrays of
+flat's shape; the caller counts the steps. Updates run block by block, so that a block's numbers stay in the cache from
+the first operation to the last. They overwrite grad, whose memory holds intermediate values. Only the zeros between a
+table's touched rows stay zero (see ``params.Gradient``); an optimizer need not visit them.
 """
 
 import math
@@ -22,11 +22,11 @@ from seqexp.system.registry import Registry
 
 State = dict[str, np.ndarray]
 Fraction = Annotated[float, Ge(0), Lt(1)]
-Spans = Sequence[Span]  # of a gradient; none: all of it may be other than zero
+Spans = Sequence[Span]  # of a gradient; none: all of it may be nonzero
 WHOLE: Spans = ()
 
-FLUSH_EVERY = 100  # steps
-BLOCK = 32_768  # numbers: five float32 arrays of it fit a core's own cache together
+FLUSH_EVERY = 100  # steps; a moment that decays by 0.9 a step needs 230 from the flush's floor to the subnormals
+BLOCK = 32_768  # numbers: five float32 arrays of this size fit into a core's own cache together
 
 
 class Optimizer(Protocol):
@@ -60,7 +60,7 @@ def create(name: str, **settings: Any) -> Optimizer:
 
 
 def clip(grad: np.ndarray, clip_norm: float | None, spans: Spans = WHOLE) -> float:
-    """Scale grad in place so that its Euclidean norm is at most ``clip_norm``; returns the norm it had.
+    """Scale grad in place so that its Euclidean norm is at most ``clip_norm``; return the norm before.
 
     A gradient without a finite norm stays as it is.
     Source: Pascanu, Mikolov and Bengio 2013, algorithm 1.
@@ -76,6 +76,7 @@ def clip(grad: np.ndarray, clip_norm: float | None, spans: Spans = WHOLE) -> flo
     if clip_norm is not None and clip_norm < norm < math.inf:
         for stretch in stretches:
             stretch *= clip_norm / norm
+        # Fancy indexing gave copies, which have to be written back.
         for table, rows, values in tables:
             table[rows] = values * (clip_norm / norm)
     return norm
@@ -83,7 +84,7 @@ def clip(grad: np.ndarray, clip_norm: float | None, spans: Spans = WHOLE) -> flo
 
 @dataclass(kw_only=True, frozen=True)
 class _Scheduled:
-    """What all optimizers share: the learning rate, its schedule, and decoupled weight decay.
+    """What all optimizers have: the learning rate, its schedule, and decoupled weight decay.
 
     schedule: "constant"; "cosine", down to zero over the run (Loshchilov and Hutter 2017, eq. 5); "step", times
     ``step_factor`` after each ``step_fraction`` of the run. ``weight_decay``: flat shrinks by rate * weight_decay a
@@ -97,7 +98,7 @@ class _Scheduled:
     weight_decay: Annotated[float, Ge(0)] = 0.0
 
     def rate(self, progress: float) -> float:
-        """The learning rate when ``progress`` in [0, 1] of the planned steps is done."""
+        """The learning rate after the share ``progress`` in [0, 1] of the planned steps."""
         if self.schedule == "cosine":
             return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * min(1.0, progress))))
         if self.schedule == "step":
@@ -107,14 +108,14 @@ class _Scheduled:
     def _blocks(
         self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
     ) -> Iterator[tuple[Any, ...]]:
-        """Blocks of (flat, gradient, *state), after the decay; with ``spans``, a table's have None for a gradient."""
+        """Blocks of (flat, gradient, *state), after weight decay. The gradient of a table in ``spans`` is None."""
         for first, end, _, rows in spans or ((0, flat.size, 1, None),):
             for start in range(first, end, BLOCK):
                 block = slice(start, min(start + BLOCK, end))
                 w, g, *moments = (array[block] for array in (flat, grad, *state.values()))
                 if self.weight_decay:
                     w *= 1 - rate * self.weight_decay
-                if step % FLUSH_EVERY == 0:  # the moments of weights that get no gradient vanish
+                if step % FLUSH_EVERY == 0:  # moments of weights without gradient decay into the subnormal numbers
                     for moment in moments:
                         flush(moment)
                 yield w, g if rows is None else None, *moments
@@ -149,7 +150,7 @@ class Momentum(_Scheduled):
     def update(
         self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
     ) -> None:
-        for w, g, u in self._blocks(flat, grad, state, rate, step):
+        for w, g, u in self._blocks(flat, grad, state, rate, step):  # no spans: u decays in untouched rows too
             u *= self.momentum
             u += g
             w -= rate * u
@@ -169,7 +170,7 @@ class RMSprop(_Scheduled):
     def update(
         self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
     ) -> None:
-        for w, g, v in self._blocks(flat, grad, state, rate, step):
+        for w, g, v in self._blocks(flat, grad, state, rate, step):  # no spans: v decays in untouched rows too
             s = g * g
             s *= 1 - self.decay
             v *= self.decay
@@ -187,9 +188,9 @@ class Adam(_Scheduled):
     """m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g^2;
     w -= rate * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + epsilon).
 
-    Source: Kingma and Ba 2015, algorithm 1. The state is M and V, from which the moments k steps after the last
-    settling are m = (1 - beta1) beta1^k M and v = (1 - beta2) beta2^k V. What decays is in the step's scalars alone, so
-    M and V change only where there is a gradient; every ``settle_every`` steps the powers go into them, and k is 0.
+    Source: Kingma and Ba 2015, algorithm 1. The state is M and V. The moments are m = (1 - beta1) beta1^k M and
+    v = (1 - beta2) beta2^k V, k steps after the last settling. The decay is only in the step's scalars, so M and V
+    change only where there is a gradient. Every ``settle_every`` steps the powers go into M and V, and k is 0 again.
     """
 
     beta1: Fraction = 0.9
@@ -201,7 +202,7 @@ class Adam(_Scheduled):
 
     @cached_property
     def settle_every(self) -> int:
-        """Steps in which beta^-k, by which a gradient enters, stays far from overflow; at most 100."""
+        """The steps, at most 100, in which beta^-k stays below 1e6: gradients are multiplied by it when they enter."""
         decay = min(self.beta1, self.beta2)
         return max(1, min(100, int(math.log(1e-6) / math.log(decay)))) if decay > 0 else 1
 
@@ -209,7 +210,7 @@ class Adam(_Scheduled):
         self, flat: np.ndarray, grad: np.ndarray, state: State, rate: float, step: int, spans: Spans = WHOLE
     ) -> None:
         M, V = state["M"], state["V"]
-        k = (step - 1) % self.settle_every
+        k = (step - 1) % self.settle_every  # from the step alone, so that a resumed run settles at the same steps
         if k == 0:
             M *= self.beta1**self.settle_every
             V *= self.beta2**self.settle_every
@@ -222,7 +223,7 @@ class Adam(_Scheduled):
             g *= 1 / power1
             M += g
             g *= g
-            g *= power1**2 / power2
+            g *= power1**2 / power2  # g was divided by power1 above; V wants g^2 / power2
             V += g
 
         for start, stop, width, rows in spans:
@@ -231,7 +232,7 @@ class Adam(_Scheduled):
                 M_rows, V_rows = table_M[rows], table_V[rows]
                 enter(table_g[rows], M_rows, V_rows)
                 table_M[rows], table_V[rows] = M_rows, V_rows
-        scratch = np.empty(BLOCK, flat.dtype) if spans else grad
+        scratch = np.empty(BLOCK, flat.dtype) if spans else grad  # zeros between a table's rows have to stay zero
         for w, g, m, v in self._blocks(flat, grad, state, rate, step, spans):
             if g is not None:
                 enter(g, m, v)

@@ -25,14 +25,14 @@ from seqexp.training.optimizers import Optimizer, clip
 
 @dataclass(kw_only=True, frozen=True)
 class Training:
-    """How long, and in what portions.
+    """How long to train, and in what portions.
 
-    epochs:           passes over the training data, at most.
+    epochs:           at most this many passes over the training data.
     batch_size:       examples a step.
     clip_norm:        the gradient's Euclidean norm is scaled down to this; null for never.
     patience:         stop after this many epochs in which val/<primary metric> did not improve; null for never.
     max_seconds:      stop at the end of the epoch in which this much training time has passed; null for never.
-    checkpoint_every: save this often what a resumed run needs: steps (500) or seconds (30s); null for never.
+    checkpoint_every: how often to save what a resumed run needs: steps (500) or seconds (30s); null for never.
     """
 
     epochs: Annotated[int, Ge(1)]
@@ -44,7 +44,7 @@ class Training:
 
 
 class Observer(Protocol):
-    """Who wants to know how training goes."""
+    """Whoever follows the training: the recorder of a run, or a test."""
 
     def on_step(self, step: int, total: int, loss: float) -> None: ...
     def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None: ...
@@ -55,15 +55,15 @@ class Observer(Protocol):
 
 @dataclass
 class Counters:
-    """The numbers, beside the step and the arrays, that training goes on from."""
+    """The numbers, beside the step and the arrays, that a resumed training needs."""
 
-    epoch: int = 0  # epochs that are complete, with their validation
+    epoch: int = 0  # complete epochs, validation included
     loss_sum: float = 0.0  # over the steps of the epoch so far
     norm_sum: float = 0.0
     best_step: int = 0
     best_metric: float = -math.inf  # larger is better
     best_loss: float = -math.inf  # the negative loss, which decides between equal metrics
-    epochs_since: int = 0  # without a better one
+    epochs_since: int = 0  # since the best one
     over: bool = False  # only the test is left
     seconds: float = 0.0  # of training and validation, summed over resumes
     epoch_seconds: float = 0.0
@@ -71,7 +71,7 @@ class Counters:
 
 @dataclass
 class Outcome:
-    """What training came to: the best weights by validation, and what they score on the test split (see ``fit``)."""
+    """The result of training: the best weights by validation, and their scores on the test split (see ``fit``)."""
 
     best: Params
     best_step: int
@@ -106,12 +106,12 @@ class Trainer:
         self.best = self.p.like(self.p.flat.copy())
         self.state = optimizer.init(self.p.flat)
         self.step = 0
-        self.carries = bool(getattr(task, "carry_state", False))
+        self.carries = task.carry_state
         # (S, B), the state that the next training step starts from; None for zeros, as at the start of each epoch.
         self.carried: np.ndarray | None = None
         self.counters = Counters()
         self._tape = network.new_tape()
-        self._eval_tape = network.new_tape()
+        self._eval_tape = network.new_tape()  # another batch size would make the training's views anew
         self.steps_an_epoch = task.batches("train", training.batch_size)
         self.total_steps = self.steps_an_epoch * training.epochs
         self._observer: Observer | None = None
@@ -119,14 +119,14 @@ class Trainer:
         self._lapped = clock()  # the time up to which the counters have it
 
     def train_step(self) -> tuple[float, float]:
-        """One step: loss before it, and the gradient's norm before clipping. Diverged where either is not finite."""
+        """One step: the loss before it, and the norm before clipping. Diverged if one of them is not finite."""
         batch = self.task.batch(self.seed, "train", self.step, self.training.batch_size)
         dropout_rng = stream(self.seed, Purpose.DROPOUT, self.step) if self.network.dropout else None
-        if self.step % self.steps_an_epoch == 0:
+        if self.step % self.steps_an_epoch == 0:  # the text begins again
             self.carried = None
         y, state, tape = self.network.forward(self.p, batch, self.carried, dropout_rng, self._tape)
         loss, loss_tape = self.loss.forward(y, batch.answers())
-        self.grad.clear()
+        self.grad.clear()  # here and not after the update, which leaves its intermediate values in this memory
         self.network.backward(self.p, self.grad, self.loss.backward(loss_tape), tape)
         spans = self.grad.spans()
         norm = clip(self.grad.flat, self.training.clip_norm, spans)
@@ -138,20 +138,22 @@ class Trainer:
             )
         rate = self.optimizer.rate(self.step / self.total_steps)
         self.step += 1
-        self.carried = state.copy() if self.carries else None  # a value, no variable: backpropagation ends here
+        # A copy, since the tape lends its memory to the next pass. Backpropagation ends here (truncated BPTT).
+        self.carried = state.copy() if self.carries else None
         self.optimizer.update(self.p.flat, self.grad.flat, self.state, rate, self.step, spans)
         return float(loss), norm
 
     @small_buffers()
     def fit(self, observer: Observer, test: bool = True) -> Outcome:
-        """Train to the end, watch val/<primary metric>, and test the best weights. Goes on from a restored snapshot.
+        """Train to the end, watch val/<primary metric>, and test the best weights. Resumes from a restored snapshot.
 
-        test: False takes the best weights' scores on the validation split instead, which were logged in their epoch.
+        test: False scores the best weights on the validation split instead; these scores were logged in their epoch.
         """
         self._observer, self._lapped = observer, self._clock()
         while not self.counters.over:
             self._train_epoch(observer)
             self._end_epoch(observer)
+            # After the counters are up to date: a run resumed from here need not validate again.
             observer.on_boundary(self)
         metrics, artifacts = self.evaluate("test" if test else "val", self.best)
         if test:
@@ -159,7 +161,7 @@ class Trainer:
         return Outcome(self.best, self.counters.best_step, self.step, self.counters.seconds, metrics, artifacts)
 
     def _train_epoch(self, observer: Observer) -> None:
-        """The steps that the epoch still lacks."""
+        """The steps that are left of this epoch."""
         counters = self.counters
         while self.step < (counters.epoch + 1) * self.steps_an_epoch:
             loss, norm = self.train_step()
@@ -203,7 +205,7 @@ class Trainer:
 
     @contextmanager
     def uncounted(self) -> Iterator[None]:
-        """What is done inside, between two epochs, is no part of the training's seconds."""
+        """Time spent inside the block, between two epochs, does not count as training time."""
         if not self.counters.over:
             self._lap()
         try:
@@ -212,7 +214,7 @@ class Trainer:
             self._lapped = self._clock()
 
     def snapshot(self) -> Snapshot:
-        """All that the next step depends on. The arrays are the trainer's own: to be written before the next step."""
+        """Everything that the next step depends on. The arrays are the trainer's own: save them before that step."""
         if not self.counters.over:
             self._lap()
         arrays = {"weights": self.p.flat, "best": self.best.flat}
@@ -222,7 +224,7 @@ class Trainer:
         return Snapshot(arrays, {"step": self.step, **asdict(self.counters)})
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go on from a snapshot of a trainer built alike. ValueError where it does not fit."""
+        """Resume from a snapshot of an equally built trainer. ValueError if it does not fit."""
         numbers, arrays = dict(snapshot.numbers), snapshot.arrays
         step = numbers.pop("step", None)
         kinds = {f.name: type(f.default) for f in fields(Counters)}
@@ -232,6 +234,7 @@ class Trainer:
         first = counters.epoch * self.steps_an_epoch
         if not (0 <= counters.epoch <= self.training.epochs and first <= step <= first + self.steps_an_epoch):
             raise ValueError(f"step {step} is not in epoch {counters.epoch + 1} of {self.training.epochs}")
+        # The snapshot's arrays are the trainer's own, so what is written into them below is restored.
         own = self.snapshot().arrays
         carried = arrays.get("carried")
         if set(arrays) - {"carried"} != set(own) - {"carried"}:
@@ -246,17 +249,20 @@ class Trainer:
         self.carried = None if carried is None else carried.copy()
 
     def evaluate(self, split: Split, p: Params | None = None) -> tuple[Metrics, list[Artifact]]:
-        """The loss and the task's metrics on a whole split with ``p`` (default: the weights as they are), and what
-        there is to look at. A task that carries its state carries it through the split here too."""
+        """The loss and the task's metrics on a whole split with ``p`` (default: the current weights), and the task's
+        artifacts. A task that carries its state carries it through the split here too."""
         p = self.p if p is None else p
         scorer, state = self.task.scorer(), None
         loss_sum, count = 0.0, 0
+        # Without a tape a batch needs little memory, so small training batches need not slow the evaluation down.
         for batch in passes(self.task, split, max(self.training.batch_size, 64)):
             y, after, _ = self.network.forward(p, batch, state, tape=self._eval_tape, keep=False)
             state = after.copy() if self.carries else None
             scorer.add(batch, y)
             loss, _ = self.loss.forward(y, batch.answers())
+            # Weighted by the answers: batches have different numbers of them, and the loss is a mean over answers.
             loss_sum, count = loss_sum + float(loss) * y.shape[1], count + y.shape[1]
+            # A signal need not wait for the end of a long evaluation.
             if self._observer is not None:
                 self._observer.on_boundary(self)
         metrics, artifacts = scorer.metrics(), scorer.artifacts()

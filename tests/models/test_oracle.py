@@ -66,22 +66,3 @@ def test_one_step_is_the_textbook_cell():
     np.testing.assert_allclose(grad["W_xh"], dtanh @ x[0].T, atol=1e-14)
     np.testing.assert_allclose(grad["W_hh"], dtanh @ h_prev.T, atol=1e-14)
     np.testing.assert_allclose(grad["b_h"], dtanh.sum(axis=1, keepdims=True), atol=1e-14)
-
-
-def test_a_long_sequence_in_chunks_has_the_gradient_of_its_parts():
-    """1,000 steps fall into several chunks; two halves with the state's derivative handed back are the same sum."""
-    for name in models.names():
-        core, p, x, state0 = random_case(name, {}, 1000, 8, 3, 6)
-        p.flat[:] *= 0.4
-        dh = np.random.default_rng(2).standard_normal((1000, 6, 8))
-        h, _, tape = core.forward(p, x, state0)
-        whole = p.like()
-        dx, dstate0 = core.backward(p, whole, dh, None, tape)
-        parts = p.like()
-        _, middle, first = core.forward(p, x[:317], state0)
-        _, _, second = core.forward(p, x[317:], middle)
-        dx2, dmiddle = core.backward(p, parts, dh[317:], None, second)
-        dx1, dstart = core.backward(p, parts, dh[:317], dmiddle, first)
-        np.testing.assert_allclose(parts.flat, whole.flat, atol=1e-9)
-        np.testing.assert_allclose(np.concatenate([dx1, dx2]), dx, atol=1e-12)
-        np.testing.assert_allclose(dstart, dstate0, atol=1e-12)

@@ -11,9 +11,9 @@ from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
 from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder
 from seqexp.networks.decoding import beam
 from seqexp.networks.encoder_decoder import reverse
-from seqexp.numerics.gradcheck import complex_step, worst_error
 from seqexp.system.errors import UserError
 from seqexp.tasks import Shape
+from seqexp.testing.gradcheck import complex_step, worst_error
 from seqexp.training import losses
 
 V_SOURCE, V, B = 6, 5, 4

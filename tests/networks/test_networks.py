@@ -9,8 +9,8 @@ from seqexp import models
 from seqexp.data.batch import Batch
 from seqexp.networks import Chain, Embedding, sample
 from seqexp.networks.layers import dropout_mask
-from seqexp.numerics.gradcheck import complex_step, worst_error
 from seqexp.numerics.params import Gradient, Layout
+from seqexp.testing.gradcheck import complex_step, worst_error
 from seqexp.training import losses, optimizers
 
 V, Y, T, B = 5, 3, 4, 4

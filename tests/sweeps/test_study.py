@@ -221,7 +221,7 @@ def test_a_grid_has_every_point_once():
 # -- the command line ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [["model=lstm", "hydra.sweeper.trails=3"], ["model=rnn,gru"], ["model=null"]])
+@pytest.mark.parametrize("words", [["model=lstm", "hydra.sweeper.trails=3"], ["model=rnn,nosuch"], ["model=null"]])
 def test_bad_words_leave_nothing(words, tmp_path):
     done = seqexp(tmp_path, *words)
     assert done.returncode == 2

@@ -1,1 +1,1 @@
-"""Sentences, reviews, tunes and chords that are made, not read."""
+"""Sentences, reviews, tunes and chords that are generated, not read from files."""

@@ -1,4 +1,4 @@
-"""Chord progressions that come round: who remembers the first round knows the others.
+"""Chord progressions that repeat: a model that remembers the first round knows the others.
 
 A piece has a key, bars of 2, 3 or 4 frames, and four chords of that key, drawn by what usually follows what. A bar is
 one chord: its root in the bass and its three notes above, held, and a melody that goes up or down the chord, a note a
@@ -11,7 +11,7 @@ from seqexp.data.piano_rolls import KEYS, LOWEST
 
 DEGREES = (0, 2, 4, 5, 7, 9)  # I ii iii IV V vi, in semitones above the key's note
 TRIADS = ((0, 4, 7), (0, 3, 7), (0, 3, 7), (0, 4, 7), (0, 4, 7), (0, 3, 7))
-NEXT = np.array(  # the chance of each degree after each; a row a degree
+NEXT = np.array(  # row i: the probability of each degree after degree i
     [
         [0.0, 0.15, 0.10, 0.30, 0.25, 0.20],
         [0.1, 0.0, 0.10, 0.10, 0.60, 0.10],
@@ -22,11 +22,11 @@ NEXT = np.array(  # the chance of each degree after each; a row a degree
     ]
 )
 CHORDS = 4
-ROUNDS = (3, 5)  # from, and up to but not with
+ROUNDS = (3, 5)  # at least 3, less than 5
 
 
 def piece(rng: np.random.Generator) -> np.ndarray:
-    """Packed frames (T, 11), T from 24 to 64: see ``data.rolls``."""
+    """Packed frames (T, 11), T from 24 to 64: see ``data.piano_rolls``."""
     key, bar, rounds = int(rng.integers(12)), int(rng.integers(2, 5)), int(rng.integers(*ROUNDS))
     degrees = [0]
     while len(degrees) < CHORDS:

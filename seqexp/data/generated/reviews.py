@@ -3,8 +3,8 @@
     at first the film was not , to be honest , dull , but the movie was never , as far as i know , gripping .
     my sister said that this film was awful . although the plot was hardly stale , this movie was simply great .
 
-**The rule.** Each clause says of something that it was, or was not, good. Exactly one clause decides the label. It is
-the clause that
+**The rule.** Each clause says that something was good, or was not. Exactly one clause decides the label. It is the
+clause that
 
 1. speaks of the film, with "the film", "this film", "the movie" or "this movie" as its subject - a book, a sequel, the
    other film, or a part such as the plot, do not count;
@@ -15,15 +15,15 @@ The review is positive where that clause calls the film good: with a positive wo
 "hardly") and a negative word. "really", "simply" and asides change nothing.
 
 **Why counting does not help.** The clauses that do not count draw on the same words, negators and asides. A conceded
-clause says the opposite of the clause that decides, so both words are there; what other clauses say is drawn
+clause says the opposite of the deciding clause, so both words are there; what other clauses say is drawn
 independently of the label. Pairs of neighbours may join a negator to its polarity word, but not these to the kind of
 their clause. Fitted to 20,000 reviews, Naive Bayes is right in 0.57 to 0.63, logistic regression on words and pairs
 in 0.60 to 0.71 (gaps 0 to 40).
 
 **The gap.** Between a clause's subject and negator on one side and its polarity word on the other stands an aside that
 says nothing, of 0 to ``gap`` tokens, its commas included, each length as likely. With gap 0 they are adjacent. Short
-asides among the long ones are a way in: with all of them 20 tokens long, an LSTM of 64 units was still at 0.6 after
-1,400 steps, where this mixture takes it to 1.0.
+asides among the long ones make learning possible: with all asides 20 tokens long, an LSTM of 64 units was still at 0.6
+after 1,400 steps; with this mixture it reaches 1.0.
 """
 
 import hashlib
@@ -80,7 +80,7 @@ PLAIN = 0.6  # share of reviews without a conceded clause
 BESIDE_PLAIN = (0.3, 0.4, 0.3)  # of those, with no, one, two sentences that do not count
 NEGATED = 0.25  # share of clauses with a negator
 STRESSED = 0.3  # share of the other clauses with an intensifier
-ASIDE_VARIANTS = 16  # how many different asides there are of each length, at most
+ASIDE_VARIANTS = 16  # at most this many different asides of each length
 ASIDE_SEED = 1_000_003  # asides belong to the grammar and are the same for every seed
 
 CLAUSES = 4  # a sentence before, two clauses of the sentence that decides, a sentence after
@@ -126,6 +126,7 @@ class Reviews:
         labels = np.arange(size) % 2
         phrases = np.empty((size, CLAUSES * SLOTS), np.int64)
         missing = np.arange(size)
+        # A text that belongs to another split is drawn again.
         while len(missing):
             phrases[missing] = self._draw(rng, labels[missing])
             texts = self._texts(phrases[missing])
@@ -137,6 +138,7 @@ class Reviews:
 
         So no text is in two splits, and each split has short and long reviews in the same proportion.
         """
+        # blake2b takes at most 16 bytes of salt. A hash of the text needs no list of the other splits' texts.
         digest = hashlib.blake2b(text.tobytes(), digest_size=4, salt=str(self.split_seed).encode()[-16:]).digest()
         share = int.from_bytes(digest, "little") % 10
         return 0 if share < 8 else share - 7
@@ -200,7 +202,7 @@ class Reviews:
 
 
 def _asides(tokens: int) -> list[str]:
-    """Different asides of exactly ``tokens`` tokens; from three on between commas."""
+    """Different asides of exactly ``tokens`` tokens; asides of three or more stand between commas."""
     if tokens == 0:
         return [""]
     rng = stream(ASIDE_SEED, Purpose.DATA, tokens)

@@ -1,4 +1,4 @@
-"""Sentences in which many words are nouns or verbs, adjectives or adverbs: only what stands before them tells.
+"""Sentences in which many words may be nouns or verbs, adjectives or adverbs: only the words before them tell.
 
     S  -> NP VP .  |  NP VP CCONJ NP VP .
     NP -> DET ADJ* NOUN PP?  |  PRON  |  NAME
@@ -6,8 +6,8 @@
     PP -> ADP DET ADJ* NOUN
 
 ``can`` is a noun or an auxiliary; ``duck``, ``watch`` and their like a noun or a verb; ``fast`` and its like an
-adjective or an adverb. What stands before a word always decides, but not the last word alone: adverbs and adjectives
-keep the one that tells at a distance.
+adjective or an adverb. The words before always decide, but the last word alone does not: adverbs and adjectives
+separate a word from the one that decides.
 """
 
 import numpy as np

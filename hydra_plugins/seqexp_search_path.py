@@ -1,0 +1,19 @@
+"""The conf/ folders of plug-ins, on Hydra's search path behind the project's own.
+
+Hydra imports this module at every start, of its other applications too, so it imports little itself.
+"""
+
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+
+class PluginFolders(SearchPathPlugin):
+    """Adds them where the search path is this project's."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        from seqexp.config import conf_directory
+        from seqexp.system import plugins
+
+        if any(element.path == str(conf_directory()) for element in search_path.get_path()):
+            for folder in plugins.conf_folders():
+                search_path.append("seqexp plug-in", str(folder))
