@@ -11,7 +11,7 @@ from seqexp.data.text import Ragged, Vocabulary
 from seqexp.system.errors import UserError
 
 MUCH = 0.1  # of what was read: a warning, if as much is unknown, cut or left out
-SHOWN_CLASSES = 8
+SHOWN_CLASSES = 10
 REPEATED = "repeat an earlier text and are left out, so that no test text is seen in training"
 PLACES: Mapping[Split, str] = {"train": "in training", "val": "in validation", "test": "in the test"}
 
