@@ -88,7 +88,7 @@ def _query(words: "Arguments", made: "PairedRuns | None") -> "Query":
         pairs=[words.pair] if words.pair else None,
         metric=words.metric,
         match=words.match,
-        margin=words.margin,
+        margin=made.margin if made else words.margin,
         level=words.level,
         filters={} if made else words.filters,
         margins=margins(words.tasks or tasks.names()),

@@ -1,24 +1,29 @@
 """``python -m seqexp.sync <run directory>``: send to MLflow what it is missing of a run."""
 
+import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+from seqexp import config
 from seqexp.config import load_plugins
-from seqexp.config.command_line import HELP, refuse_flags
+from seqexp.config.command_line import HELP, for_shell, refuse_flags
 from seqexp.runs.lock import locked
-from seqexp.runs.recovery import wrap_up
-from seqexp.system.errors import UserError
+from seqexp.runs.recovery import result_of, send, stored_tracking, wrap_up
+from seqexp.system.errors import UserError, masked
 from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, OK
-from seqexp.system.paths import METRICS
+from seqexp.system.paths import METRICS, STARTED
 from seqexp.tracking.mlflow_store import ANOTHER
 
 BUSY = "another process is working on it"
-USAGE = """usage: python -m seqexp.sync <run directory> ... [plugins=[my.module]]
+OPTIONS = ("plugins", "tracking.uri")
+USAGE = """usage: python -m seqexp.sync <run directory> ... [tracking.uri=<address>] [plugins=[my.module]]
 
 Sends to MLflow what it is missing of each run: its metrics, settings and files. The run's config.yaml says where MLflow
-is. Sending again what is there changes nothing. plugins= loads the modules that the run's model or task comes from.
+is; tracking.uri= names another address, or says that a stored one is to be trusted. Sending again what is there changes
+nothing. plugins= loads the modules that the run's model or task comes from.
 """
 
 
@@ -32,33 +37,62 @@ def main() -> NoReturn:
         print(USAGE, end="")
         sys.exit(OK if words else BAD_INPUT)
     try:
-        sent = [_sent(path) for path in _understood(words)]
+        paths, uri = _understood(words)
+        sent = [_sent(path, uri) for path in paths]
     except UserError as error:
-        said = str(error).replace(ANOTHER, "the run's directory keeps everything: try again once MLflow can be reached")
-        print(f"error: {said}", file=sys.stderr)
+        advice = "try again once MLflow can be reached, or name another address: tracking.uri=<address>"
+        print(f"error: {str(error).replace(ANOTHER, advice)}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(OK if all(sent) else FAILED)
 
 
-def _understood(words: Sequence[str]) -> list[Path]:
-    """The run directories that are named, once the plug-ins are loaded."""
+def _understood(words: Sequence[str]) -> tuple[list[Path], str | None]:
+    """The run directories and the address that are named, once the plug-ins are loaded."""
     refuse_flags(words)
-    paths = [Path(word) for word in words if not word.startswith("plugins=")]
+    given = {key: value for key, equals, value in (word.partition("=") for word in words) if equals and key in OPTIONS}
+    paths = [Path(word) for word in words if word.partition("=")[0] not in given]
     for path in paths:
         if not (path / METRICS).is_file():
-            raise UserError(f"{path}: expected the directory of a run, with its {METRICS}, or plugins=[my.module]")
+            legal = ", ".join(f"{option}=" for option in OPTIONS)
+            raise UserError(f"{path}: expected the directory of a run, with its {METRICS}, or one of {legal}")
     load_plugins(words)
-    return paths
+    return paths, given.get("tracking.uri")
 
 
-def _sent(path: Path) -> bool:
-    """Whether MLflow has everything of the run now."""
+def _sent(path: Path, given: str | None) -> bool:
+    """Send one run; False where MLflow could not take everything."""
     with locked(path, wait=False) as held:
         if not held:
             raise UserError(f"{path}: {BUSY}; wait for it to end")
-        return wrap_up(path, keep=True)
+        return _sync(path, given)
+
+
+def _sync(path: Path, given: str | None) -> bool:
+    """As ``_sent``. UserError where nobody has said that its address, which may be a stranger's, is to be trusted."""
+    stored = stored_tracking(path)
+    usual = config.tracking_defaults()["uri"]
+    trusted = [uri for uri in (given, os.environ.get("MLFLOW_TRACKING_URI"), usual) if uri is not None]
+    uri = given or next((uri for uri in trusted if masked(uri) == masked(stored.uri or "")), None)
+    if stored.name == "off" and given is None:
+        print(f"{path}: nothing sent, since the run has tracking=off; tracking.uri=<address> sends it there")
+        wrap_up(path, None)
+        return True
+    if uri is None:
+        address = masked(stored.uri or "")
+        raise UserError(
+            f"{path}: its config.yaml would send it to {address}, where this folder's runs are not "
+            f"kept; add {for_shell(f'tracking.uri={address}')} if you trust that address, or name another"
+        )
+    own = replace(stored, name="mlflow", uri=uri)
+    print(f"{path}: sending to {masked(uri)}")
+    result = result_of(path)
+    tracker = send(path, result, own)
+    if not tracker.troubled:
+        (path / STARTED).unlink(missing_ok=True)
+        print(f"{path}: sent {tracker.points} points of its metrics and {tracker.files} files")
+    return not tracker.troubled
 
 
 if __name__ == "__main__":

@@ -74,6 +74,15 @@ def compare(capsys):
     return call
 
 
+@pytest.fixture
+def without_figures(monkeypatch):
+    """A comparison draws nothing, which is most of its time."""
+    from seqexp.report import figures
+
+    for name in ("points", "learning", "tuning"):
+        monkeypatch.setattr(figures, name, lambda contest, path: False)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The worst disagreement with the complex step of each model, where its gradient tests ran."""
     worst: dict[str, float] = {}

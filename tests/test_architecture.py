@@ -15,10 +15,9 @@ STOREYS = {
     "the ground": ("system", "numerics"),
     "the science": ("data", "models", "networks", "tasks", "training", "mechanism"),
     "proof and pictures": ("statistics", "plots"),
-    "the work": ("tracking", "config", "runs", "sweeps"),
+    "the work": ("tracking", "config", "testing", "runs", "sweeps"),
     "the answer": ("comparison", "report"),
     "the commands": ("commands",),
-    "the contract": ("testing",),
 }
 PACKAGES = tuple(package for storey in STOREYS.values() for package in storey)
 COMMANDS = {"__main__", "compare", "explain", "sync"}  # modules in the root of seqexp/; nothing else lies there

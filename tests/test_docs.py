@@ -14,7 +14,7 @@ from tests.test_architecture import PACKAGES, ROOT
 TOP = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
 PAGES = [*(ROOT / name for name in TOP), *sorted(ROOT.glob("docs/*.md"))]
 PLACES = ("seqexp", "tests", "scripts", "conf", "docs", "hydra_plugins", *PACKAGES)
-PENDING = {"scripts/new_model", "scripts/new_task", "seqexp.testing"}  # named before they are there
+PENDING: set[str] = set()  # named before they are there
 PATH = re.compile(r"[\w./-]*")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from omegaconf import OmegaConf
 
 from seqexp.config.command_line import quoted, refuse_flags
-from seqexp.config.compose import composed, conf_files, meant
+from seqexp.config.compose import composed, conf_files, meant, tracking_defaults
 from seqexp.config.run_config import flattened
 from seqexp.system.errors import UserError, did_you_mean
 
@@ -112,13 +112,9 @@ def margins(tasks: Sequence[str]) -> dict[str, dict[str, float]]:
 
 
 def tracking(words: Arguments) -> dict[str, Any]:
-    """The tracking group's settings. Not composed by Hydra, which takes half a second."""
+    """The tracking group's settings."""
     chosen = {key.partition(".")[2]: value for key, value in words.tracking.items()}
-    files, name = conf_files("tracking"), chosen.pop("", "mlflow")
-    if name not in files:
-        raise UserError(f"tracking: expected one of {', '.join(sorted(files))}; got {name!r}")
-    loaded: Any = OmegaConf.to_container(OmegaConf.load(files[name]), resolve=True)
-    return {str(key): value for key, value in loaded.items()} | chosen
+    return tracking_defaults(chosen.pop("", "mlflow")) | chosen
 
 
 def _readings(word: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Who wins, by how much, how sure: the runs of some models on one task, paired by seed, and what follows from them."""
+"""Who wins, by how much, with what certainty: the runs of some models on one task, paired by seed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ MANY_LOST = 0.1  # share of a model's seeds without a score from which every ver
 
 @dataclass(frozen=True)
 class Terms:
-    """What a comparison was asked: the metric of result.json, what counts as better, as equivalent and as sure."""
+    """The terms of a comparison: the metric of result.json, its direction, the margin and the level."""
 
     metric: str
     direction: Direction
@@ -66,7 +66,7 @@ class Entry:
         lost = []
         for seed, run in self.runs.items():
             if seed not in self.scores:
-                why = f"it has no {self.terms.metric}" if run.result.status == "FINISHED" else run.result.error
+                why = f"it lacks {self.terms.metric}" if run.result.status == "FINISHED" else run.result.error
                 lost.append(Lost(seed, run.result.status, _told(why)))
         return lost
 
@@ -147,7 +147,7 @@ class Contest:
     terms: Terms
     entries: Sequence[Entry]
     claims: Sequence[Claim]
-    baseline: tuple[str, float] | None  # the best score that needs no memory, of the primary metric
+    baseline: tuple[str, float] | None  # the best memoryless baseline of the primary metric
     studies: Mapping[str, Study]
     notes: Sequence[str] = field(default_factory=list)
 
@@ -236,7 +236,7 @@ def _looked_at_after_each(result: Paired, a: np.ndarray, b: np.ndarray, terms: T
 def _alarm(a: Entry, b: Entry) -> str:
     many = [e for e in (a, b) if len(e.lost) > MANY_LOST * max(1, len(e.runs))]
     told = " and ".join(f"{len(entry.lost)} of {len(entry.runs)} {entry.model} runs" for entry in many)
-    return f"{told} have no score: the verdict speaks only of seeds on which both models finished." if told else ""
+    return f"{told} have no score: the verdict covers only the seeds on which both models finished." if told else ""
 
 
 def _baseline(entries: Sequence[Entry], terms: Terms) -> tuple[str, float] | None:

@@ -1,4 +1,4 @@
-"""Two models trained seed after seed, until a test that may be asked after each pair has an answer."""
+"""Two models trained seed after seed, until the sequential test reaches a verdict."""
 
 import logging
 import sys
@@ -26,9 +26,10 @@ UNLIMITED = 1_000_000  # epochs, where the clock ends the training
 
 @dataclass
 class PairedRuns:
-    """The runs made, and the parent run in MLflow that holds them."""
+    """The runs made, and the parent run in MLflow that holds them. ``margin``: what the test counted as equivalent."""
 
     signatures: set[str] = field(default_factory=set)
+    margin: float | None = None
     failed: bool = False
     parent: str | None = None
     tracking: TrackingSettings | None = None
@@ -43,7 +44,7 @@ def run_pairs(words: Arguments, command: str) -> PairedRuns:
     assert words.pair is not None
     configs = _matched(words, [_compose(words, model) for model in words.pair])
     first = _run_config(configs[0], 0)
-    mark_killed(Location.root, first.settings["tracking"]["uri"])
+    mark_killed(Location.root, TrackingSettings(**first.settings["tracking"]))
     made = PairedRuns(tracking=TrackingSettings(**first.settings["tracking"]))
     with _parent(made, command):
         _pairs(words, configs, made)
@@ -75,7 +76,8 @@ def _pairs(words: Arguments, configs: Sequence[DictConfig], made: PairedRuns) ->
             margin = words.margin
             if margin is None:
                 margin = configs[0].task.get("margin", {}).get(metric.rpartition("/")[2], 0.0)
-            test = Sequential(words.level, float(margin), words.max_seeds, direction_of(metric, runs))
+            made.margin = float(margin)  # a run made before may have been stored with another one
+            test = Sequential(words.level, made.margin, words.max_seeds, direction_of(metric, runs))
             if not test.reachable:
                 print(f"warning: {words.max_seeds} pairs can never reach level {words.level}; raise max_seeds")
         if scores[0] is not None and scores[1] is not None:
@@ -115,7 +117,7 @@ def _matched(words: Arguments, configs: list[DictConfig]) -> list[DictConfig]:
     if match == "seconds":
         for each in configs:
             each.training.epochs = UNLIMITED
-        print(f"match=seconds: both models train for {configs[0].training.max_seconds:g} s, whatever the epochs")
+        print(f"match=seconds: both models train for {configs[0].training.max_seconds:g} s, in any number of epochs")
     return configs
 
 

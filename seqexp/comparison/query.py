@@ -75,7 +75,7 @@ def _answer(query: Query, found: stored.Found) -> Answer:
         contests.append(_contest(task, candidates, query, found.broken))
     contests = corrected(contests)
     if found.broken:
-        notes.append(f"{len(found.broken)} directories or files could not be read, and are left out")
+        notes.append(f"{len(found.broken)} directories or files could not be read and are left out")
     return Answer(contests, found.broken, notes)
 
 
@@ -113,8 +113,8 @@ def _tasks(query: Query, runs: Sequence[Run]) -> list[str]:
     there = sorted({run.result.task for run in runs})
     if not there:
         raise UserError(
-            f"{query.root}: expected runs to compare; found none; make some with "
-            "`python -m seqexp -m model=rnn,lstm task=adding seed=range(6)`, or let run=true do it"
+            f"{query.root}: expected runs to compare; found none; train some with "
+            "`python -m seqexp -m model=rnn,lstm task=adding seed=range(6)`, or use run=true"
         )
     if not query.tasks and len(there) > 1:
         raise UserError(f"task: expected one or more of {', '.join(there)}; got none; add task={there[0]}")
@@ -131,7 +131,7 @@ def _refuse_models(query: Query, found: stored.Found, tasks: Sequence[str]) -> N
         if missing:
             raise UserError(
                 f"models: expected models with runs on {task}: {', '.join(there)}; got {missing[0]!r}; "
-                f"make its runs with `python -m seqexp -m model={missing[0]} task={task} seed=range(6)`"
+                f"train it with `python -m seqexp -m model={missing[0]} task={task} seed=range(6)`"
             )
 
 
@@ -140,7 +140,7 @@ def _contest(task: str, candidates: Sequence[Run], query: Query, broken: list[st
     if len(models) < 2:
         raise UserError(
             f"models: expected runs of at least two models on {task}; got "
-            f"{', '.join(models) or 'none that fit the words'}; run another one, or leave a word out"
+            f"{', '.join(models) or 'none that match the arguments'}; train another model, or leave out an argument"
         )
     by_model = {model: [run for run in candidates if run.result.model == model] for model in models}
     lacking = [model for model, runs in by_model.items() if not runs]
@@ -155,7 +155,7 @@ def _contest(task: str, candidates: Sequence[Run], query: Query, broken: list[st
         chosen = stored.of_one_configuration(runs, query.match, winners)
         counted[model], others = stored.newest_of_each_seed(chosen)
         if others:
-            notes.append(f"{others} {model} runs repeat a seed: the newest finished one of each counts")
+            notes.append(f"{others} {model} runs repeat a seed: only the newest finished run of each seed counts")
     every = [run for of_seed in counted.values() for run in of_seed.values()]
     terms = _terms(task, every, query)
     used = {model: _used(model_studies, counted[model]) for model, model_studies in tuned.items()}

@@ -35,7 +35,7 @@ def find(root: Path, task: str, models: Sequence[str]) -> tuple[dict[str, list[S
         for path in files:
             study = _study(path, task, model)
             if study is None:
-                broken.append(f"{path}: is not a tuning study")
+                broken.append(f"{path}: expected a tuning study")
             else:
                 found.setdefault(model, []).append(study)
     return found, broken

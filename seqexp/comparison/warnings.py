@@ -1,4 +1,4 @@
-"""What a sceptic would object to: each warning is a line that says what is unequal, and by how much."""
+"""What a sceptic would object to: each warning is one line that says what is unequal, and by how much."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +41,7 @@ def _unreachable(claims: Iterable[Claim]) -> Iterator[str]:
         level = percent(terms.level)
         enough = next(n for n in range(1, 200) if 2.0 ** (1 - n) <= 1 - terms.level + 1e-9)
         if terms.sequential:
-            yield f"{n} pairs, judged one by one, can never reach the {level} level"
+            yield f"{n} pairs, tested after every pair, can never reach the {level} level"
         else:
             who = ", ".join(f"{claim.a} and {claim.b}" for claim in alike)
             yield (
@@ -73,7 +73,7 @@ def _budgets(contest: Contest, match: str | None) -> Iterator[str]:
             why = " (as match=hidden implies)" if match == "hidden" and a.hidden == b.hidden else ""
             yield (
                 f"budgets differ by {difference / larger:.0%}{why}: {a.model} has {a.counted:,} parameters, "
-                f"{b.model} {b.counted:,}, the embedding not counted; model.param_budget makes them equal"
+                f"{b.model} {b.counted:,}, without the embedding; model.param_budget makes them equal"
             )
 
 
@@ -96,7 +96,7 @@ def _tuning(contest: Contest) -> Iterator[str]:
             continue
         if first is None or second is None:
             tuned, untuned = (a, b) if second is None else (b, a)
-            yield f"{tuned}'s runs are those of a tuning study's winner, {untuned}'s are not"
+            yield f"{tuned}'s runs come from a tuning study's winner, {untuned}'s runs do not"
             continue
         for what in ("trials", "sampler", "metric", "space"):
             left, right = getattr(first, what), getattr(second, what)
@@ -120,7 +120,7 @@ def _code(contest: Contest) -> Iterator[str]:
         yield f"the runs come from different code (commits {_listed(commit[:10] for commit in commits)})"
     dirty = sorted({commit[:10] for commit in commits if commit.endswith("+")})
     if dirty:
-        yield f"the code of the runs was changed after commit {', '.join(dirty)}, and is not known exactly"
+        yield f"the code of the runs was changed after commit {', '.join(dirty)}, so it is not known exactly"
 
 
 def _machines(contest: Contest) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A claim in words: who is better, by how much, how sure, and what would resolve it."""
+"""A claim in words: who is better, by how much, with what certainty, and what would resolve it."""
 
 import math
 
@@ -11,7 +11,7 @@ def sentence(claim: Claim) -> str:
     if result is None:
         return (
             f"On {claim.label}, {claim.a} and {claim.b} cannot be compared: "
-            f"{len(claim.seeds)} seeds have a score of both, at least {FEWEST} are needed."
+            f"{len(claim.seeds)} seeds have scores of both, and at least {FEWEST} are needed."
         )
     first, second, effect, low, high = claim.a, claim.b, result.effect, result.low, result.high
     chance, least, most = result.p_superior, result.p_low, result.p_high
@@ -43,23 +43,23 @@ def headline(claim: Claim) -> str:
 
 
 def advice(claim: Claim) -> str:
-    """What would resolve it; empty where it is."""
+    """What would resolve the claim; empty if it is resolved."""
     result = claim.paired
     if claim.verdict != "not resolved" or result is None:
         return ""
     if claim.terms.sequential:
-        return f"The same command with max_seeds={2 * result.n} goes on from here."
+        return f"The same command with max_seeds={2 * result.n} continues from here."
     said = ""
     if not result.reachable:
         said = f"{result.n} pairs can never reach the {percent(claim.terms.level)} level with a sign-flip test. "
     if not result.more_seeds:
-        return f"{said}No number of seeds worth running would resolve a difference as small as this."
+        return f"{said}No reasonable number of seeds would resolve a difference this small."
     seeds = "1 more seed" if result.more_seeds == 1 else f"{result.more_seeds} more seeds"
-    return f"{said}About {seeds} of each would resolve the difference seen."
+    return f"{said}About {seeds} of each model would resolve the observed difference."
 
 
 def number(value: float) -> str:
-    """Three digits that mean something."""
+    """Three significant digits."""
     if not math.isfinite(value):
         return "unknown"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""From words to checked objects: Hydra, schemas, plug-ins, building."""
+"""From overrides to checked objects: Hydra, schemas, plug-ins, building."""
 
 from seqexp.config.compose import (
     check_choice,
@@ -8,6 +8,7 @@ from seqexp.config.compose import (
     load_plugins,
     one_line,
     register_resolvers,
+    tracking_defaults,
 )
 from seqexp.config.run_config import RunConfig, check, checked, stored
 
@@ -23,4 +24,5 @@ __all__ = [
     "one_line",
     "register_resolvers",
     "stored",
+    "tracking_defaults",
 ]

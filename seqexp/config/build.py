@@ -60,7 +60,7 @@ def check_memory(network: Network, settings: Settings) -> None:
     if needed > there:
         raise UserError(
             f"model.hidden_size: expected a network that fits the memory of {there / 1e9:.0f} GB; "
-            f"{network.layout.size:.3g} parameters take {needed / 1e9:.3g} GB; make it smaller"
+            f"{network.layout.size:.3g} parameters need {needed / 1e9:.3g} GB; make it smaller"
         )
 
 
@@ -80,7 +80,7 @@ def largest(network: Callable[[int], Network], budget: int) -> Network:
     low = network(1)
     if (least := count(low)["counted"]) > budget:
         raise UserError(
-            f"model.param_budget: expected at least {least}, which one hidden unit takes here; got {budget}"
+            f"model.param_budget: expected at least {least}, the parameters of one hidden unit; got {budget}"
         )
     size, too_many = 1, 2
     while count(more := network(too_many))["counted"] <= budget:

@@ -1,4 +1,4 @@
-"""Hydra's words: where conf/ lies, what a command line composes, and what Hydra says in one line."""
+"""Hydra: where conf/ lies, the config that overrides compose, and Hydra's errors in one line."""
 
 import os
 import re
@@ -73,10 +73,24 @@ def _listed(text: str) -> list[Any]:
     return value
 
 
+def tracking_defaults(name: str = "mlflow") -> dict[str, Any]:
+    """The tracking group's settings in its yaml. Not composed by Hydra, which takes half a second."""
+    files = conf_files("tracking")
+    if name not in files:
+        raise UserError(f"tracking: expected one of {', '.join(sorted(files))}; got {name!r}")
+    register_resolvers()
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(files[name]), resolve=True)
+    return {str(key): value for key, value in loaded.items()}
+
+
 def register_resolvers() -> None:
     """``${unless:a,b}`` is b unless a is given: how hidden_size yields its default to a param_budget.
+    ``${own:source,[names],b}`` is b unless the source is one of the names: a default for files of one's own.
     ``${environment:NAME,b}`` is the variable's value, or b where it is not set or empty."""
     OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)
+    OmegaConf.register_new_resolver(
+        "own", lambda source, names, value: None if source in names else value, replace=True
+    )
     OmegaConf.register_new_resolver("environment", lambda name, value: os.environ.get(name) or value, replace=True)
 
 
@@ -122,7 +136,7 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
         text = f"{key}: expected one value; got {value!r}; add -m for a sweep, or write [{value}] for a list"
     line = " ".join(line.strip() for line in text.splitlines() if line.strip() and "full_key" not in line)
     line = re.sub(r"\s*See https?://\S+ for details", "", line)
-    return masked(line or f"the command line cannot be understood ({type(error).__name__}): {' '.join(words)[:200]}")
+    return masked(line or f"the command line could not be parsed ({type(error).__name__}): {' '.join(words)[:200]}")
 
 
 def _no_such_key(path: str, words: Sequence[str]) -> str:

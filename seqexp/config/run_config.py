@@ -1,4 +1,4 @@
-"""From Hydra's words to a checked run_config: where conf/ lies, what a config means, and the run's signature."""
+"""From a composed config to a checked one: what it means, which settings decide, and the run's signature."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from seqexp.system.errors import UserError, masked, unknown_key
 
 LONGEST_YAML = 1_000_000  # bytes of a stored config worth reading
 DECIDING = {"model", "task", "optimizer", "training", "seed", "dtype", "threads"}  # groups and keys of the top level
-NOT_DECIDING = {"training.checkpoint_every", "task.margin"}  # change nothing about the result
+NOT_DECIDING = {"training.checkpoint_every", "task.margin"}  # do not change the result
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def checked(config: dict[str, Any]) -> RunConfig:
     from seqexp.config import schema  # here: it imports what a --help or a wrong key never needs
 
     for path in _targets(config):
-        raise UserError(f"{path}: _target_ is not allowed here, since it would run whatever it names; use a name")
+        raise UserError(f"{path}: _target_ is not allowed, since it would run any code that it names; use a name")
     settings = schema.check(config)
     settings["plugins"] = list(dict.fromkeys([*settings.get("plugins", ()), *schema.owners(settings)]))
     hidden = settings["model"].get("hidden_size")

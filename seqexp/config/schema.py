@@ -48,7 +48,8 @@ def check(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config with every value converted to its field's type. UserError names the key and what is legal."""
     checked = check_group("", {key: config[key] for key in TOP if key in config}, TOP)
     for group in GROUPS:
-        checked[group] = check_group(group, config.get(group, {}), group_fields(group, config.get(group, {})))
+        legal = group_fields(group, config.get(group, {}))
+        checked[group] = without_absent(group, check_group(group, config.get(group, {}), legal), legal)
     check_together(checked)
     return checked
 
@@ -59,6 +60,19 @@ def owners(checked: Mapping[str, Any]) -> list[str]:
     classes = [models.lookup(name) for name in (model, decoder) if name is not None]
     classes += [tasks.lookup(checked["task"]["name"]), optimizers.lookup(checked["optimizer"]["name"])]
     return [name for name in map(plugins.owner, classes) if name is not None]
+
+
+def without_absent(group: str, settings: dict[str, Any], legal: Fields) -> dict[str, Any]:
+    """The settings without those keys of a task, model or optimizer whose class gives them the default None, and
+    that are None.
+
+    So a class can get a new optional key, and no config.yaml, signature or comparison of runs that do without it
+    changes: null is as if the key had not been named.
+    """
+    optional = {key for key, (_, default) in legal.items() if default is None and key not in NETWORK}
+    if group not in ("task", "model", "optimizer"):
+        optional = set()
+    return {key: value for key, value in settings.items() if value is not None or key not in optional}
 
 
 def group_fields(group: str, config: Mapping[str, Any]) -> Fields:
@@ -107,7 +121,7 @@ def check_group(group: str, config: Any, legal: Fields) -> dict[str, Any]:
 
 
 def check_together(checked: Mapping[str, Any]) -> None:
-    """What no field can say alone."""
+    """Rules that involve several fields."""
     Schedule(checked["training"].get("checkpoint_every"))
     model = checked["model"]
     hidden, budget = model.get("hidden_size"), model.get("param_budget")

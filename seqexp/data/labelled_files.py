@@ -1,258 +1,137 @@
-"""The user's own labelled texts, from .csv, .tsv and .jsonl files, and splits of labelled rows that do not leak."""
+"""The user's own labelled texts: .csv, .tsv, .jsonl and .json files, folders of <Category>.txt, and lists in .txt."""
 
-import codecs
-import csv
-import io
 import json
 import logging
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from seqexp.numerics.rng import Purpose, stream
+from seqexp.data import files, rows
+from seqexp.data.batch import Split
+from seqexp.data.files import Faults
 from seqexp.system.errors import UserError
 
-SUFFIXES = (".csv", ".tsv", ".jsonl")
-_log = logging.getLogger(__name__)
+SUFFIXES = (*rows.SUFFIXES, ".txt")
+SPLIT_NAMES: dict[str, Split] = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "development"), "val"),
+    **dict.fromkeys(("test", "testing", "tst", "eval"), "test"),
+}
 
-LONGEST_FIELD = 1_000_000  # characters; a longer field means that a quotation mark was left open
+_log = logging.getLogger(__name__)
+Column = str | int  # a column's name, which may be a number
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names of the columns that are read; ``split`` only where there is one."""
+
+    text: Column = "text"
+    label: Column = "label"
+    split: Column | None = None
+
+    def wanted(self) -> dict[str, str]:
+        """key of the task -> the column's name."""
+        named = {"text": self.text, "label": self.label, "split": self.split}
+        return {f"task.{key}_column": files.composed(str(name)) for key, name in named.items() if name is not None}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Row i is ``texts[i]`` with ``labels[i]``. Both are stripped of blanks, and neither is empty."""
+    """Row i is ``texts[i]`` with ``labels[i]``, in part ``splits[i]`` if the file says; blanks around texts and labels
+    are gone, and neither is empty."""
 
     texts: tuple[str, ...]
     labels: tuple[str, ...]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The distinct labels in alphabetical order."""
-        return tuple(sorted(set(self.labels)))
+    splits: tuple[Split, ...] | None = None
 
 
-Row = tuple[int, dict[str, object]]  # the line it starts on, counted from 1, and its fields by column
+def read(path: Path, columns: Columns) -> Table:
+    """The labelled texts in ``path``. UserError, with the lines, for a file that cannot be read, is empty, has not the
+    columns, or has malformed or empty rows.
 
-
-def read(path: Path, text_column: str, label_column: str) -> Table:
-    """The table in ``path``, whose suffix says its format; .csv and .tsv start with a line of column names.
-
-    Quoting is that of spreadsheets, in .tsv too. In .jsonl each line is an object; the label may be any scalar.
-    UserError, with the line, for a file that cannot be read, is not UTF-8, is empty, lacks a column, has a malformed or
-    empty row, or has only one class.
+    A table as ``rows.read`` has it; in JSON the label may be any scalar. A folder: each <Category>.txt has a text a
+    line. A .txt: a text a line, all of one category, the file's name.
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UserError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}; got {suffix or 'no suffix'}")
-    if text_column == label_column:
-        raise UserError(f"task.label_column: expected another column than task.text_column; both are {text_column!r}")
-    content = decode(path)
-    columns = {"text": text_column, "label": label_column}
-    if suffix == ".jsonl":
-        rows = _objects(path, content)
-    else:
-        rows = _records(path, content, "\t" if suffix == ".tsv" else ",", columns)
+    if path.is_dir():
+        return _folder(path)
+    if files.suffix(path) == ".txt":
+        return _lists([path])
+    wanted = columns.wanted()
+    if len(set(wanted.values())) < len(wanted):
+        raise UserError(f"task.label_column: expected another column than task.text_column; got {wanted}")
+    faults = Faults(path)
     texts: list[str] = []
     labels: list[str] = []
-    for line, fields in rows:
-        _require(path, line, fields, columns)
-        texts.append(_value(path, line, "text", text_column, fields[text_column]))
-        labels.append(_value(path, line, "label", label_column, fields[label_column]))
+    splits: list[Split] = []
+    for line, fields in rows.read(path, wanted, faults):
+        values = [_value(line, key, wanted[key], field, faults) for key, field in zip(wanted, fields, strict=True)]
+        if all(values):
+            texts.append(values[0])
+            labels.append(values[1])
+            splits += _part(line, values[2], faults) if len(values) > 2 else []
+    faults.refuse()
     if not texts:
         raise UserError(f"{path}: expected rows of text and label; the file has none")
-    if len(set(labels)) == 1:
-        raise UserError(
-            f"{path}: expected at least two classes in column {label_column!r}; every row ({len(labels)}) has "
-            f"{labels[0]!r}"
-        )
+    _warn_of_merged_rows(path, texts, set(labels))
+    return Table(tuple(texts), tuple(labels), tuple(splits) if columns.split is not None else None)
+
+
+def _folder(path: Path) -> Table:
+    found = files.folder_files(path)
+    if not found:
+        raise UserError(f"task.source: expected files called <Category>.txt in the folder {path}; there is none")
+    return _lists(found)
+
+
+def _lists(paths: Sequence[Path]) -> Table:
+    """A text a line; the file's name is the label."""
+    texts: list[str] = []
+    labels: list[str] = []
+    for path in paths:
+        found = [files.composed(line.strip()) for _, line in files.lines(path) if line.strip()]
+        if not found:
+            raise UserError(f"{path}: expected texts, one a line; the file has none")
+        texts += found
+        labels += [files.composed(Path(path.name.removesuffix(".gz")).stem)] * len(found)
     return Table(tuple(texts), tuple(labels))
 
 
-def read_pairs(path: Path) -> list[tuple[str, str]]:
-    """The sentence pairs of a .tsv file without a header, as Anki's: source, tab, target; further fields are ignored.
-
-    Both are stripped of blanks, and empty lines are left out. Quotation marks are text. UserError, with the line, for a
-    file that cannot be read, is not UTF-8, has no pairs, or a line without two texts.
-    """
-    return split_pairs(decode(path), str(path))
-
-
-def split_pairs(content: str, name: str) -> list[tuple[str, str]]:
-    """As ``read_pairs``, for a file's content; errors call the file ``name``."""
-    pairs = []
-    for number, line in enumerate(content.split("\n"), 1):
-        if not line.strip():
-            continue
-        fields = [field.strip() for field in line.split("\t")]
-        if len(fields) < 2 or not fields[0] or not fields[1]:
-            raise UserError(
-                f"{name}:{number}: malformed row, expected a source text, a tab and a target text; got {line[:40]!r}"
-            )
-        pairs.append((fields[0], fields[1]))
-    if not pairs:
-        raise UserError(f"{name}: expected pairs of source and target text; the file has none")
-    return pairs
-
-
-def decode(path: Path) -> str:
-    """The file's text. UserError, with the line, if it cannot be read or is not UTF-8."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: expected a readable file; {error.strerror}") from error
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # With a byte order mark, error.start counts from the byte after it.
-        start = error.start + (len(codecs.BOM_UTF8) if raw.startswith(codecs.BOM_UTF8) else 0)
-        line = raw.count(b"\n", 0, start) + 1
-        raise UserError(
-            f"{path}:{line}: expected UTF-8; byte {start} of the file, 0x{raw[start]:02x}, is not; save it as UTF-8"
-        ) from error
-
-
-def _require(path: Path, line: int, names: Iterable[str], columns: dict[str, str]) -> None:
-    there = list(names)
-    for key, column in columns.items():
-        if column not in there:
-            raise UserError(
-                f"{path}:{line}: expected a column {column!r} (task.{key}_column); there are "
-                f"{', '.join(map(repr, there)) or 'none'}"
-            )
-
-
-def _value(path: Path, line: int, key: str, column: str, field: object) -> str:
+def _value(line: int, key: str, column: str, field: object, faults: Faults) -> str:
+    """The field as text, or "" where it is faulty."""
+    name = key.removeprefix("task.").removesuffix("_column")
     if isinstance(field, dict | list):
-        raise UserError(f"{path}:{line}: expected one {key} in column {column!r}, got a JSON {type(field).__name__}")
+        what = f"expected one {name} in column {column!r}, got a JSON {type(field).__name__}"
+        faults.add(line, what, "write an object for each text (pandas: orient='records')")
+        return ""
     value = ("" if field is None else field if isinstance(field, str) else json.dumps(field)).strip()
     if not value:
-        raise UserError(f"{path}:{line}: expected a {key} in column {column!r}, got nothing; remove the row")
-    if any("\ud800" <= letter <= "\udfff" for letter in value):  # JSON can escape half of a character
-        raise UserError(
-            f"{path}:{line}: expected text in column {column!r}; got half of a character (\\ud800 to \\udfff)"
-        )
-    return value
+        faults.add(line, f"expected a {name} in column {column!r}, got nothing", "remove such rows, or fill them")
+    elif any("\ud800" <= letter <= "\udfff" for letter in value):  # JSON can say half of a character, no file can
+        faults.add(line, f"expected text in column {column!r}; got half of a character (\\ud800 to \\udfff)")
+        return ""
+    return files.composed(value)
 
 
-def _records(path: Path, content: str, delimiter: str, columns: dict[str, str]) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
-    header: list[str] | None = None
-    limit = csv.field_size_limit(LONGEST_FIELD)  # of the whole process, so it is restored at the end
-    try:
-        while True:
-            line = reader.line_num + 1  # a quoted field may span lines: errors name the line where the row starts
-            try:
-                fields = next(reader, None)
-            except csv.Error as error:
-                raise UserError(
-                    f"{path}:{line}: malformed row ({error}); is a quotation mark left open, or not doubled in quotes?"
-                ) from error
-            if fields is None:
-                return
-            if not any(field.strip() for field in fields):
-                continue
-            if header is None:
-                header = [name.strip() for name in fields]
-                if twice := {name for name in header if header.count(name) > 1}:
-                    raise UserError(f"{path}:{line}: expected distinct column names; {min(twice)!r} is there twice")
-                _require(path, line, header, columns)
-            elif len(fields) != len(header):
-                raise UserError(
-                    f"{path}:{line}: malformed row, expected {len(header)} fields ({', '.join(header)}), got "
-                    f"{len(fields)}; put quotation marks around a field that holds the separator {delimiter!r}"
+def _part(line: int, value: str, faults: Faults) -> list[Split]:
+    if value.lower() not in SPLIT_NAMES:
+        faults.add(line, f"expected train, val or test in the split column; got {value[:20]!r}")
+        return []
+    return [SPLIT_NAMES[value.lower()]]
+
+
+def _warn_of_merged_rows(path: Path, texts: Sequence[str], labels: Collection[str]) -> None:
+    """Two stray quotation marks in a .csv make one text of all rows between them; such a text looks like rows."""
+    for text in texts:
+        for line in text.split("\n")[:-1] if "\n" in text else ():
+            parts = re.split(r"[,;\t]", line)
+            if len(parts) > 1 and (parts[-1].strip(' "') in labels or parts[0].strip(' "') in labels):
+                _log.warning(
+                    "%s: the text that begins with %r goes over %d lines, and they look like rows; is a quotation mark "
+                    "left open?",
+                    path,
+                    text[:40],
+                    text.count("\n") + 1,
                 )
-            else:
-                yield line, dict(zip(header, fields, strict=True))
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _objects(path: Path, content: str) -> Iterator[Row]:
-    for line, source in enumerate(content.split("\n"), 1):
-        if not source.strip():
-            continue
-        try:
-            value = json.loads(source)
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{path}:{line}: malformed row, expected one JSON object a line; {error}") from error
-        if not isinstance(value, dict):
-            raise UserError(f"{path}:{line}: malformed row, expected a JSON object; got {source.strip()[:40]!r}")
-        yield line, value
-
-
-def split_rows(rows: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """80, 10 and 10 % of at least three rows, for training, validation and test; each part has at least one row."""
-    rows = rng.permutation(rows)
-    # Tenths are cut off the end, so rounding falls on the training part, which can bear it.
-    tenth = max(1, round(len(rows) / 10))
-    return [np.sort(part) for part in np.split(rows, [len(rows) - 2 * tenth, len(rows) - tenth])]
-
-
-def stratified(classes: np.ndarray, split_seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows for training, validation and test, (n,) each in ascending order: 80, 10 and 10 % of every class.
-
-    Each class has at least one row in each, so it needs three: ValueError otherwise.
-    """
-    parts: tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]] = ([], [], [])
-    for number in np.unique(classes):
-        rows = np.flatnonzero(classes == number)
-        if len(rows) < 3:
-            raise ValueError(f"stratified: class {number} has {len(rows)} rows, a split into three needs 3")
-        # A stream for each class: one more row of a class leaves the split of the others as it was.
-        for part, chosen in zip(parts, split_rows(rows, stream(split_seed, Purpose.SPLIT, int(number))), strict=True):
-            part.append(chosen)
-    train, val, test = (np.sort(np.concatenate(part)) for part in parts)
-    return train, val, test
-
-
-@dataclass(frozen=True)
-class Division:
-    """Labelled rows without duplicates, in three splits that share no text.
-
-    kept:    the rows in use, in their original order.
-    labels:  the classes' names; classes (len(kept),): each kept row's class.
-    splits:  "train", "val" and "test" -> positions in ``kept``, ascending.
-    """
-
-    kept: list[int]
-    labels: tuple[str, ...]
-    classes: np.ndarray
-    splits: dict[str, np.ndarray]
-
-
-def divide(texts: Sequence[Hashable], labels: Sequence[str], split_seed: int, source: str) -> Division:
-    """80, 10 and 10 % of every class, with no text in two splits; equal values of ``texts`` are one text.
-
-    A row that repeats an earlier one's text and label is left out, with a warning. A text with several labels keeps a
-    row for each, all in the same split; it counts for its rarest class. UserError, naming ``source``, for a class with
-    fewer than 3 texts.
-    """
-    # Reversed, so that of equal pairs the first row is the one that stays.
-    first = {pair: row for row, pair in reversed(list(enumerate(zip(texts, labels, strict=True))))}
-    kept = sorted(first.values())
-    if len(kept) < len(texts):
-        _log.warning(
-            "%s: %d of %d rows repeat an earlier text and are left out, so that no test text is seen in training",
-            source,
-            len(texts) - len(kept),
-            len(texts),
-        )
-    names = tuple(sorted(set(labels)))
-    numbers = {label: number for number, label in enumerate(names)}
-    classes = np.array([numbers[labels[row]] for row in kept], np.int64)
-    counts = np.bincount(classes, minlength=len(names))
-    text_numbers: dict[Hashable, int] = {}
-    of_text = np.array([text_numbers.setdefault(texts[row], len(text_numbers)) for row in kept])  # (kept,)
-    # lexsort's last key counts most: text by text, and within a text its rarest class first.
-    order = np.lexsort((classes, counts[classes], of_text))
-    rarest = classes[order[np.unique(of_text[order], return_index=True)[1]]]  # (texts,)
-    own = np.bincount(rarest, minlength=len(names))
-    if own.min() < 3:
-        raise UserError(
-            f"task.source: {source}: expected at least 3 different texts of each class, for training, "
-            f"validation and test; class {names[own.argmin()]!r} has {own.min()}"
-        )
-    parts = zip(("train", "val", "test"), stratified(rarest, split_seed), strict=True)
-    return Division(kept, names, classes, {split: np.flatnonzero(np.isin(of_text, part)) for split, part in parts})
+                return

@@ -2,38 +2,44 @@
 
 import gzip
 import hashlib
-from pathlib import Path
 
-from seqexp.data import fetch, labelled_files, sources
+from seqexp.data import fetch, files, sources
+from seqexp.data.batch import Split
+from seqexp.data.splits import PARTS
 from seqexp.system.errors import UserError
 
 DRAWN = frozenset(" -=+*|~^")  # rules and the borders of tables consist of these
 NAMED = ("python", "tinyshakespeare", "ptb")
 
 
-def read(source: str, data_dir: str | None) -> tuple[list[str], str]:
-    """The texts of a source and their hash: training, validation and test, or one text that the caller splits.
+def read(source: str, data_dir: str | None, held_out: dict[Split, str | None]) -> tuple[dict[Split, str], str]:
+    """The texts of a source by part, and a hash of them; what is not there is yet to be cut from training's.
 
-    "python", "tinyshakespeare", "ptb", or the path of a text file in UTF-8. UserError if it cannot be read.
+    "python", "tinyshakespeare", "ptb", or the path of a text file; ``held_out`` names the user's own files of
+    validation and test. UserError where one cannot be read.
     """
+    if source in NAMED:
+        files.no_own_parts(source, {f"{part}_source": other for part, other in held_out.items()})
     if source == "python":
         text = help_topics()
-        return [text], hashlib.sha256(text.encode()).hexdigest()
+        return {"train": text}, hashlib.sha256(text.encode()).hexdigest()
     if source == "tinyshakespeare":
         path = fetch.locate(data_dir, source, "input.txt")
-        return [path.read_text(encoding="utf-8")], sources.fingerprint(source)
+        return {"train": path.read_text(encoding="utf-8")}, sources.fingerprint(source)
     if source == "ptb":
-        files = [fetch.locate(data_dir, source, f"ptb.{part}.txt.gz") for part in ("train", "valid", "test")]
-        return [gzip.decompress(file.read_bytes()).decode() for file in files], sources.fingerprint(source)
-    path = Path(source).expanduser()
-    if not path.is_file():
-        raise UserError(
-            f"task.source: expected {', '.join(NAMED)}, or the path of a text file; there is no file {source!r}"
+        packed = {
+            part: fetch.locate(data_dir, source, f"ptb.{name}.txt.gz")
+            for part, name in zip(PARTS, ("train", "valid", "test"), strict=True)
+        }
+        return {part: gzip.decompress(file.read_bytes()).decode() for part, file in packed.items()}, (
+            sources.fingerprint(source)
         )
-    text = labelled_files.decode(path).replace("\r\n", "\n")
-    if not text.strip():
-        raise UserError(f"{path}: expected a text; the file is empty")
-    return [text], fetch.sha256(path)
+    paths = files.own_paths(source, NAMED, (), held_out, any_suffix=True)
+    texts = {part: files.composed(files.text(path)) for part, path in paths.items()}
+    for part, text in texts.items():
+        if not text.strip():
+            raise UserError(f"{paths[part]}: expected a text; the file is empty")
+    return texts, files.fingerprint(paths)
 
 
 def help_topics() -> str:

@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
 import numpy as np
@@ -16,17 +17,24 @@ UNKNOWN = "<unk>"
 
 # At most this share of a column's steps is padding, if there are enough texts of its length.
 _BLUR = 0.08
-_PIECE = re.compile(r" ?(?:\w+'?|[^\w\s])")
-_WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
+_JOINERS = "\u200c\u200d"  # zero width non-joiner and joiner: letters' forms depend on them in Persian and Hindi
 
 
 def words(text: str) -> list[str]:
     """Lower-cased words and single punctuation marks: ``"Don't go!"`` gives ``don't go !``.
 
-    Words are runs of letters, digits and underscores of any script, with apostrophes inside. Scripts without spaces
-    give whole phrases; put spaces between their words beforehand.
+    Words are runs of letters, their marks and joiners, digits and underscores of any script, with apostrophes, middle
+    dots (Catalan) and gershayim (Hebrew) inside. Scripts that write no spaces come out as whole phrases; put spaces
+    between their words beforehand.
     """
-    return _WORD.findall(text.lower())
+    text = lowered(text)
+    return _patterns(text.isascii())[0].findall(text)
+
+
+def lowered(text: str) -> str:
+    """In small letters and Unicode's composed form (NFC). İ gives i, where str.lower would add a dot of its own."""
+    text = text.lower()
+    return text if text.isascii() else unicodedata.normalize("NFC", text).replace("i\u0307", "i")
 
 
 def normalised(text: str) -> str:
@@ -34,7 +42,7 @@ def normalised(text: str) -> str:
 
     No-break spaces are spaces too.
     """
-    return " ".join(unicodedata.normalize("NFC", text).lower().replace("’", "'").split())
+    return " ".join(lowered(text).replace("’", "'").split())
 
 
 def pieces(text: str) -> list[str]:
@@ -44,7 +52,32 @@ def pieces(text: str) -> list[str]:
     An elision keeps its apostrophe and is a piece of its own: ``l'homme`` gives `` l'`` and ``homme``. The text must be
     ``normalised``.
     """
-    return _PIECE.findall(" " + text)
+    return _patterns(text.isascii())[1].findall(" " + text)
+
+
+@cache
+def _patterns(ascii_only: bool) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What ``words`` and ``pieces`` look for. ASCII has no marks, and does not wait for the table of them."""
+    inside = rf"[\w{'' if ascii_only else _marks() + _JOINERS}]"
+    word = rf"\w{inside}*"
+    return re.compile(rf"{word}(?:['’·\u05f3\u05f4]{word})*|[^\w\s]"), re.compile(rf" ?(?:{word}'?|[^\w\s])")
+
+
+def _marks() -> str:
+    """Unicode's marks that belong to a letter (Mn, Mc), as ranges of a character class.
+
+    Python's \\w leaves them out, which would cut most words of Hindi, Thai, or pointed Arabic and Hebrew. Enclosing
+    marks (Me) are left out here too: they make symbols of letters, such as keycaps.
+    """
+    codes = [*range(0x300, 0x1F000), *range(0xE0100, 0xE01F0)]  # all that there are, by Unicode 16
+    runs: list[list[int]] = []
+    for code in codes:
+        if unicodedata.category(chr(code)) in ("Mn", "Mc"):
+            if runs and runs[-1][1] == code - 1:
+                runs[-1][1] = code
+            else:
+                runs.append([code, code])
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in runs)
 
 
 @dataclass(frozen=True)
@@ -104,6 +137,7 @@ class Ragged:
         """The sequences ``rows``, in that order."""
         lengths = self.lengths[rows]
         ends = np.cumsum(lengths)
+        # 0, 1, 2, … within each sequence, without a loop over the rows.
         within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
         return Ragged(self.flat[np.repeat(self.starts[rows], lengths) + within], lengths)
 
@@ -115,6 +149,7 @@ class Ragged:
         lengths = self.lengths[rows]
         steps = np.arange(lengths.max(initial=0))[:, None]  # (T, 1)
         inside = steps < lengths  # (T, B)
+        # Padding reads place 0, and is set to 0 afterwards.
         ids = self.flat[np.where(inside, self.starts[rows] + steps, 0)] if self.flat.size else np.zeros(inside.shape)
         return np.where(inside, ids, 0).astype(np.int32), lengths
 

@@ -62,6 +62,7 @@ def _flow(network: Network, p: Params, batch: Batch, loss: Loss, steps: int) -> 
     for t, dstate in answers.back(dstate):  # noqa: B020 - the last one continues into the encoder
         if t >= 0:
             curve.add(cells, dstate, asked - t)
+    # A walk that ended before the decoder's first step has used up its lags; none is left for the source.
     if isinstance(network, EncoderDecoder) and source is not None and answers.first == 0:
         if network.bridge is not None:
             scratch = p.like().part("bridge")
@@ -82,6 +83,7 @@ def half_life(lag: np.ndarray, norm: np.ndarray) -> float | None:
     """
     lag, norm = lag[1:], norm[1:]
     low = norm <= FLOOR.get(norm.dtype.char, FLOOR["f"])
+    # From the first rounded norm on, the curve shows rounding and no gradient.
     if low.any():
         lag, norm = lag[: int(low.argmax())], norm[: int(low.argmax())]
     if len(lag) < 3 or not np.isfinite(norm).all():

@@ -18,6 +18,19 @@ Gate = Literal["f", "i", "o"]
 ROWS = "oift"  # the gates' order in memory: the three sigmoids adjacent; i and f as t and c, which they multiply
 
 
+@dataclass(slots=True)
+class Step:
+    """Views of one step's memory, named as in the equations."""
+
+    z: np.ndarray  # (4H, B): o, i, f, t
+    oif: np.ndarray  # (3H, B): the sigmoids
+    o: np.ndarray  # (H, B)
+    i_f: np.ndarray  # (2, H, B): i above f, and below
+    t_c: np.ndarray  # (2, H, B): t above c_{t-1}, which they multiply
+    c: np.ndarray  # (H, B): c_t, in the next step's memory
+    h: np.ndarray  # (H, B): h_t, in the next step's column
+
+
 @register("lstm")
 @dataclass(kw_only=True, frozen=True)
 class LSTM:
@@ -123,19 +136,20 @@ class LSTM:
         it_fc = tape.array("it_fc", (2, H, B), W.dtype)
         it, fc = it_fc
         for t in range(ends.steps):
-            z, oif, o, i_f, t_c, c, h = steps[t]
+            step = steps[t]
+            z, c, h = step.z, step.c, step.h
             multiply(a_steps[t], z)
             if tokens:
                 np.take(table, which[t], axis=0, out=from_x, mode="clip")  # "raise" would go through a second buffer
                 z += from_x.T
             np.tanh(z, out=z)
-            halve_and_shift(oif)
+            halve_and_shift(step.oif)
             for rows in frozen:
                 z[rows] = 1
-            np.multiply(i_f, t_c, out=it_fc)  # i_t t_t above f_t c_{t-1}
+            np.multiply(step.i_f, step.t_c, out=it_fc)  # i_t t_t above f_t c_{t-1}
             np.add(it, fc, out=c)
             np.tanh(c, out=h)
-            h *= o
+            h *= step.o
             if t >= ends.shortest:
                 np.copyto(h, 0, where=ends.dead[t])  # type: ignore[index]
             if t in ends.at:
@@ -168,9 +182,17 @@ class LSTM:
             steps = []
             for t in range(T):
                 g, after = gates[t % slots], gates[(t + 1) % slots]
-                z, oif, o, i_f, t_c, c = g[: 4 * H], g[: 3 * H], g[:H], g[H : 3 * H], g[3 * H :], after[4 * H :]
-                pairs = i_f.reshape(2, H, B), t_c.reshape(2, H, B)
-                steps.append((z, oif, o, *pairs, c, a[t + 1, 1 : 1 + H]))
+                steps.append(
+                    Step(
+                        z=g[: 4 * H],
+                        oif=g[: 3 * H],
+                        o=g[:H],
+                        i_f=g[H : 3 * H].reshape(2, H, B),
+                        t_c=g[3 * H :].reshape(2, H, B),
+                        c=after[4 * H :],
+                        h=a[t + 1, 1 : 1 + H],
+                    )
+                )
             tape.key, tape.views = key, {"a": a, "a_steps": list(a), "steps": steps, "gates": gates}
         return tape.views["a"], tape.views["a_steps"], tape.views["gates"], tape.views["steps"]
 

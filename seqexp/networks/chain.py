@@ -78,6 +78,7 @@ class Chain(Encoder):
         h = state[self.core.output_rows] if self.answers == "last" else self._answering(h_all, tape)
         if dropout_rng is not None and self.dropout:
             tape.h_mask = dropout_mask(dropout_rng, self.dropout, h.shape, h.dtype)
+            # Not in place: h may be a view of the state, which is returned.
             h = h * tape.h_mask
         tape.h = h
         return self.readout.forward(p.part("readout"), h, tape.memory), state, tape
@@ -93,6 +94,7 @@ class Chain(Encoder):
             dh *= tape.h_mask
         dh_all = None
         if self.answers == "last":
+            # A copy: the array is the caller's.
             dstate = np.zeros((self.core.state_size, batch.size), dh.dtype) if dstate is None else dstate.copy()
             dstate[self.core.output_rows] += dh
         else:

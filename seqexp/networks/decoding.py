@@ -26,6 +26,7 @@ def one_by_one(
     end: int | None,
 ) -> np.ndarray:
     """Tokens (steps, B), the first chosen from y (Y, B); ``end`` after a column's first end token."""
+    # Filled with the end token, so that stopping early leaves a complete answer.
     tokens = np.full((steps, y.shape[1]), 0 if end is None else end, np.int64)
     done = np.zeros(y.shape[1], bool)
     for step in range(steps):
@@ -61,6 +62,7 @@ def beam(y: np.ndarray, state: np.ndarray, advance: Advance, steps: int, width: 
             log_p[done] = -np.inf  # a finished hypothesis has one continuation, the end token, with probability 1
             log_p[done, end] = 0
         total = (scores[:, :, None] + log_p).reshape(B, width * Y)
+        # Partition first: of width times thousands of continuations only ``width`` need an order.
         best = np.argpartition(-total, width - 1, axis=1)[:, :width]
         order = np.argsort(-np.take_along_axis(total, best, 1), axis=1, kind="stable")
         best = np.take_along_axis(best, order, 1)

@@ -75,6 +75,7 @@ class Encoder:
         tape.x, tape.features = x, features if self.dense is not None else None
         if self.embedding is not None:
             x = self.embedding.forward(p.part("embedding"), x, tape.memory)
+            # x is the tape's memory, so adding and masking in place leaves the batch as it is.
             if tape.features is not None:
                 tape.features = tape.features.astype(dtype, copy=False)
                 x[0] += self.dense.forward(p.part("dense"), tape.features)  # type: ignore[union-attr]
@@ -83,6 +84,7 @@ class Encoder:
         masks = tape.x_mask = None
         if dropout_rng is not None and self.dropout:
             T, B, H = x.shape[0], x.shape[-1], self.core.hidden_size
+            # The order of the draws is part of what a seed reproduces: the core's masks first, then x's.
             masks = [dropout_mask(dropout_rng, self.dropout, (T, H, B), dtype) for _ in range(self.core.mask_count)]
             if self.embedding is not None:
                 tape.x_mask = dropout_mask(dropout_rng, self.dropout, x.shape, dtype)

@@ -1,1 +1,1 @@
-"""Parameters in one vector, memory, randomness, stable functions, gradient checks."""
+"""Parameters in one vector, memory, randomness, stable functions."""

@@ -30,6 +30,7 @@ def product(W: np.ndarray, columns: int) -> Product:
     W = np.ascontiguousarray(W)
     rows, inner = W.shape
     block = SMALL_PRODUCT // max(1, inner * columns) // BLOCK_ROWS * BLOCK_ROWS
+    # block is 0 if even BLOCK_ROWS rows exceed SMALL_PRODUCT: no cut would help then.
     if rows * inner * columns <= SMALL_PRODUCT or columns > FEW_COLUMNS or block == 0:
         return partial(np.dot, W)
     whole = rows // block * block

@@ -167,6 +167,7 @@ class Gradient(Params):
 
     def add_rows(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
         super().add_rows(name, rows, values)
+        # Rows of all calls since ``clear``: gradients add up.
         before = self._rows.get(name)
         self._rows[name] = rows if before is None else np.union1d(before, rows)
 
@@ -187,6 +188,7 @@ class Gradient(Params):
         """Set the gradient to zero."""
         if not self._tables:
             self.flat[:] = 0
+        # Of a large vocabulary a batch touches some hundred words; zeroing all rows would cost more than the batch.
         for start, stop, width, rows in self.spans():
             if rows is None:
                 self.flat[start:stop] = 0

@@ -89,6 +89,7 @@ class Ends:
 
 def chunk_steps(bytes_per_step: int, B: int, steps: int) -> tuple[int, int]:
     """How many steps a backward pass handles at once: for weight gradients, and for local derivatives."""
+    # Two numbers: local derivatives want to fit into the cache, weight gradients want many columns in one product.
     few = CHUNK_BYTES // max(1, bytes_per_step)
     many = max(few, -(-CHUNK_COLUMNS // max(1, B)))
     return max(1, min(many, steps)), max(1, min(few, steps))
@@ -124,6 +125,7 @@ def token_columns(W: np.ndarray, x: np.ndarray, tape: Tape) -> tuple[np.ndarray,
     Returns a table (P, R) whose rows are the columns of the tokens that occur, with zeros for -1, and the row that each
     place needs (T, B). Taking whole rows is several times as fast as taking columns of W at each step.
     """
+    # unique sorts, so that -1 comes first if it occurs.
     present, which = np.unique(x, return_inverse=True)
     table = tape.array("token_columns", (len(present), len(W)), W.dtype)
     table[:] = W[:, present].T
@@ -137,6 +139,7 @@ def add_columns(dW: np.ndarray, tokens: np.ndarray, dz: np.ndarray) -> None:
     V, N = dW.shape[1], len(tokens)
     if V <= FEW_TOKENS:
         one_hot = np.zeros((N, V), dz.dtype)
+        # -1 indexes the last column, and writes a 0 there, which changes nothing.
         one_hot[np.arange(N), tokens] = tokens >= 0
         dW += dz @ one_hot
     else:

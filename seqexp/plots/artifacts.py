@@ -1,4 +1,4 @@
-"""What a task shows a person, drawn or written by its type."""
+"""Draws or writes each artifact of a task by its type."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from seqexp.plots.midi import midi_file
 from seqexp.plots.samples import text_table
 from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, Images, Midi, PianoRoll, ScatterPlot, TextSamples
 
-NUMBERED = 20  # classes up to which a confusion matrix shows its numbers
+NUMBERED = 20  # classes, at most, of a confusion matrix that shows its numbers
 MOST_POINTS = 5_000  # of a scatter plot
 
 
@@ -43,7 +43,7 @@ def draw(artifact: Artifact, path: Path) -> Path:
 
 
 def _confusion(matrix: ConfusionMatrix, path: Path) -> None:
-    """Coloured by the share of the true class. Up to NUMBERED classes the cells have numbers, beyond a colour bar."""
+    """Coloured by the share of the true class. Up to NUMBERED classes with numbers, beyond with a colour bar."""
     counts, size = np.asarray(matrix.counts), len(matrix.labels)
     totals = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
@@ -56,7 +56,7 @@ def _confusion(matrix: ConfusionMatrix, path: Path) -> None:
             font = 10 if size <= 6 else 7.5
             for (row, column), count in np.ndenumerate(counts):
                 if count or size <= 6:
-                    # In a big matrix the small shares are left to the colour.
+                    # In a big matrix, the colour alone shows small shares.
                     told = size <= 6 or share[row, column] >= 0.05
                     text = f"{count:,}\n{share[row, column]:.0%}" if told else f"{count:,}"
                     colour = "white" if share[row, column] > 0.55 else "black"
@@ -77,7 +77,7 @@ def _confusion(matrix: ConfusionMatrix, path: Path) -> None:
 
 
 def _worst(matrix: ConfusionMatrix, share: np.ndarray) -> str:
-    """The commonest mistake, in words."""
+    """The most frequent mistake, in words."""
     wrong = share - np.diag(np.diag(share))
     row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
     if wrong[row, column] == 0:
@@ -104,7 +104,7 @@ def _scatter(plot: ScatterPlot, path: Path) -> None:
 
 
 def _piano_roll(roll: PianoRoll, path: Path) -> None:
-    """What was played above what was expected, the keys that either used."""
+    """What was played above what was predicted, for the keys that either used."""
     used = np.flatnonzero(roll.truth.any(axis=0) | (roll.answer > 0.5).any(axis=0))
     low, high = (max(0, int(used[0]) - 1), int(used[-1]) + 2) if used.size else (0, roll.truth.shape[1])
     with frame(path, rows=2, height=6) as pair:

@@ -1,4 +1,4 @@
-"""Axes that suit the numbers on them."""
+"""Linear and logarithmic axes, chosen by their values."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def log_if_wide(axes: Any, values: np.ndarray | None = None) -> None:
-    """A logarithmic y axis where the values, or else all that lines show, are positive and span a factor above 50."""
+    """A logarithmic y axis if the values (default: those of all lines) are positive and span a factor above 50."""
     if values is None:
         values = np.concatenate([line.get_ydata() for line in axes.lines] or [np.empty(0)])
     values = values[np.isfinite(values)]
@@ -15,7 +15,7 @@ def log_if_wide(axes: Any, values: np.ndarray | None = None) -> None:
 
 
 def log_scale(axes: Any, values: np.ndarray) -> None:
-    """A logarithmic y axis with plain numbers on it, at 2 and 5 too where it is short."""
+    """A logarithmic y axis with plain numbers on it, also at 2 and 5 if it is short."""
     axes.set_yscale("log")
     short = values.max() < 100 * values.min()
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -1,4 +1,4 @@
-"""What all figures share: colours, style, frame and title. One message each, as PNG.
+"""What all figures share: colours, style, frame and title. Each is a PNG with one message.
 
 Colours are Okabe and Ito's (2008), which colour-blind people tell apart, and no figure depends on colour alone.
 Matplotlib is imported when a figure is drawn.
@@ -31,14 +31,15 @@ STYLE = {
 
 @contextmanager
 def frame(path: Path, *, rows: int = 1, columns: int = 1, width: float = 7.2, height: float) -> Iterator[Sequence[Any]]:
-    """Axes under or beside each other on shared axes, saved when the block ends. No pyplot: it keeps global state."""
+    """A grid of axes with shared scales, saved at the end of the block. Without pyplot, which keeps global state."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with rc_context(STYLE), catch_warnings():
-        filterwarnings("ignore", "Glyph .* missing")  # labels are in any script; the font shows boxes for some
+        filterwarnings("ignore", "Glyph .* missing")  # labels may be in any script; the font shows boxes for some
         figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+        # Attaches itself to the figure: without pyplot, nothing else gives it a canvas that can draw.
         FigureCanvasAgg(figure)
         axes = figure.subplots(rows, columns, sharex=True, sharey=columns > 1, squeeze=False).ravel()
         yield list(axes)
@@ -46,7 +47,7 @@ def frame(path: Path, *, rows: int = 1, columns: int = 1, width: float = 7.2, he
 
 
 def headline(axes: Any, subject: str, message: str) -> None:
-    """The figure's title: its message, after what it is about where that is not plain."""
+    """The figure's title: its message, after its subject if there is one."""
     text = f"{subject}: {message}" if subject else message[:1].upper() + message[1:]
     width = int(12 * axes.figure.get_figwidth())  # characters of this size
     lines = [fill(line, width) for line in text.split("\n")]
@@ -54,5 +55,5 @@ def headline(axes: Any, subject: str, message: str) -> None:
 
 
 def number(value: float) -> str:
-    """Three digits, and all of those before the point."""
+    """Three significant digits, and all digits before the point."""
     return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"

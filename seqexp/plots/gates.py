@@ -1,4 +1,4 @@
-"""Figures of an LSTM's gates: what they do, how long a cell lives, and what becomes of the network without one."""
+"""Figures of a model's gates: their values, how long a cell keeps its content, the score without one of them."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ GATES = {"f": ("forget", BLUE, "-"), "i": ("input", ORANGE, "--"), "o": ("output
 
 
 def gates(found: Mechanism, path: Path) -> None:
-    """How often each gate takes which value."""
+    """A histogram of each gate's values."""
     with frame(path, height=3.8) as (axes,):
         for name, use in found["gates"].items():
             word, colour, style = GATES.get(name, (name, GREY, ":"))
@@ -26,7 +26,7 @@ def gates(found: Mechanism, path: Path) -> None:
             axes.stairs(shares, edges, color=colour, linestyle=style, linewidth=1.8, label=f"{word}\n{_shut_open(use)}")
         for edge in (0.1, 0.9):
             axes.axvline(edge, color=GREY, linewidth=0.8, linestyle=":")
-        axes.set(xlabel="value of the gate (0 shut, 1 open)", ylabel="share of its values", xlim=(0, 1))
+        axes.set(xlabel="value of the gate (0 closed, 1 open)", ylabel="share of its values", xlim=(0, 1))
         axes.set_ylim(0, 1.4 * axes.dataLim.y1)
         axes.legend(loc="upper center", ncols=3, columnspacing=1.2)
         opened = {name: use["mean"] for name, use in found["gates"].items() if use["mean"] is not None}
@@ -35,12 +35,13 @@ def gates(found: Mechanism, path: Path) -> None:
 
 
 def time_constants(found: Mechanism, path: Path) -> None:
-    """How long each unit's forget gate lets its cell live, as a histogram over units."""
+    """How long each unit's forget gate keeps the cell's content, as a histogram over units."""
     use = _forgetting(found)
     known = np.array(known_constants(found), float)
     endless = len(use["time_constants"]) - len(known)
     with frame(path, height=3.6) as (axes,):
         if known.size:
+            # 1e-9: a largest value on an edge gets one more bin, since rounding could put it outside the last one.
             low, high = math.floor(math.log10(known.min()) * 4) / 4, math.ceil(math.log10(known.max()) * 4 + 1e-9) / 4
             edges = np.logspace(low, max(high, low + 0.25), max(2, round(4 * (high - low)) + 1))
             axes.hist(known, edges, color=BLUE, edgecolor="white")
@@ -63,7 +64,7 @@ def known_constants(found: Mechanism) -> list[float]:
 
 
 def _forgetting(found: Mechanism) -> Mapping[str, Any]:
-    """What is known of the gate through which a cell keeps itself."""
+    """The gate that keeps a cell's content: f, or the only gate of a model without f."""
     use: Mapping[str, Any] = found["gates"].get("f") or next(iter(found["gates"].values()))
     return use
 
@@ -101,7 +102,7 @@ def surgery(
 
 
 def surgery_message(scores: Mapping[str, float], direction: str) -> str:
-    """Which gate the trained network misses most."""
+    """Which gate the trained network needs most."""
     whole, others = scores.get("none"), {name: value for name, value in scores.items() if name != "none"}
     if whole is None or not others:
         return "no gate was fixed"

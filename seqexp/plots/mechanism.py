@@ -1,4 +1,4 @@
-"""Figures of what the probes found: one message each. They read mechanism.json and the lines of mechanism.jsonl."""
+"""Figures of the probes' findings, from mechanism.json and the lines of mechanism.jsonl."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ Lines = Sequence[Mapping[str, Any]]
 
 
 def draw_training(lines: Lines, folder: Path, found: Mechanism) -> list[Path]:
-    """The figures of a run: gradient_flow.png where there are lines, and those of the gates where it has any."""
+    """The figures of a run: gradient_flow.png if there are lines, and those of the gates if the model has any."""
     written = []
     lines = [line for line in lines if len(line["lag"]) > 1 and line["lag"] == lines[0]["lag"]]
     if lines:
@@ -70,5 +70,5 @@ def jacobian(found: Mechanism, path: Path) -> None:
         axes.legend()
         fastest = f"by {factors[0]:.3f} a step" if len(factors) else "unknown"
         largest = number(float(values[0])) if len(values) else "unknown"
-        message = f"one step stretches by up to {largest}; over many, the best kept direction is multiplied {fastest}"
+        message = f"one step stretches by up to {largest}; many steps multiply the best preserved direction {fastest}"
         headline(axes, subject(found), message)

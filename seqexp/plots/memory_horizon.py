@@ -1,4 +1,4 @@
-"""The memory horizon: the longest distance that a model solves in at least 80 % of its seeds, and how sure that is."""
+"""Table and figure of the memory horizon: the longest distance that a model solves in at least 80 % of its seeds."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +19,8 @@ def draw(
     jobs: "pd.DataFrame", distances: Mapping[str, str], folder: Path
 ) -> tuple["pd.DataFrame | None", dict[str, float], list[Path]]:
     """The table of the horizons, the horizons as metrics (``adding/lstm/horizon``; 0 below the shortest distance), and
-    a PNG a task; None, {} and [] where nothing was varied but model, seed and a task's distance, or nothing says
-    whether it solved its task.
+    a PNG for each task. None, {} and [] if anything else than model, seed and a task's distance was varied, or if no
+    run says whether it solved its task.
 
     ``jobs`` is the table of ``sweeps.tables``; ``distances``: task -> the key that is its distance. Each run that
     started and did not solve its task counts as one that did not, whether it finished, failed or diverged.
@@ -71,7 +71,7 @@ def _interval(found: Horizon) -> str:
 
 
 def _told(found: Horizon, distance: float | None) -> str:
-    """A horizon in words that say where the distances tried end."""
+    """A horizon in words: with < or ≥ if it lies beyond the tested distances."""
     if distance is None:
         return f"< {found.distances[0]:g}"
     return f"≥ {distance:g}" if distance == found.distances[-1] else f"{distance:g}"
@@ -84,7 +84,7 @@ def _figure(task: str, key: str, found: Mapping[str, Horizon], path: Path) -> No
     with frame(path, height=4.2) as (axes,):
         for number, ((model, one), (colour, marker)) in enumerate(zip(found.items(), STYLES * 3, strict=False)):
             x, n = np.array(one.distances), np.array(one.runs)
-            step = number - (len(found) - 1) / 2  # so that intervals stand side by side
+            step = number - (len(found) - 1) / 2  # moves each model aside, so that intervals do not overlap
             x = x * aside**step if log else x + aside * step
             y = np.array(one.solved) / n
             ends = np.array([clopper_pearson(k, of, LEVEL) for k, of in zip(one.solved, one.runs, strict=True)])
@@ -107,6 +107,6 @@ def _figure(task: str, key: str, found: Mapping[str, Horizon], path: Path) -> No
 
 
 def _message(found: Mapping[str, Horizon]) -> str:
-    """Who remembers how long, the longest first."""
+    """Which model remembers how long, the longest first."""
     ranked = sorted(found.items(), key=lambda item: -1.0 if item[1].reached is None else item[1].reached, reverse=True)
     return "Memory horizon in steps: " + ", ".join(f"{model} {_told(one, one.reached)}" for model, one in ranked)

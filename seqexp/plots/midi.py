@@ -24,7 +24,7 @@ def midi_file(roll: np.ndarray) -> bytes:
 
 
 def _length(ticks: int) -> bytes:
-    """A number in groups of seven bits, all but the last marked."""
+    """A number in MIDI's variable length: groups of seven bits, all but the last with the high bit set."""
     groups = [ticks & 0x7F]
     while ticks := ticks >> 7:
         groups.append(ticks & 0x7F | 0x80)

@@ -1,4 +1,4 @@
-"""A grid of small pictures, laid out on axes that somebody else makes."""
+"""A grid of small pictures on given axes."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def size(found: Images) -> tuple[float, float]:
 
 
 def lay_out(found: Images, axes: Any) -> None:
-    """Each picture above its line of text."""
+    """Draw each picture above its line of text."""
     columns, rows = _grid(found)
     _, height, width = found.pictures.shape
     tall = height / width

@@ -1,4 +1,4 @@
-"""Rows of text under headers, as text."""
+"""Text samples as a plain text table."""
 
 from seqexp.tasks.artifacts import TextSamples
 

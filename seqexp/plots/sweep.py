@@ -1,4 +1,4 @@
-"""Figures of a sweep: what a number that it varied does to each model's score."""
+"""Figures of a sweep: each model's score against a number that the sweep varied."""
 
 import math
 from pathlib import Path
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def draw(jobs: "pd.DataFrame", summary: "pd.DataFrame", folder: Path) -> list[Path]:
-    """A PNG for each task in which exactly one number was varied besides model and seed; the files written.
+    """A PNG for each task in which exactly one number was varied besides model and seed; returns the files.
 
     ``jobs`` and ``summary`` are the tables of ``tables.sweep_tables``. Every seed is a point, a line joins the means,
-    and a dashed one the best scores that need no memory.
+    and a dashed line the best memoryless baselines.
     """
     written = []
     for task, rows in jobs[jobs["status"] == "FINISHED"].groupby("task"):
@@ -52,13 +52,13 @@ def _curve(rows: "pd.DataFrame", summary: "pd.DataFrame", key: str, path: Path) 
 
 
 def varied_in(rows: "pd.DataFrame") -> list[str]:
-    """The keys, besides model and seed, of which these rows of a table of jobs have several values."""
+    """The keys, besides model and seed, that have several values in these rows of a table of jobs."""
     columns = list(rows.columns)
     return [key for key in columns[columns.index("model") + 1 : columns.index("seed")] if rows[key].nunique() > 1]
 
 
 def is_number(value: Any) -> bool:
-    """Whether a word of the command line is a finite number."""
+    """Whether a value from the command line is a finite number."""
     try:
         return math.isfinite(float(value))
     except (TypeError, ValueError):

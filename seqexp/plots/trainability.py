@@ -1,4 +1,4 @@
-"""Where a model trains: its score over the grid of two numbers that a sweep varied."""
+"""Where a model trains: its score over a grid of two numbers that a sweep varied."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ from seqexp.tasks.metrics import Direction, label
 if TYPE_CHECKING:
     import pandas as pd
 
-FAILED = "#D0D0D0"  # of a cell in which no run finished
+FAILED = "#D0D0D0"  # the colour of a cell in which no run finished
 
 
 def draw(
     jobs: "pd.DataFrame", summary: "pd.DataFrame", directions: Mapping[str, Direction], folder: Path
 ) -> tuple["pd.DataFrame | None", dict[str, float], list[Path]]:
-    """Where exactly two numbers were varied besides model and seed: a PNG a task with a heat map a model and, where
-    runs say whether they solved the task, the table of how much of the grid trains, and that share as metrics
+    """For tasks in which exactly two numbers were varied besides model and seed: a PNG with a heat map for each model.
+    If runs say whether they solved the task: also the table of how much of the grid trains, and this share as metrics
     (``adding/lstm/trainable``).
 
     ``jobs`` and ``summary`` are the tables of ``sweeps.tables``; ``directions``: of each task's primary metric. A cell
@@ -34,7 +34,7 @@ def draw(
     written = []
     for task, of_task in jobs.groupby("task"):
         started = of_task[of_task["status"] != "BAD_INPUT"]
-        keys = sorted(varied_in(started), key=lambda key: key.startswith("optimizer."))  # learning rates upright
+        keys = sorted(varied_in(started), key=lambda key: key.startswith("optimizer."))  # learning rates on the y axis
         if len(keys) != 2 or not all(is_number(value) for key in keys for value in started[key]):
             continue
         if not (started["status"] == "FINISHED").any():
@@ -54,9 +54,9 @@ def draw(
 
 
 class Grid:
-    """One model's runs by the two numbers: ``keys`` are those of the columns and of the rows, ``x`` (X,) and ``y`` (Y,)
-    their values. Over the cells (Y, X): ``runs``, ``solved``, ``diverged`` and ``failed`` count, ``score`` is the mean
-    of those that finished, nan where none did."""
+    """One model's runs by the two numbers. ``keys`` name the columns and the rows; ``x`` (X,) and ``y`` (Y,) are their
+    values. Over the cells (Y, X), ``runs``, ``solved``, ``diverged`` and ``failed`` are counts, and ``score`` is the
+    mean of the finished runs, nan if there is none."""
 
     def __init__(self, rows: "pd.DataFrame", every: "pd.DataFrame", keys: Sequence[str]) -> None:
         self.keys = tuple(keys)
@@ -77,7 +77,7 @@ class Grid:
 
     @property
     def share(self) -> float:
-        """How much of the grid trains: the mean over its cells of the fraction of runs that solved the task."""
+        """The share of the grid that trains: the mean over its cells of the fraction of runs that solved the task."""
         run = self.runs > 0
         return float((self.solved[run] / self.runs[run]).mean())
 
@@ -97,9 +97,9 @@ class Grid:
 
 
 def _scale(grids: Mapping[str, Grid], baselines: Sequence[float], smaller: bool) -> dict[str, Any]:
-    """The colours that all maps share: from the best score that needs no memory, or worse, to the best of all.
+    """The colours that all maps share: from the best memoryless baseline, or worse, to the best score.
 
-    Logarithmic where that spans a factor above 50.
+    Logarithmic if they span a factor above 50.
     """
     from matplotlib.colors import LogNorm, Normalize
 
@@ -130,6 +130,7 @@ def _figure(
             axes.grid(False)
             for cell in np.ndindex(*grid.score.shape):
                 text = _mark(grid, cell)
+                # Of red, green and blue together 3 is white; nan is not equal to itself.
                 dark = grid.score[cell] == grid.score[cell] and sum(image.to_rgba(grid.score[cell])[:3]) < 1.5
                 axes.text(cell[1], cell[0], text, ha="center", va="center", color="white" if dark else "black")
             axes.set_xticks(range(len(grid.x)), [f"{value:g}" for value in grid.x])
@@ -146,7 +147,7 @@ def _figure(
 
 
 def _mark(grid: Grid, cell: tuple[int, ...]) -> str:
-    """What stands in a cell: × none finished, ● all solved, or how many of several did."""
+    """The mark of a cell: × no run finished, ● all runs solved the task, or how many of several did."""
     solved, runs = grid.solved[cell], grid.runs[cell]
     if not runs:
         return ""

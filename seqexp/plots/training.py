@@ -26,7 +26,7 @@ def learning_curve(
 ) -> None:
     """Training and validation loss, and the validation's primary metric, against optimizer steps.
 
-    history:  the objects of metrics.jsonl; values that are not finite (or None) leave a gap, and its start is marked.
+    history:  the lines of metrics.jsonl. Values that are None or not finite leave a gap, whose start is marked.
     primary:  "accuracy", or "test/accuracy" as in result.json.
     baseline: name and value on the test split of the best memoryless baseline.
     title:    what was trained, put before the message.
@@ -63,7 +63,7 @@ def learning_curve(
 
 
 def gradient_norm(history: History, path: Path, clip_norm: float | None, *, title: str = "") -> None:
-    """The norm of the gradient before clipping against optimizer steps, log scale, the clip norm a line."""
+    """The gradient's norm before clipping against optimizer steps, on a log scale, with the clip norm as a line."""
     steps, values = _series(history, "train/grad_norm")
     values = np.where(values > 0, values, np.nan)  # a log scale has no zero
     known = np.isfinite(values)
@@ -90,7 +90,7 @@ def gradient_norm(history: History, path: Path, clip_norm: float | None, *, titl
 
 
 def _series(history: History, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and values of one metric, in order; what is not finite is nan."""
+    """Steps and values of one metric, in order; nan for values that are not finite."""
     points = sorted(((line["step"], line[name]) for line in history if name in line), key=lambda point: point[0] or 0)
     steps, values = np.array([step for step, _ in points], int), np.array([value for _, value in points], float)
     return steps, np.where(np.isfinite(values), values, np.nan)
@@ -103,12 +103,12 @@ def _running_median(values: np.ndarray) -> np.ndarray:
 
 
 def _marks(steps: np.ndarray) -> dict[str, Any]:
-    """Dots where the points are few enough to be told apart."""
+    """Dots, if the points are few enough to be distinguished."""
     return {"marker": "o", "markersize": 3.5} if len(steps) <= 30 else {"linewidth": 1.2}
 
 
 def _mark_trouble(axes: Any, history: History) -> None:
-    """A line where the first number that is not finite was logged."""
+    """A line at the first step with a number that is not finite."""
     broken = [line["step"] or 0 for line in history if not np.isfinite(np.array([*line.values()], float)).all()]
     if broken:
         axes.axvline(min(broken), color=RED, linewidth=1, linestyle=":", label=f"not finite at step {min(broken):,}")

@@ -1,4 +1,4 @@
-"""Tables and figures of studies: what a search for the best settings found, and how fast."""
+"""Tables and figures of studies: what a search for the best settings found, and how quickly."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,15 @@ from seqexp.tasks.metrics import label
 if TYPE_CHECKING:
     import pandas as pd
 
-Study = Mapping[str, Any]  # the object of a study's file; sweeps.study writes it
+Study = Mapping[str, Any]  # the content of a study's file, which sweeps.study writes
 
-DASHES = ("-", "--", ":", "-.")  # of a model's studies
-MOST_LINES = 12  # that a legend has room for
+DASHES = ("-", "--", ":", "-.")  # one for each study of a model
+MOST_LINES = 12  # a legend has no room for more
 
 
 def table(studies: Sequence[Study]) -> "pd.DataFrame":
-    """A study a row: what it varied, its best validation score, how many trials it had, how many of them failed or
-    diverged, and the winning values."""
+    """One row for each study: what it varied, its best validation score, how many trials it had, how many of them
+    failed or diverged, and the winning values."""
     import pandas as pd
 
     rows = []
@@ -46,7 +46,7 @@ def table(studies: Sequence[Study]) -> "pd.DataFrame":
 
 
 def draw(studies: Sequence[Study], folder: Path) -> list[Path]:
-    """A PNG for each task: the best validation score so far against trials, a line for each study; the files written.
+    """A PNG for each task: the best validation score so far against trials, a line for each study. Returns the files.
 
     Every trial is a point; one without a score is a cross at the lower edge.
     """
@@ -92,7 +92,7 @@ def _curves(studies: Sequence[Study], path: Path) -> None:
 
 
 def _message(studies: Sequence[Study]) -> str:
-    """What the search found, in words."""
+    """The result of the search, in words."""
     scored = [study for study in studies if not np.isnan(_values(study)).all()]
     best = [(float(best_so_far(_values(study), study["direction"])[-1]), study) for study in scored]
     smaller = best[0][1]["direction"] == "min"
@@ -117,5 +117,5 @@ def _values(study: Study) -> np.ndarray:
 
 
 def _word(value: object) -> str | None:
-    """A winning value as it is typed: all its digits."""
+    """A winning value with all its digits, so that it can be typed."""
     return None if value is None else json.dumps(value).strip('"')

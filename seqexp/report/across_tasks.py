@@ -1,4 +1,4 @@
-"""Several tasks in one view: what memory bought on each, the share of runs that reach a score, and tests over tasks."""
+"""Several tasks in one view: what memory gained on each, the share of runs that reach a score, and tests over tasks."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -29,17 +29,17 @@ def section(contests: Sequence[Contest], folder: Path) -> Section:
     found = Section("Over all tasks", tables=[("Verdict on each task", _verdicts(contests))])
     usable, scores = _scores(contests, found)
     if len(usable) < 2:
-        found.paragraphs.append("Fewer than two tasks have a scale, so that nothing is said over tasks.")
+        found.paragraphs.append("Fewer than two tasks have a scale, so nothing can be said over tasks.")
         return found
     level = usable[0].terms.level
     runs = next(iter(scores.values())).shape[0]
     found.paragraphs.append(
-        f"Scores on one scale: 0 is the best score that needs no memory, 1 the best run of these models on the task. "
+        f"Scores on one scale: 0 is the best memoryless baseline, 1 is the best run of these models on the task. "
         f"{runs} seeds of each model on each of {len(usable)} tasks. Intervals are stratified bootstraps at "
-        f"{percent(level)}; they describe these runs, and cover too little at few seeds."
+        f"{percent(level)}; they describe these runs, and are too narrow at few seeds."
     )
     found.tables += [("Interquartile mean over all runs", _summaries(scores, level))]
-    found.tables += [("Probability that a run of a beats one of b", _improvements(scores, level))]
+    found.tables += [("Probability that a run of a beats a run of b", _improvements(scores, level))]
     found.bullets += _tests(scores, level)
     path = folder / "performance_profile.png"
     _profile(scores, level, len(usable), styles(contests[0]), path)
@@ -73,9 +73,7 @@ def _scores(contests: Sequence[Contest], found: Section) -> tuple[list[Contest],
     for contest in contests:
         common = [s for s in contest.entries[0].scores if all(s in contest.entry(m).scores for m in models)]
         if contest.baseline is None or not common:
-            found.bullets.append(
-                f"{contest.task} is left out: it has no score that needs no memory, or no common seed."
-            )
+            found.bullets.append(f"{contest.task} is left out: it has no memoryless baseline, or no common seed.")
             continue
         usable.append(contest)
         seeds[contest.task] = common
@@ -85,7 +83,7 @@ def _scores(contests: Sequence[Contest], found: Section) -> tuple[list[Contest],
     scaled = across_tasks.has_scale(raw, base, directions)
     for contest, has in zip(usable, scaled, strict=True):
         if not has:
-            found.bullets.append(f"{contest.task} is left out: no run is better than the score that needs no memory.")
+            found.bullets.append(f"{contest.task} is left out: no run is better than the memoryless baseline.")
     usable = [contest for contest, has in zip(usable, scaled, strict=True) if has]
     if len(usable) < 2:
         return usable, {}
@@ -150,5 +148,5 @@ def _profile(scores: Scores, level: float, tasks: int, look: dict[str, Style], p
             axes.plot(thresholds, profile.share, color=colour, label=model)
             axes.fill_between(thresholds, profile.low, profile.high, color=colour, alpha=0.18, linewidth=0)
         axes.set(xlabel="score (0: no memory needed, 1: best run)", ylabel="share of runs above it", ylim=(-0.02, 1.02))
-        axes.set_title(f"Higher is better: runs that reach each score, over {tasks} tasks", loc="left")
+        axes.set_title(f"Higher is better: the share of runs above each score, over {tasks} tasks", loc="left")
         axes.legend()

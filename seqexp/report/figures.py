@@ -29,7 +29,7 @@ def styles(contest: Contest) -> dict[str, Style]:
 
 
 def points(contest: Contest, path: Path) -> bool:
-    """Every seed as a point, the pairs joined, a bar at each model's mean, and the best score that needs no memory."""
+    """Every seed as a point, the pairs joined, a bar at each model's mean, and the best memoryless baseline."""
     entries, look = contest.entries, styles(contest)
     rng = np.linspace(-0.09, 0.09, 5)  # seeds beside each other, the same place for the same seed
     with frame(path, height=4.2) as (axes,):
@@ -60,7 +60,7 @@ def points(contest: Contest, path: Path) -> bool:
         axes.grid(visible=False, axis="x")
         axes.set_ylabel(_label(contest))
         best = _best(contest)
-        axes.set_title(f"{contest.label}: {best}\nevery seed is a point, lines join its models", loc="left")
+        axes.set_title(f"{contest.label}: {best}\nevery seed is a point, lines join the models of a seed", loc="left")
     return any(entry.scores for entry in entries)
 
 
@@ -80,7 +80,7 @@ def learning(contest: Contest, path: Path) -> bool:
                 axes.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0)
         log_if_wide(axes)
         axes.set(xlabel="optimizer steps", ylabel=f"validation {_bare(contest)}")
-        title = f"{contest.label}: how the models learn\nlines are means, bands reach from the worst to the best seed"
+        title = f"{contest.label}: learning curves\nlines are means, bands reach from the worst to the best seed"
         axes.set_title(title, loc="left")
         if drawn:
             axes.legend()
@@ -101,7 +101,7 @@ def tuning(contest: Contest, path: Path) -> bool:
             axes.step(trials, best, where="post", color=colour, label=model)
         axes.set(xlabel="trials", ylabel=f"best {next(iter(contest.studies.values())).metric} so far")
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set_title(f"{contest.label}: what tuning reached\npoints are trials", loc="left")
+        axes.set_title(f"{contest.label}: best validation score during tuning\npoints are trials", loc="left")
         log_if_wide(axes)
         axes.legend()
     return True

@@ -1,4 +1,4 @@
-"""Why, as far as the runs' mechanism.json and mechanism.jsonl tell: how far gradients reach back, what gates do."""
+"""Why a model wins, from the runs' mechanism.json and mechanism.jsonl: how far gradients reach back, what gates do."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Box:
-    """A claim: its verdict, the sentence, and what else has to be said in the same breath."""
+    """A claim: its verdict, the sentence, and what must be said together with it."""
 
     verdict: str  # better, worse, equivalent or not resolved
     headline: str

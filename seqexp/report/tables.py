@@ -1,4 +1,4 @@
-"""The tables of a comparison: models beside the score that needs no memory, lost runs, and one row a run."""
+"""The tables of a comparison: models beside the memoryless baseline, lost runs, and one row for each run."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ STATUSES = ("FAILED", "DIVERGED", "KILLED")
 
 
 def summary(contest: Contest) -> "pd.DataFrame":
-    """A row a model, best first, and one for the best score that needs no memory."""
+    """One row for each model, best first, and one for the best memoryless baseline."""
     terms = contest.terms
     interval = f"{percent(terms.level)} interval"
     sign = 1 if terms.direction == "min" else -1

@@ -105,7 +105,7 @@ def _verdict(answer: Answer) -> Section:
     section = Section("Verdict", boxes=[_box(claim) for claim in claims])
     for contest in answer.contests:
         terms = contest.terms
-        how = "a test that may be asked after every pair" if terms.sequential else "paired by seed"
+        how = "tested after every pair of seeds" if terms.sequential else "paired by seed"
         section.paragraphs.append(
             f"{contest.task}: {terms.metric}, {terms.orientation}; differences within {number(terms.margin)} count as "
             f"equivalent; {how}, level {percent(terms.level)}."
@@ -130,7 +130,7 @@ def _task(contest: Contest, folder: Path) -> Section:
     if len(lost):
         section.tables.append(("Runs without a score", lost))
     if contest.baseline is None:
-        section.paragraphs.append(f"The runs have no score that needs no memory for {contest.terms.metric}.")
+        section.paragraphs.append(f"The runs have no memoryless baseline for {contest.terms.metric}.")
     drawings: list[tuple[str, Callable[[Contest, Path], bool]]] = [
         ("seeds", figures.points),
         ("learning", figures.learning),
@@ -154,9 +154,9 @@ def _why(contest: Contest, folder: Path) -> Section:
     section, read = Section(f"Why: {contest.label}"), mechanism.read(contest)
     command = mechanism.how_to_get(contest, read)
     if command:
-        section.paragraphs.append(f"To see here what the gradients and gates of a run do: {command}")
+        section.paragraphs.append(f"To see the gradients and gates of a run here, type: {command}")
     for name, table in (
-        ("Half-life of the gradient: each so many steps back it is half as large", mechanism.half_lives(read)),
+        ("Half-life of the gradient: the steps in which it halves", mechanism.half_lives(read)),
         ("Gates", mechanism.gates(read)),
         ("Gate surgery: the trained network's score with a gate fixed at one", mechanism.surgery(read)),
     ):
@@ -190,7 +190,7 @@ def _provenance(answer: Answer, match: str | None, commands: Commands) -> Sectio
             text = json.dumps(deciding(entry.any), sort_keys=True, default=str)
             digest = hashlib.sha256(text.encode()).hexdigest()[:12]
             rows.append({"task": contest.task, "what": f"config hash of {entry.model}", "value": digest})
-    rows.append({"task": "all", "what": "held equal (match)", "value": match or "nothing was asked"})
+    rows.append({"task": "all", "what": "equal for all (match)", "value": match or "nothing"})
     table = tables.frame_of(rows, ["task", "what", "value"])
     lines = ["# the runs", *commands.runs, "# this report", commands.report]
     return Section("Provenance", tables=[("", table)], commands=lines)

@@ -1,6 +1,6 @@
 """What a run leaves in its directory: config.yaml, metrics.jsonl, result.json, run.log. The local truth about a run.
 
-While a run is not wrapped up its directory has run.json too, which says what result.json cannot say yet; a lock tells
+Until a run is completed, its directory also has run.json, which holds what result.json cannot say yet; a lock tells
 whether a process works on it.
 """
 
@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from seqexp.runs.lock import cannot_write
 from seqexp.runs.result import StartedRun
-from seqexp.system.atomic_files import write_text
+from seqexp.system.atomic_files import remove_leftovers, write_text
 from seqexp.system.errors import UserError
 from seqexp.system.json_files import finite, read_lines, whole_lines
 from seqexp.system.paths import LOCK, METRICS, RESULT, STARTED
@@ -33,6 +33,7 @@ class RunDirectory:
     def __init__(self, path: Path, after: int = 0) -> None:
         """``after``: bytes of metrics.jsonl that the checkpoint knows; 0 where there is none."""
         self.path = path
+        remove_leftovers(path)
         try:
             self._metrics: IO[bytes] = opened_to_append(path / METRICS)  # closed by close()
             lines, self._whole = whole_lines(self._metrics, _is_whole)

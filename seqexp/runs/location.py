@@ -53,8 +53,8 @@ def choose(run_config: RunConfig, location: Location) -> Path | None:
             whose = "this run" if found.signature == run_config.signature else "another run"
             raise UserError(
                 f"hydra.run.dir: expected a directory without a run; {location.directory} holds {whose} "
-                f"(signature {found.signature}); name another one"
-                + (", or go on with resume=auto" if whose == "this run" else "")
+                f"(signature {found.signature}); choose another directory"
+                + (", or resume it with resume=auto" if whose == "this run" else "")
             )
         return location.directory
     if resume == "never":
@@ -117,7 +117,7 @@ def refuse_differences(path: Path | None, saved: Any, about: Mapping[str, Any]) 
         if then.get(key, missing) != now.get(key, missing)
     ]
     if "data" in about and saved.get("data") != about["data"]:
-        differing.append("the data (its hash is another one)")
+        differing.append("the data (another hash)")
     if differing:
         raise UserError(
             f"{path}: this run cannot be resumed with a different config or data set; these differ: "

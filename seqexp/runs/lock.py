@@ -1,4 +1,4 @@
-"""Who works on a run: a lock that ends with its process."""
+"""Which process works on a run: a lock that ends with its process."""
 
 import fcntl
 import os
@@ -10,6 +10,7 @@ from typing import IO
 
 from seqexp.system.errors import UserError
 from seqexp.system.paths import LOCK
+from seqexp.system.regular_files import opened_to_append
 
 POLL = 0.2  # seconds
 
@@ -37,7 +38,7 @@ def _hold(path: Path, wait: bool) -> IO[bytes] | None:
     while True:
         path.mkdir(parents=True, exist_ok=True)
         try:
-            file = open(path / LOCK, "ab")  # noqa: SIM115 - the caller's to close
+            file = opened_to_append(path / LOCK)
         except FileNotFoundError:  # another process has just removed the empty directory
             continue
         try:
@@ -56,6 +57,6 @@ def _hold(path: Path, wait: bool) -> IO[bytes] | None:
 
 def cannot_write(path: Path, error: OSError) -> UserError:
     return UserError(
-        f"run directory {path}: cannot be written ({error.strerror}); run from a folder that can be, "
+        f"run directory {path}: cannot be written ({error.strerror or error}); start from a writable folder, "
         "or name one with hydra.run.dir=<folder>"
     )

@@ -1,4 +1,4 @@
-"""Probes of a run: when they look, what they leave in its directory, and that trouble with them never ends it.
+"""Probes of a run: when they run, what they write to its directory; an error in them never ends the run.
 
 After an epoch's validation a line of gradient flow goes to mechanism.jsonl; at the end mechanism.json describes the
 best weights. Neither is anything that training depends on.

@@ -175,7 +175,7 @@ def _ambiguous(examples: Sequence[Run]) -> str:
 
 
 def _word(value: Any) -> str:
-    """As the command line takes it."""
+    """The value as one types it on the command line."""
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 

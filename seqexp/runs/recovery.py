@@ -1,10 +1,12 @@
-"""Runs whose process was killed: found, marked, and sent to MLflow as far as they came.
+"""Runs whose process was killed: they are found, marked, and sent to MLflow as far as they got.
 
-Each line of metrics.jsonl is sent with its stored time, so sending it again changes nothing. A password that
-``tracking.uri`` had is stored nowhere: MLFLOW_TRACKING_URI gives it, or the uri of the run that is being started.
+A run's directory may be a stranger's, so the address that its config.yaml asks for is never obeyed by itself: a run is
+sent only to where the user has this process send its own runs, or to what the user has typed. Each line of
+metrics.jsonl is sent with its stored time, so sending it again changes nothing.
 """
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from seqexp import config
@@ -12,39 +14,37 @@ from seqexp.runs.description import last_tags, params, run_name, tags
 from seqexp.runs.directory import history, numbers
 from seqexp.runs.lock import locked
 from seqexp.runs.result import RunResult, read_result, read_started
-from seqexp.system.errors import UserError
+from seqexp.system.errors import UserError, masked
 from seqexp.system.paths import CONFIG, LOCK, RESULT, STARTED, TRIALS
-from seqexp.tracking.mlflow_store import TrackingSettings, run_with_tag, unmasked
-from seqexp.tracking.tracker import Status, Tracker, Untracked, open_tracker
+from seqexp.tracking.mlflow_store import TrackingSettings, run_with_tag
+from seqexp.tracking.tracker import Status, Tracker, open_tracker
 
 logger = logging.getLogger("seqexp")
 
 
-def wrap_up(path: Path, *, keep: bool = False, uri: str | None = None) -> bool:
-    """Bring a run that no process works on to its end: it is marked KILLED if it has no result, here and in MLflow,
-    which gets what it is missing. False where MLflow could not take it all.
+def wrap_up(path: Path, own: TrackingSettings | None, *, keep: bool = False) -> bool:
+    """Bring a run that no process works on to its end: it is marked KILLED if it has no result, and sent to MLflow if
+    its own address is that of ``own``, where this process keeps its runs. False where MLflow could not take it all.
 
-    ``keep``: it was asked for, so that it is said what was sent, and a run that could not be sent can be found again by
-    ``mark_killed``. ``uri``: an address whose password may be the stored one's.
+    ``keep``: a run that could not be sent can be found again by ``mark_killed``.
     """
-    result = _result(path)
-    tracker = _send(path, result, uri)
-    complete = not tracker.troubled
-    if complete and keep and tracker.run_id is None:
-        logger.info("%s: its tracking is off, so there is nothing to send", path)
-    elif complete and keep:
-        logger.info(
-            "%s: MLflow has it: %d points of its metrics and %d files were sent", path, tracker.points, tracker.files
-        )
+    result = result_of(path)
+    settings = None if own is None else stored_tracking(path)
+    complete = True
+    if settings is not None and settings.name != "off" and own is not None:
+        if own.name != "off" and masked(own.uri or "") == masked(settings.uri or ""):
+            complete = not send(path, result, replace(settings, uri=own.uri)).troubled
+        else:
+            logger.info("%s is not sent: it was kept at %s; `seqexp.sync` sends it", path, masked(settings.uri or ""))
     if complete or not keep:
         (path / STARTED).unlink(missing_ok=True)
     return complete
 
 
-def mark_killed(root: Path, uri: str | None = None) -> None:
-    """Find the runs below ``root`` whose process was killed, and wrap them up. Trouble with one is a warning.
+def mark_killed(root: Path, own: TrackingSettings | None = None) -> None:
+    """Find the runs below ``root`` whose process was killed, and complete them. An error with one of them is a warning.
 
-    ``uri``: as in ``wrap_up``.
+    ``own``: as in ``wrap_up``; None to mark them here and send nothing.
     """
     started = [file for folder in (root, root / TRIALS) for file in sorted(folder.glob(f"*/*/*/{STARTED}"))]
     for file in started:
@@ -54,13 +54,18 @@ def mark_killed(root: Path, uri: str | None = None) -> None:
         try:
             with locked(path, wait=False) as held:
                 if held and file.exists():
-                    wrap_up(path, uri=uri)
-                    logger.info("found a run whose process was killed: %s", path)
-        except UserError as error:
-            logger.warning("a run whose process was killed could not be wrapped up: %s", error)
+                    wrap_up(path, own)
+                    logger.info("found a killed run: %s", path)
+        except (UserError, OSError) as error:
+            logger.warning("a killed run could not be completed: %s", error)
 
 
-def _result(path: Path) -> RunResult:
+def stored_tracking(path: Path) -> TrackingSettings:
+    """Where a run's config.yaml says that it is kept. UserError where that is no run's config."""
+    return TrackingSettings(**config.stored(path / CONFIG).settings["tracking"])
+
+
+def result_of(path: Path) -> RunResult:
     """The run's result.json, made from run.json where the process had no time to. UserError where neither is one."""
     result = read_result(path)
     if result is not None:
@@ -79,11 +84,9 @@ def _result(path: Path) -> RunResult:
     return result
 
 
-def _send(path: Path, result: RunResult, uri: str | None) -> Tracker:
+def send(path: Path, result: RunResult, settings: TrackingSettings) -> Tracker:
+    """Send MLflow, at ``settings``, what it is missing of a run. The tracker says what was sent."""
     run_config = config.stored(path / CONFIG)
-    settings = unmasked(TrackingSettings(**run_config.settings["tracking"]), uri)
-    if settings.name == "off":
-        return Untracked()
     started = read_started(path)
     run_id = result.mlflow_run_id
     if run_id is None and started is not None and started.token is not None:

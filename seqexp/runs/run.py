@@ -97,7 +97,7 @@ def run(run_config: RunConfig, location: Location) -> CompletedRun:
         path = location.fresh(run_config)
     with locked(path, wait=location.in_sweep) as held:
         if not held:
-            raise UserError(f"run directory {path}: another process works on this run; wait for it, or stop it")
+            raise UserError(f"run directory {path}: another process is working on this run; wait for it, or stop it")
         earlier = earlier_result(run_config, path)  # as another process has just left it
         if earlier is not None:
             return CompletedRun(earlier, path, "skipped")
@@ -201,7 +201,7 @@ class _Run:
             raise UserError(
                 f"{checkpoints.folder}: expected a checkpoint of this run; {error}; delete the folder to start over"
             ) from error
-        logger.info("%s at step %d: %s", self.how or "goes on", trainer.step, self.path)
+        logger.info("%s at step %d: %s", self.how or "resumed", trainer.step, self.path)
         return snapshot
 
     def _train(self, directory: RunDirectory, tracker: Tracker) -> None:
@@ -231,7 +231,7 @@ class _Run:
             logger.debug("%s", masked(traceback.format_exc()))
             if not isinstance(error, OSError | UserError):
                 directory.write(TRACEBACK, masked(traceback.format_exc()))
-        except BaseException as error:  # Ctrl-C, SIGTERM: the run is marked, and the signal goes on
+        except BaseException as error:  # Ctrl-C, SIGTERM: mark the run, then pass the signal on
             status = "KILLED"
             self.result = self.result.but(error=f"stopped by {type(error).__name__}")
             raise
@@ -282,7 +282,7 @@ def _log_file(path: Path) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-        with suppress(OSError):  # a full disk has been told of
+        with suppress(OSError):  # a full disk was reported already
             handler.close()
 
 

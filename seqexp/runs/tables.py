@@ -1,4 +1,4 @@
-"""Tables of runs, from their result.json: no model's score without the best score that needs no memory beside it.
+"""Tables of runs, from their result.json: every score stands beside the best memoryless baseline.
 
 The only home of pandas, which is imported when a table is made.
 """

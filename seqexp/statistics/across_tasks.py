@@ -1,4 +1,4 @@
-"""Several tasks at once: models' scores on one scale, summaries of many runs, and tests over tasks.
+"""Several tasks at once: scores on one scale, summaries of many runs, and tests over tasks.
 
 A model's scores are a matrix (R, K) of R runs (seeds) on each of K tasks; larger is better after `normalised`.
 Summaries and their intervals describe the runs at hand and follow Agarwal et al. 2021 ("Deep reinforcement learning at
@@ -21,7 +21,7 @@ BLOCK = 2_000_000  # numbers of a bootstrap's resamples in memory at once
 
 @dataclass(frozen=True)
 class Estimate:
-    """A summary and its bootstrap interval, both ends nan where one run a task leaves nothing to resample."""
+    """A summary and its bootstrap interval. Both ends are nan if one run per task leaves nothing to resample."""
 
     value: float
     low: float
@@ -30,7 +30,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Profile:
-    """Performance profile: the share (M,) of runs above each threshold (M,), tasks weighing the same; its band."""
+    """Performance profile: the share (M,) of runs above each threshold (M,), with equal task weights, and its band."""
 
     thresholds: np.ndarray
     share: np.ndarray
@@ -40,7 +40,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class SignedRank:
-    """Wilcoxon's test of two models over ``tasks`` tasks; reachable: whether so many can reach the level asked for."""
+    """Wilcoxon's test of two models over ``tasks`` tasks; reachable: whether so few can reach the level."""
 
     p: float
     tasks: int
@@ -51,7 +51,7 @@ class SignedRank:
 class Ranking:
     """Friedman's test of M > 2 models over ``tasks`` tasks, and Nemenyi's of each pair.
 
-    mean_ranks: model -> mean rank, 1 the best; ties share their ranks.
+    mean_ranks: model -> mean rank; 1 is the best, and ties share their ranks.
     nemenyi:    (model, model) in the order given -> p, already corrected for the number of pairs.
     """
 
@@ -68,7 +68,7 @@ class Ranking:
 def has_scale(
     scores: Mapping[str, np.ndarray], baseline: Sequence[float] | np.ndarray, directions: Sequence[Direction]
 ) -> np.ndarray:
-    """(K,) bool: on which tasks some run is better than the best score that needs no memory."""
+    """(K,) bool: on which tasks some run is better than the best memoryless baseline."""
     _, _, width = _ends(scores, baseline, directions)
     return np.asarray(width > 0)
 
@@ -76,21 +76,21 @@ def has_scale(
 def normalised(
     scores: Mapping[str, np.ndarray], baseline: Sequence[float] | np.ndarray, directions: Sequence[Direction]
 ) -> dict[str, np.ndarray]:
-    """Models' scores (R, K), each task in its own metric, on one scale: what memory bought.
+    """Models' scores (R, K), each task in its own metric, on one scale: what memory gained.
 
         (score - baseline) / (best - baseline)
 
-    0 is the best score that needs no memory, ``baseline`` (K,); 1 is the best run of any model given. What is below 0
-    would have done better without memory, and is not cut off. Many metrics (perplexity, nats a frame) have no perfect
-    score to divide by, hence the best run: numbers are comparable among the models normalised together, no others.
-    The scale is affine on each task, so order, ties and the tests below are those of the metric itself.
+    0 is the best memoryless baseline, ``baseline`` (K,); 1 is the best run of any given model. Scores below 0 are worse
+    than without memory; they are not cut off. The best run is the divisor because many metrics (perplexity, nats a
+    frame) have no perfect score. So only models that are normalised together can be compared. The scale is affine on
+    each task, so order, ties and the tests below are those of the metric itself.
 
-    Raises ValueError where a task has no scale; `has_scale` says which to leave out, and a report should name them.
+    Raises ValueError if a task has no scale; `has_scale` says which to leave out, and a report should name them.
     """
     lower, sign, width = _ends(scores, baseline, directions)
     if not (width > 0).all():
         raise ValueError(
-            f"tasks {np.flatnonzero(width <= 0).tolist()}: no run is better than the score that needs no memory, "
+            f"tasks {np.flatnonzero(width <= 0).tolist()}: no run is better than the memoryless baseline, "
             "so they have no scale; leave them out (has_scale) and say so"
         )
     return {model: sign * (np.asarray(matrix, float) - lower) / width for model, matrix in scores.items()}
@@ -100,7 +100,7 @@ def normalised(
 
 
 def interquartile_mean(scores: np.ndarray) -> float:
-    """The mean of the middle half of all runs of all tasks (R, K): a quarter is cut from either end, rounded down."""
+    """The mean of the middle half of all runs of all tasks (R, K): cuts a quarter from each end, rounded down."""
     from scipy.stats import trim_mean
 
     return float(trim_mean(_matrix(scores), 0.25, axis=None))
@@ -122,7 +122,7 @@ def iqm(
 
 
 def probability_of_improvement(a: np.ndarray, b: np.ndarray) -> float:
-    """P(a run of a beats one of b) on a task picked at random, ties half: the mean over tasks of U / (R_a R_b).
+    """P(a run of a beats a run of b) on a random task, ties half: the mean over tasks of U / (R_a R_b).
 
     a (R_a, K), b (R_b, K); U is Mann and Whitney's. Runs are compared across seeds, all with all, so this is about
     two independent runs; `paired`'s ``p_superior`` is about two runs of the same seed.
@@ -191,7 +191,7 @@ def friedman(scores: Mapping[str, np.ndarray]) -> Ranking:
         raise ValueError("Friedman's test needs two tasks or more, got 1")
     ranks = stats.rankdata(-means, axis=1)
     pairs = list(combinations(range(len(names)), 2))
-    if np.ptp(ranks) == 0:  # all equal on every task
+    if np.ptp(ranks) == 0:  # all equal on every task, for which SciPy gives nan
         statistic, p, nemenyi = 0.0, 1.0, {(names[i], names[j]): 1.0 for i, j in pairs}
     else:
         import scikit_posthocs
@@ -204,7 +204,7 @@ def friedman(scores: Mapping[str, np.ndarray]) -> Ranking:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p values of several claims, corrected (Holm 1979): reading them at alpha, any false claim has chance alpha."""
+    """Corrected p values of several claims (Holm 1979): read at alpha, any false claim has at most the chance alpha."""
     if not all(0 <= p <= 1 for p in p_values):
         raise ValueError(f"p values must lie between 0 and 1, got {list(p_values)}")
     if not len(p_values):
@@ -267,6 +267,7 @@ def _bootstrap(
         raise ValueError(f"level must lie between 0 and 1, such as 0.95, got {level}")
     size = int(np.prod([len(matrix) for matrix in matrices])) * matrices[0].shape[1]
     values: list[np.ndarray] = []
+    # In blocks: all resamples at once are repetitions times the size of the scores.
     for block in np.array_split(np.arange(repetitions), 1 + repetitions * size // BLOCK):
         rows = [rng.integers(0, len(matrix), (block.size, *matrix.shape)) for matrix in matrices]
         values.append(statistic(*(np.take_along_axis(m[None], r, axis=1) for m, r in zip(matrices, rows, strict=True))))

@@ -1,4 +1,4 @@
-"""The memory horizon: the longest distance that a model solves in at least 80 % of its seeds, and how sure that is."""
+"""The memory horizon: the longest distance that a model solves in at least 80 % of its seeds, and its interval."""
 
 import math
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ import numpy as np
 
 from seqexp.statistics.pairs import clopper_pearson
 
-SHARE = 0.8  # of the seeds that have to solve a distance
+SHARE = 0.8  # of the seeds must solve a distance
 LEVEL = 0.95  # of the intervals
 
 
 @dataclass(frozen=True)
 class Horizon:
-    """What a model's runs say about its horizon. None stands for below the shortest distance.
+    """A model's horizon as its runs show it. None means below the shortest distance.
 
-    distances: (K,) ascending, in steps; solved, runs: (K,) how many runs solved each, of how many.
-    reached:   the horizon itself. Where it is the longest distance the true one may lie beyond.
+    distances: (K,) ascending, in steps; solved, runs: (K,) how many of how many runs solved each.
+    reached:   the horizon itself. If it is the longest distance, the true horizon may lie beyond it.
     low, high: the ends of its interval, distances too.
     """
 
@@ -37,23 +37,23 @@ def horizon(
     share: float = SHARE,
     level: float = LEVEL,
 ) -> Horizon:
-    """The longest distance that at least ``share`` of the runs solved, as they did all shorter ones.
+    """The longest distance that at least ``share`` of the runs solved, where the same holds for every shorter one.
 
     distances: (K,) ascending; solved, runs: (K,) counts, runs at least 1.
 
-    The interval speaks of fresh seeds: with p(d) the probability that one solves distance d, the true horizon is the
-    longest d with p(d) >= share. It takes for granted that a longer distance is never easier and that runs are
-    independent, and holds the true horizon (among the distances tried) with probability ``level`` at least:
+    The interval is about fresh seeds: with p(d) the probability that a seed solves distance d, the true horizon is the
+    longest d with p(d) >= share. It assumes that a longer distance is never easier and that runs are independent. Then
+    it holds the true horizon (among the tested distances) with a probability of at least ``level``:
 
-    - low: from the shortest distance up, each is passed while the exact lower bound of its fraction is above share;
-      the last one passed is the end. Since p never rises, runs at longer distances count as evidence too: of them as
-      many distances join as are needed to get the runs without which no outcome could pass (17 for 0.8 and 95 %).
-    - high: from the longest distance down, each is excluded while the exact upper bound of its fraction is below
-      share; the first one not excluded is the end. Shorter distances join where there are too few runs (below 3).
+    - low: from the shortest distance up, a distance passes if the exact lower bound of its fraction is above share.
+      The last one that passes is the end. Since p never rises, runs at longer distances count as evidence too: as many
+      distances are pooled as give the fewest runs with which any outcome can pass (17 for 0.8 and 95 %).
+    - high: from the longest distance down, a distance is excluded if the exact upper bound of its fraction is below
+      share. The first one that is not excluded is the end. Shorter distances are pooled if runs are too few (below 3).
 
-    Each end errs with probability (1 - level) / 2 at most, though several distances are tested: the claims are nested
-    and tested in a fixed order up to the first that fails (Maurer, Hothorn and Lehmacher 1995), and which runs join
-    does not depend on what came of them. The bounds are Clopper and Pearson's (1934).
+    Each end is wrong with a probability of at most (1 - level) / 2, although several distances are tested: the claims
+    are nested and tested in a fixed order up to the first that fails (Maurer, Hothorn and Lehmacher 1995), and which
+    runs are pooled does not depend on their outcomes. The bounds are Clopper and Pearson's (1934).
     """
     error = (1 - level) / 2
     solved_, runs_ = np.asarray(solved), np.asarray(runs)
@@ -63,7 +63,7 @@ def horizon(
     while passed < last and solved_[passed + 1] / runs_[passed + 1] >= share:
         passed += 1
     low = -1
-    to_pass = math.ceil(math.log(error) / math.log(share))
+    to_pass = math.ceil(math.log(error) / math.log(share))  # n solved of n pass once share^n < error
     while low < last:
         count = _enough(runs_[low + 1 :], to_pass)
         pool = slice(low + 1, low + 1 + count)
@@ -87,6 +87,6 @@ def horizon(
 
 
 def _enough(runs: np.ndarray, wanted: int) -> int:
-    """How many of the first entries have ``wanted`` runs together; 0 where all have fewer."""
+    """How many of the first entries have ``wanted`` runs together; 0 if all of them have fewer."""
     together = np.cumsum(runs) >= wanted
     return int(together.argmax()) + 1 if together.any() else 0

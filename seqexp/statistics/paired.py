@@ -1,4 +1,4 @@
-"""Paired seeds of two models: how large the difference is, how sure one can be, and a verdict.
+"""Paired seeds of two models: the difference, its uncertainty, and a verdict.
 
 The unit of replication is the seed: pair i holds the two models' scores after training on the same data with seed i.
 `paired` judges a fixed number of pairs; `Sequential` judges after every pair and may stop at any of them.
@@ -29,23 +29,23 @@ from seqexp.statistics.sequential import Sequential
 
 __all__ = ["Direction", "Paired", "Sequential", "Verdict", "paired", "sign_flip"]
 
-POWER = 0.8  # how likely `more_seeds` more seeds would bring a verdict, were the effect seen the true one
-MOST_SEEDS = 10_000  # more than this is no advice
+POWER = 0.8  # the probability that `more_seeds` more seeds give a verdict, if the observed effect is the true one
+MOST_SEEDS = 10_000  # a larger number is no useful advice
 
 
 @dataclass(frozen=True)
 class Paired:
-    """What n paired seeds say of models a and b. Positive effects mean that a is better, whatever the direction.
+    """What n paired seeds say about models a and b. Positive effects mean that a is better, whatever the direction.
 
-    effect:      mean difference, in the metric's units; low, high: its t interval at the level asked for.
-    sd:          standard deviation of the differences (n - 1); nan for one pair.
+    effect:      mean difference, in the metric's units; low, high: its t interval at the given level.
+    sd:          standard deviation of the differences (n - 1 in the denominator); nan for one pair.
     wins:        share of pairs that a won, ties counting half.
     p_sign_flip: two-sided p of the sign-flip test; p_t: of the paired t test.
     p_superior:  probability that a beats b on a fresh seed, ties half: wins, with the interval p_low, p_high.
-    more_seeds:  how many more would, with probability 0.8, bring a verdict if the true effect and spread are those
-                 seen; 0 with a verdict, None where one pair hides the spread or 10,000 seeds would not do.
-    unseen:      1 - (1 - level)^(1/n), the share of seeds that may well end otherwise than any of these n did (0.45
-                 for five at 0.95). "equivalent" cannot speak for them: one model may fail in that share.
+    more_seeds:  how many more seeds would, with probability 0.8, give a verdict if the true effect and spread are the
+                 observed ones; 0 with a verdict, None if one pair hides the spread or 10,000 seeds would not suffice.
+    unseen:      1 - (1 - level)^(1/n), the share of seeds that may well end differently from all of these n (0.45 for
+                 five at 0.95). "equivalent" says nothing about them: one model may fail in that share.
     reachable:   whether n pairs can call a model better at all: 2 / 2^n <= 1 - level, six pairs for 0.95.
     """
 
@@ -76,17 +76,17 @@ def paired(
 ) -> Paired:
     """Judge scores a (n,) against b (n,) of the same seeds; ``margin``, in the metric's units, is what does not matter.
 
-    The verdict, with alpha = 1 - level, is the first of these that holds:
+    The verdict is the first of these that holds, with alpha = 1 - level:
 
     equivalent:   the interval [low, high] lies within +- margin, and 2^-n <= alpha (five pairs). The interval is
-                  the one shown, at ``level``; Schuirmann's classical test asks for that at 1 - 2 alpha only, so the
-                  chance to overlook a difference as large as the margin is alpha / 2. The floor is there because a
-                  few equal pairs, such as two models that both score 1.0, have an interval of no width but prove
-                  little. It comes first: a difference that is certain but does not matter is no victory.
+                  the displayed one, at ``level``. Schuirmann's classical test uses the one at 1 - 2 alpha, so here the
+                  chance to overlook a difference as large as the margin is only alpha / 2. The minimum of pairs exists
+                  because a few equal pairs, such as two models that both score 1.0, have an interval of zero width but
+                  prove little. It comes first: a difference that is certain but does not matter is no victory.
     better/worse: the interval excludes 0 *and* the sign-flip test has p <= alpha. The second holds alpha exactly,
-                  whatever law the scores follow, as long as d is symmetric about 0 where nobody is better; swapping
+                  whatever the distribution of the scores, if d is symmetric about 0 where nobody is better; swapping
                   the labels of one model makes it so. The first makes the verdict agree with the interval.
-    not resolved: else.
+    not resolved: otherwise.
 
     The interval of ``p_superior`` is Clopper and Pearson's with half counts for ties, which can only narrow the
     distribution.
@@ -98,7 +98,7 @@ def paired(
     n = d.size
     effect, sd = float(d.mean()), float(d.std(ddof=1)) if n > 1 else math.nan
     if n > 1 and np.ptp(d) == 0:
-        effect, sd = float(d[0]), 0.0  # summation would leave rounding where there is no spread
+        effect, sd = float(d[0]), 0.0  # the mean of equal numbers may differ from them by rounding
     half = half_width(sd, n, level) if n > 1 else math.inf
     low, high = effect - half, effect + half
     wins = float(np.mean((d > 0) + 0.5 * (d == 0)))
@@ -161,6 +161,7 @@ def _more_seeds(effect: float, sd: float, n: int, margin: float, alpha: float) -
         inside = passes(margin - effect) + passes(margin + effect) - 1 if at_most(2.0**-m, alpha) else 0.0
         return max(differs, inside) >= POWER
 
+    # The power grows with the seeds: double until they suffice, then halve the gap.
     few, many = n, n + 1
     while not enough(many):
         if many >= MOST_SEEDS:

@@ -15,13 +15,13 @@ from seqexp.numerics.rng import Purpose, stream
 Direction = Literal["max", "min"]
 Verdict = Literal["better", "worse", "equivalent", "not resolved"]
 
-EXACT = 32  # pairs up to which every one of the 2^n sign flips is counted
-FLIPS = 99_999  # random flips above that
-ROUNDING = 1e-12  # differences this small against their scores are ties
+EXACT = 32  # up to this many pairs, every one of the 2^n sign patterns is counted
+FLIPS = 99_999  # random patterns above that; with d's own, 100,000
+ROUNDING = 1e-12  # differences this small, relative to their scores, are ties
 
 
 def checked(direction: str, margin: float, level: float) -> float:
-    """alpha = 1 - level of sensible settings."""
+    """alpha = 1 - level. ValueError for settings that make no sense."""
     if direction not in ("max", "min"):
         raise ValueError(f'direction must be "max" or "min", got {direction!r}')
     if not (math.isfinite(margin) and margin >= 0):
@@ -32,7 +32,7 @@ def checked(direction: str, margin: float, level: float) -> float:
 
 
 def differences(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray, direction: Direction) -> np.ndarray:
-    """d (n,), positive where a is better, 0 where only rounding differs."""
+    """d (n,): positive where a is better, 0 where the scores differ only by rounding."""
     a, b = np.asarray(a, float), np.asarray(b, float)
     if a.ndim != 1 or a.shape != b.shape or not a.size:
         raise ValueError(f"a and b must be scores (n,) of the same n >= 1 seeds, got {a.shape} and {b.shape}")
@@ -54,7 +54,7 @@ def half_width(sd: float, n: int, level: float) -> float:
 def half_interval(values: Sequence[float], level: float = 0.95) -> float:
     """Half the width of the t interval of the mean; nan for fewer than two values.
 
-    On skewed scores a few seeds' interval covers the mean less often than it says.
+    For a few seeds with skewed scores, the interval covers the mean less often than ``level`` says.
     """
     if len(values) < 2:
         return math.nan
@@ -84,9 +84,10 @@ def sign_flip(d: Sequence[float] | np.ndarray) -> float:
     if n <= EXACT:
         left, right = _all_sums(d[::2]), np.sort(_all_sums(d[1::2]))
         above = right.size - np.searchsorted(right, reached - left)  # of each left sum
+        # Every pattern has an opposite one, so both tails together are twice the upper one.
         return float(2 * above.sum() / 2.0**n)
     rng, hits = stream(0, Purpose.SAMPLE, n), 0
-    for block in np.array_split(np.arange(FLIPS), 100):
+    for block in np.array_split(np.arange(FLIPS), 100):  # 1,000 patterns at a time bound the memory
         signs = rng.integers(0, 2, (block.size, n), dtype=np.int8) * 2.0 - 1
         hits += int((np.abs(signs @ d) >= reached).sum())
     return (1 + hits) / (1 + FLIPS)

@@ -54,9 +54,10 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
     location = Location(directory)
     try:
         run_config = sweep.checked or config.check(cfg)
-        if said := said_by_environment(TrackingSettings(**run_config.settings["tracking"])):
+        tracking = TrackingSettings(**run_config.settings["tracking"])
+        if said := said_by_environment(tracking):
             logger.info("%s", said)
-        mark_killed(location.root, run_config.settings["tracking"]["uri"])
+        mark_killed(location.root, tracking)
         run_done = run(run_config, location)
     except UserError as refusal:
         if directory is not None:

@@ -36,7 +36,7 @@ def parent_run(sweep_dir: Path, tracking: Mapping[str, Any]) -> str | None:
         if file.exists():
             found: str | None = read_object(file)["run_id"]
             return found
-        _mark_killed(sweep_dir, tracking["uri"])
+        _mark_killed(sweep_dir, TrackingSettings(**tracking))
         _hide_passwords(sweep_dir / MULTIRUN)
         name = f"sweep {sweep_dir.name}"
         run_id = open_parent(TrackingSettings(**tracking), name=name, tags={"kind": "sweep"}, note=typed_command())
@@ -57,16 +57,18 @@ def _parent_settings(parent: Mapping[str, Any], uri: str | None) -> TrackingSett
     return unmasked(TrackingSettings(**parent["tracking"]), uri)
 
 
-def _mark_killed(sweep_dir: Path, uri: str | None) -> None:
-    """Runs and sweeps that were killed before this one started are marked so."""
-    mark_killed(Location.root, uri)
+def _mark_killed(sweep_dir: Path, own: TrackingSettings) -> None:
+    """Runs and sweeps that were killed before this one started are marked so; of sweeps those that were kept where this
+    one is, since a file below runs/ may be a stranger's."""
+    mark_killed(Location.root, own)
     for file in (Location.root / SWEEPS).glob(f"*/{PARENT}"):
         if file.parent.name == sweep_dir.name:
             continue
         with locked(file.parent, wait=False) as held, suppress(OSError, Unreadable, KeyError, TypeError, UserError):
             if held:
                 parent = read_object(file)
-                finish_parent(_parent_settings(parent, uri), parent["run_id"], "KILLED", {}, {}, "")
+                if masked(parent["tracking"]["uri"] or "") == masked(own.uri or ""):
+                    finish_parent(own, parent["run_id"], "KILLED", {}, {}, "")
                 file.unlink()
 
 

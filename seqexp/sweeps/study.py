@@ -1,6 +1,6 @@
 """Studies: one search for each model, all alike. Optuna asks for values, trials on the validation set answer.
 
-Nothing of Optuna's is stored: a study is a function of its settings and its trials' scores, so the same command asks
+No Optuna database is kept: a study is a function of its settings and its trials' scores, so the same command asks
 for the same trials again, and finds those that ended in their directories.
 """
 
@@ -119,7 +119,7 @@ class Study:
     def tell(self, records: Sequence[JobRecord]) -> None:
         """What the trials asked for last came to, in their order.
 
-        A trial that diverged counts among the worst, one that failed says nothing about its values. One that was
+        A diverged trial counts among the worst; a failed one says nothing about its values. One that was
         refused ends the study: its config cannot be run.
         """
         from optuna.trial import TrialState
@@ -185,7 +185,7 @@ class Study:
         name = " ".join([about["model"], "on", about["task"], *(f"{k}={v}" for k, v in about["varied"].items())])
         scored = [one["score"] for one in self.scores if one["score"] is not None]
         if not scored:
-            return f"{name}: trial {len(self.scores)} of {about['trials']}, none with a score yet"
+            return f"{name}: trial {len(self.scores)} of {about['trials']}, no score yet"
         best = min(scored, key=lambda score: self._sign * score)
         words = " ".join(f"{key}={word}" for key, word in values.items())
         return f"{name}: trial {len(self.scores)} of {about['trials']}, best {about['metric']} {best:.4g} at {words}"
@@ -253,7 +253,7 @@ def last_words(studies: Sequence[Mapping[str, Any]]) -> list[str]:
     for study in studies:
         if not any(one["score"] is not None for one in study["scores"]):
             name = f"{study['model']} on {study['task']}"
-            lines.append(f"tuning {name}: no trial has a score, so there is no winner; try another hydra.sweeper.space")
+            lines.append(f"tuning {name}: no trial has a score, so no winner exists; try another hydra.sweeper.space")
         if study.get("file"):
             lines.append(f"study: {study['file']}")
     return lines

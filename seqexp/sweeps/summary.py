@@ -1,4 +1,4 @@
-"""What a sweep's end shows: its tables, its figures, and the numbers that its parent run keeps."""
+"""The end of a sweep: its tables, its figures, and the metrics of its parent run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

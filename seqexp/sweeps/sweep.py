@@ -155,7 +155,7 @@ def _json(study: Any) -> str:
 
 
 def _show(*tables: Any) -> None:
-    """Print to stdout, which a pipe or a file may catch and whose lines then need not fit a window."""
+    """Print to stdout; into a pipe or a file, lines need not fit a window."""
     from rich.console import Console
 
     console = Console() if sys.stdout.isatty() else Console(width=160)

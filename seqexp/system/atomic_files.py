@@ -1,20 +1,25 @@
 """Files that survive a crash: written beside their place, brought to the disk, and then moved into place."""
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
+SUFFIX = ".tmp"  # of a file that is being written; a killed process may leave one
+
 
 def write_beside(path: Path, data: bytes) -> Path:
-    """Write the bytes to the disk, in a file beside ``path`` that the caller moves there. No file stays if they do not
-    fit."""
-    beside = beside_of(path)
+    """Write the bytes to the disk, in a new file beside ``path`` that the caller moves there. No file stays if they do
+    not fit."""
+    # A name that nobody can foresee, and no file or link of that name: else a link could lead the bytes elsewhere.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}{SUFFIX}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
     try:
-        with open(beside, "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()  # empties Python's buffer, fsync the kernel's: a rename may reach the disk before the data
             os.fsync(file.fileno())
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             beside.unlink()
         raise
@@ -36,6 +41,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def beside_of(path: Path) -> Path:
-    """Where a file is written before it is moved to ``path``."""
-    return path.with_name(f"{path.name}.tmp")
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes were writing. Nobody else may write in the folder."""
+    for file in folder.glob(f".*{SUFFIX}"):
+        file.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ def threads_for(work: int) -> int:
 
 def available() -> int:
     """The cores this process may use."""
+    # A container or taskset may allow fewer cores than the machine has.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -33,6 +34,7 @@ def kernels() -> str:
     import numpy  # noqa: F401 - as above
     from threadpoolctl import threadpool_info
 
+    # SciPy's wheel brings a BLAS of its own, so the file's path has to tell which one is NumPy's.
     for library in threadpool_info():
         if library["user_api"] == "blas" and "numpy" in library["filepath"]:
             return " ".join(str(library.get(key) or "") for key in ("internal_api", "version", "architecture")).strip()

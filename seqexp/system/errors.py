@@ -20,6 +20,7 @@ class UserError(Exception):
     """
 
     def __init__(self, line: str) -> None:
+        # Quoted input and library messages may hold line breaks.
         line = masked(" ".join(line.splitlines()))
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}")
 
@@ -43,6 +44,7 @@ def did_you_mean(guesses: Sequence[str]) -> str:
 
 def masked(text: str) -> str:
     """The text without passwords: those of addresses, from the user's colon to the last possible @, and in queries."""
+    # Greedy, up to the last @: a password may hold an @ itself.
     text = re.sub(r"(://[^:/\s]*:)\S*@", rf"\1{HIDDEN}@", text)
     # Passwords may hold blanks too; a port may not.
     text = re.sub(rf"(://[^:/\s]*:)(?!{re.escape(HIDDEN)}@)(?!\d+(?:[/\s?#'\"]|$)).*@", rf"\1{HIDDEN}@", text)

@@ -28,9 +28,10 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         raise FileNotFoundError(path) from None
     except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
         raise Unreadable("is a link" if path.is_symlink() else _told(error)) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):  # a folder too can be opened
+        os.close(handle)
+        raise Unreadable("is no regular file")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise Unreadable("is no regular file")
         yield file
 
 

@@ -24,7 +24,7 @@ Metrics = dict[str, float]
 
 @dataclass(frozen=True)
 class Shape:
-    """What a network has to fit to be asked this task's question.
+    """The sizes that a network needs for this task.
 
     inputs:  the vocabulary's size where ``tokens``, else the number of features a step.
     outputs: Y, the rows of an answer: classes, keys, or values.
@@ -128,7 +128,7 @@ class Task(Protocol):
 
     @abstractmethod
     def baselines(self) -> Metrics:
-        """The primary metric on the test split of the answers that need no memory, by name."""
+        """The memoryless baselines: the primary metric on the test split, by name."""
         ...
 
     @abstractmethod

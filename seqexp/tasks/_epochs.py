@@ -62,7 +62,7 @@ class Passes(Generic[E]):
 class FixedPasses:
     """Passes over rows of fixed data, the same for every seed and epoch."""
 
-    def __init__(self, name: str, splits: Mapping[str, np.ndarray], lengths: np.ndarray) -> None:
+    def __init__(self, name: str, splits: Mapping[Split, np.ndarray], lengths: np.ndarray) -> None:
         """splits: "train", "val", "test" -> rows; lengths (N,): of every row."""
         parts = {split: _Rows(rows, lengths[rows]) for split, rows in splits.items()}
         self._passes = Passes(name, lambda split, seed, epoch: parts[split], lambda split: len(parts[split].rows))

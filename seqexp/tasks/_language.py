@@ -7,17 +7,18 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.data import language
+from seqexp.data import language, summary
 from seqexp.data.batch import Batch, Split
+from seqexp.data.splits import HELD_OUT, PARTS
+from seqexp.data.summary import Summary
 from seqexp.data.text import Vocabulary
 from seqexp.system.errors import UserError
 from seqexp.tasks import Generator, Metrics, Shape, Task
 from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.scorers import LikelihoodScorer, Unit, in_unit
 
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 STREAMS = 32  # a validation or test text is read as this many streams, whatever the batch size: scores compare
-SHARES = (0.85, 0.05, 0.10)  # of a text without a split of its own, by position
+SHARES = {"val": 0.05, "test": 0.10}  # of a text without a split of its own, at its end; the rest is for training
 SHORTEST = 20  # tokens of a text, so that each part has one
 
 
@@ -30,9 +31,10 @@ class Language(Task):
     to ``length`` steps (Williams and Peng 1990). Every token of a validation or test text is scored once; each text
     begins after a line end, which is not scored.
 
-    source:          "python" (its help topics), the name of a published text, or the path of a text file in UTF-8.
-                     Texts without a split of their own give their first 85 % to training, the next 5 % to validation
-                     and the last 10 % to the test.
+    source:          "python" (its help topics), the name of a published text, or the path of a text file. Texts without
+                     a split of their own give their first 85 % to training, the next 5 % to validation and the last
+                     10 % to the test.
+    val_source:      a file of one's own for validation; test_source: one for the test.
     length:          steps of a batch, T.
     carry_state:     False starts every batch from zeros.
     steps_per_epoch: training batches between two validations; None for one pass over the text.
@@ -47,11 +49,14 @@ class Language(Task):
     min_count: Annotated[int, Ge(1)]
     temperature: Annotated[float, Ge(0)]
     split_seed: Annotated[int, Ge(0)]  # the split is by position, so this draws the samples only
+    val_source: str | None = None
+    test_source: str | None = None
     data_dir: str | None = None
 
     direction = "min"
     unit: ClassVar[Unit]  # the primary metric
     line_end: ClassVar[str]
+    token_kind: ClassVar[str]
     sampled_tokens: ClassVar[int]
 
     def tokens(self, text: str) -> list[str]:
@@ -63,22 +68,41 @@ class Language(Task):
         raise NotImplementedError
 
     def __post_init__(self) -> None:
-        texts, self._fingerprint = language.read(self.source, self.data_dir)
-        parts = [self.tokens(text) for text in texts]
-        if len(parts) == 1:
-            parts = self._cut(parts[0])
-        self.vocabulary = Vocabulary.build(parts[:1], self.min_count)
-        self._ids = {split: self.vocabulary.encode(part) for split, part in zip(SPLITS, parts, strict=True)}
+        held_out: dict[Split, str | None] = {"val": self.val_source, "test": self.test_source}
+        texts, self._fingerprint = language.read(self.source, self.data_dir, held_out)
+        parts = self._cut({split: self.tokens(text) for split, text in texts.items()})
+        self.vocabulary = Vocabulary.build([parts["train"]], self.min_count)
+        summary.refuse_empty(self.vocabulary, self.source, self.min_count, (self.line_end,))
+        self._ids = {split: self.vocabulary.encode(parts[split]) for split in PARTS}
         self._start = int(self.vocabulary.encode([self.line_end])[0])
+        Summary(
+            source=self.source,
+            name=self.token_kind,
+            rows=sum(len(ids) for ids in self._ids.values()),
+            parts={split: len(ids) for split, ids in self._ids.items()},
+            vocabulary={self.token_kind: len(self.vocabulary)},
+            unknown={self.token_kind: summary.shares(self._ids)},
+        ).tell()
 
-    def _cut(self, tokens: list[str]) -> list[list[str]]:
-        if len(tokens) < SHORTEST:
+    def _cut(self, parts: dict[Split, list[str]]) -> dict[Split, list[str]]:
+        """The parts, those that are missing from the end of training's: 5 % validation, then 10 % test."""
+        missing = [split for split in HELD_OUT if split not in parts]
+        tokens = parts["train"]
+        if missing and len(tokens) < SHORTEST:
             raise UserError(
                 f"task.source: {self.source}: expected a text of at least {SHORTEST} tokens, for training, validation "
                 f"and test; got {len(tokens)}"
             )
-        ends = [round(len(tokens) * SHARES[0]), round(len(tokens) * (1 - SHARES[2]))]
-        return [tokens[: ends[0]], tokens[ends[0] : ends[1]], tokens[ends[1] :]]
+        ends = [round(len(tokens) * (1 - sum(SHARES[part] for part in missing[at:]))) for at in range(len(missing))]
+        starts = [0, *ends]
+        cut = {
+            split: tokens[start:end]
+            for split, start, end in zip(("train", *missing), starts, [*ends, len(tokens)], strict=True)
+        }
+        empty = [split for split, part in (parts | cut).items() if not part]
+        if empty:
+            raise UserError(f"task.{empty[0]}_source: expected a text with tokens in it; got none")
+        return parts | cut
 
     @property
     def shape(self) -> Shape:

@@ -1,20 +1,18 @@
 """What ``translate`` translates: pairs of texts in three splits, from num2words, Tatoeba or the user's own file."""
 
 import hashlib
-import logging
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from seqexp.data import fetch, labelled_files, numerals, text
+from seqexp.data import fetch, files, numerals, pair_files, text
 from seqexp.data.batch import Split
+from seqexp.data.splits import HELD_OUT
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
 
-LARGEST_SIZES = {"val": 1000, "test": 2000}  # sources, or a tenth of those there are if that is less
-
-_log = logging.getLogger(__name__)
+LARGEST_SIZES: Mapping[Split, int] = {"val": 1000, "test": 2000}  # sources, or a tenth of those there are if less
+Rows = dict[Split, list[tuple[str, str]]]  # "train", and what parts the user's own files have beside it
 
 
 @dataclass(frozen=True)
@@ -27,10 +25,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Three splits without a source in common, and a hash of where they come from."""
+    """Three splits without a source in common, and a hash of where they come from. rows: how many pairs there are;
+    too_long: how many of them are left out for that."""
 
     splits: dict[Split, list[Pair]]
     fingerprint: str
+    rows: int = 0
+    too_long: int = 0
 
 
 def numbers(from_language: str, to_language: str, largest: int, examples: int, split_seed: int) -> Pairs:
@@ -46,10 +47,10 @@ def numbers(from_language: str, to_language: str, largest: int, examples: int, s
     targets = map(text.normalised, numerals.spelled(drawn, to_language, "task.to_language"))
     pairs = [Pair(source, (target,)) for source, target in zip(sources, targets, strict=True)]
     lines = "\n".join(f"{pair.source}\t{pair.references[0]}" for pair in pairs)
-    return Pairs(_cut(pairs, held_out), hashlib.sha256(lines.encode()).hexdigest())
+    return Pairs(_cut(pairs, held_out), hashlib.sha256(lines.encode()).hexdigest(), len(pairs))
 
 
-def tatoeba(data_dir: str | None, from_language: str, to_language: str) -> tuple[list[tuple[str, str]], str]:
+def tatoeba(data_dir: str | None, from_language: str, to_language: str) -> tuple[Rows, str]:
     """The pairs of the package of 2017-09-29 in the direction asked for, and their file's hash."""
     for key, language in (("from_language", from_language), ("to_language", to_language)):
         if language not in ("en", "fr") or from_language == to_language:
@@ -57,47 +58,57 @@ def tatoeba(data_dir: str | None, from_language: str, to_language: str) -> tuple
     path = fetch.locate(data_dir, "tatoeba-fra-eng", "fra-eng.zip")
     with zipfile.ZipFile(path) as package:
         content = package.read("fra.txt").decode("utf-8")
-    pairs = labelled_files.split_pairs(content, f"{path}/fra.txt")
-    return (pairs if from_language == "en" else [(fr, en) for en, fr in pairs]), fetch.sha256(path)
+    pairs = pair_files.parse(content, f"{path}/fra.txt")
+    return {"train": pairs if from_language == "en" else [(fr, en) for en, fr in pairs]}, fetch.sha256(path)
 
 
-def own(path: Path) -> tuple[list[tuple[str, str]], str]:
-    """The pairs of the user's own .tsv file, and its hash."""
-    return labelled_files.read_pairs(path), fetch.sha256(path)
+def own(source: str, named: Sequence[str], held_out: Mapping[Split, str | None]) -> tuple[Rows, str]:
+    """The pairs of the user's own .tsv files, by part, and a hash of the files."""
+    paths = files.own_paths(source, named, (".tsv",), held_out)
+    return {part: pair_files.read(path) for part, path in paths.items()}, files.fingerprint(paths)
 
 
-def sentences(
-    pairs: Iterable[tuple[str, str]], fingerprint: str, name: str, max_length: int, examples: int, split_seed: int
-) -> Pairs:
+def sentences(parts: Rows, fingerprint: str, name: str, max_length: int, examples: int, split_seed: int) -> Pairs:
     """Split by distinct source, so that a source with several translations lies in one split.
 
     Pairs with a side of more than ``max_length`` words and punctuation marks are left out. Up to ``examples`` pairs are
-    for training.
+    for training. Of ``parts`` beside "train", sources stay where the user has them: what validation and test have is
+    left out of training.
     """
+    rows = sum(len(pairs) for pairs in parts.values())
+    found = {part: _references(pairs, max_length) for part, pairs in parts.items()}
+    kept = sum(count for _, count in found.values())
+    scored = {source for part in HELD_OUT if part in found for source in found[part][0]}
+    own = {source: said for source, said in found["train"][0].items() if source not in scored}
+    missing = [part for part in HELD_OUT if part not in found]
+    if len(own) <= len(missing) or not all(references for references, _ in found.values()):
+        raise UserError(
+            f"task.source: {name}: expected at least {len(missing) + 1} different sources of at most {max_length} "
+            f"words (task.max_length), for training, validation and test; got {len(own)}"
+        )
+    sources = sorted(own)
+    order = stream(split_seed, Purpose.SPLIT).permutation(len(sources))
+    shuffled = [Pair(sources[row], tuple(own[sources[row]])) for row in order]
+    sizes = {part: min(size, max(1, len(sources) // 10)) for part, size in LARGEST_SIZES.items() if part in missing}
+    splits = _cut(shuffled, sizes)
+    given = {part: [Pair(s, tuple(said)) for s, said in found[part][0].items()] for part in HELD_OUT if part in found}
+    single = [Pair(pair.source, (target,)) for pair in splits["train"] for target in pair.references]
+    return Pairs(splits | given | {"train": single[:examples]}, fingerprint, rows, rows - kept)
+
+
+def _references(pairs: Iterable[tuple[str, str]], max_length: int) -> tuple[dict[str, dict[str, None]], int]:
+    """Each source with all that it is translated as, in the order of the file; and how many pairs are short enough."""
     references: dict[str, dict[str, None]] = {}
-    kept = total = 0
+    kept = 0
     for source, target in ((text.normalised(a), text.normalised(b)) for a, b in pairs):
-        total += 1
         if max(len(text.pieces(source)), len(text.pieces(target))) <= max_length:
             kept += 1
             references.setdefault(source, {})[target] = None
-    if kept < total:
-        _log.info("%s: %d of %d pairs have at most %d words (task.max_length)", name, kept, total, max_length)
-    if len(references) < 3:
-        raise UserError(
-            f"task.source: {name}: expected at least 3 different sources of at most {max_length} words "
-            f"(task.max_length), for training, validation and test; got {len(references)}"
-        )
-    sources = sorted(references)
-    order = stream(split_seed, Purpose.SPLIT).permutation(len(sources))
-    shuffled = [Pair(sources[row], tuple(references[sources[row]])) for row in order]
-    held_out = {split: min(size, max(1, len(sources) // 10)) for split, size in LARGEST_SIZES.items()}
-    splits = _cut(shuffled, held_out)
-    single = [Pair(pair.source, (target,)) for pair in splits["train"] for target in pair.references]
-    return Pairs(splits | {"train": single[:examples]}, fingerprint)
+    return references, kept
 
 
-def _cut(pairs: list[Pair], held_out: dict[str, int]) -> dict[Split, list[Pair]]:
+def _cut(pairs: list[Pair], held_out: Mapping[Split, int]) -> dict[Split, list[Pair]]:
     """Validation first and test next, so that asking for more training pairs moves neither."""
-    val, test = held_out["val"], held_out["val"] + held_out["test"]
+    val = held_out.get("val", 0)
+    test = val + held_out.get("test", 0)
     return {"val": pairs[:val], "test": pairs[val:test], "train": pairs[test:]}

@@ -4,13 +4,16 @@ import hashlib
 
 import numpy as np
 
-from seqexp.data import fetch, idx, labelled_files, sources
+from seqexp.data import fetch, idx, sources
+from seqexp.data.batch import Split
+from seqexp.data.splits import PARTS, stratified
+from seqexp.data.summary import Summary
 from seqexp.system.errors import UserError
 
 MNIST_VALIDATION = 2000  # the last of the training pictures
 
 # pictures (N, height, width) uint8, digits (N,) int64, the rows of each split, a hash of all this
-Data = tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], str]
+Data = tuple[np.ndarray, np.ndarray, dict[Split, np.ndarray], str]
 
 
 def scikit_learn(data_dir: str | None, split_seed: int) -> Data:
@@ -19,7 +22,7 @@ def scikit_learn(data_dir: str | None, split_seed: int) -> Data:
 
     pictures, digits = load_digits(return_X_y=True)
     pictures = pictures.reshape(-1, 8, 8).astype(np.uint8)
-    splits = dict(zip(("train", "val", "test"), labelled_files.stratified(digits, split_seed), strict=True))
+    splits = dict(zip(PARTS, stratified(digits, split_seed), strict=True))
     return pictures, digits.astype(np.int64), splits, hashlib.sha256(pictures.tobytes()).hexdigest()
 
 
@@ -46,12 +49,26 @@ def mnist_splits(
 ) -> Data:
     """The training pictures (N, 28, 28), whose last ``MNIST_VALIDATION`` are for validation, and the test's."""
     if len(train) != len(train_digits) or len(test) != len(test_digits):
-        raise UserError("mnist-small: expected as many labels as pictures; delete the files to have them made anew")
+        raise UserError("mnist-small: expected as many labels as pictures; delete the files, and they are made again")
     first, second = len(train) - MNIST_VALIDATION, len(train)
-    splits = {
+    splits: dict[Split, np.ndarray] = {
         "train": np.arange(first),
         "val": np.arange(first, second),
         "test": np.arange(second, second + len(test)),
     }
     digits = np.concatenate([train_digits, test_digits]).astype(np.int64)
     return np.concatenate([train, test]), digits, splits, fingerprint
+
+
+def tell(source: str, data: Data) -> None:
+    """The line of what was read."""
+    pictures, digits, splits, _ = data
+    Summary(
+        source=source,
+        name="pictures",
+        rows=len(pictures),
+        parts={split: len(rows) for split, rows in splits.items()},
+        classes={str(digit): int(count) for digit, count in enumerate(np.bincount(digits))},
+        called="digits",
+        more=[f"{pictures.shape[1]} x {pictures.shape[2]} pixels"],
+    ).tell()

@@ -1,23 +1,55 @@
-"""What the tasks that classify texts share: sources of labelled texts, batches of them, and word-counting baselines."""
+"""What the tasks on labelled texts share: the user's own files, batches of texts, and word-counting baselines."""
 
-import logging
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
+from annotated_types import Ge
 
-from seqexp.data import labelled_files
+from seqexp.data import corpora, files, splits, summary
 from seqexp.data.batch import Batch, Split
 from seqexp.data.corpora import Corpus
+from seqexp.data.labelled_files import Column, Columns
+from seqexp.data.summary import Summary
 from seqexp.data.text import Ragged, Vocabulary
 from seqexp.tasks import Metrics, Scorer, Shape, Task
 from seqexp.tasks._epochs import Passes
 from seqexp.tasks.scorers import ClassScorer
 
-_log = logging.getLogger(__name__)
 Words = list[list[str]]
+
+
+@dataclass(kw_only=True)
+class OwnTexts:
+    """What every task on labelled texts has beside its own fields: where they are, and what of a file of one's own.
+
+    source:       a data set's name, or a path: a .csv, .tsv, .jsonl or .json file, or a folder of <Category>.txt.
+    text_column:  of a file: the column that holds the text; label_column: its class.
+    val_source, test_source: the files of validation and test; what is not there is cut from the source.
+    split_column: of one file for all: the column that says train, val or test.
+    """
+
+    source: str
+    split_seed: Annotated[int, Ge(0)]
+    text_column: Column
+    label_column: Column
+    val_source: str | None = None
+    test_source: str | None = None
+    split_column: Column | None = None
+    data_dir: str | None = None
+
+    def own_corpus(self, named: Sequence[str], one_label: bool = False) -> Corpus:
+        """The texts of the user's own file or files; ``named`` are the sources that are none, for errors."""
+        columns = Columns(self.text_column, self.label_column, self.split_column)
+        held_out: dict[Split, str | None] = {"val": self.val_source, "test": self.test_source}
+        return corpora.own_files(self.source, named, columns, held_out, one_label)
+
+    def refuse_own_parts(self) -> None:
+        """UserError where a data set is given files or a column for its parts, which it has."""
+        own = {"val_source": self.val_source, "test_source": self.test_source, "split_column": self.split_column}
+        files.no_own_parts(self.source, own)
 
 
 class Source(Protocol):
@@ -33,7 +65,7 @@ class Source(Protocol):
         ...
 
     def words(self, split: Split) -> tuple[Words, np.ndarray]:
-        """What a score that needs no memory sees: the texts uncut and with all their words, and their classes (N,)."""
+        """What a memoryless baseline sees: the texts uncut and with all their words, and their classes (N,)."""
         ...
 
 
@@ -123,7 +155,7 @@ class _Examples:
 
 
 class FixedTexts:
-    """A corpus as it lies in a file: split by ``labelled_files.divide``, with the vocabulary of its training part."""
+    """A corpus as it lies in its files: split by ``splits.divide``, with the vocabulary of its training part."""
 
     def __init__(
         self,
@@ -134,28 +166,35 @@ class FixedTexts:
         split_seed: int,
         min_count: int,
         max_length: int,
+        unit: str = "words",
         same: Callable[[Sequence[str]], Hashable] = tuple,
     ) -> None:
         """``cut`` makes tokens of a text; texts for whose tokens ``same`` gives equal values are never in two splits.
 
         Tokens seen less than ``min_count`` times in training are unknown; ``max_length`` of a text's are read.
-        ``source`` is for messages.
+        ``source`` is for messages, as is ``unit``, what the tokens are.
         """
         self.fingerprint = corpus.fingerprint
         words = [list(cut(row)) for row in corpus.texts]
-        divided = labelled_files.divide([same(tokens) for tokens in words], corpus.labels, split_seed, source)
+        divided = splits.divide([same(tokens) for tokens in words], corpus.labels, split_seed, source, corpus.splits)
         self.labels, self._classes, self._rows = divided.labels, divided.classes, divided.splits
         self._words = [words[row] for row in divided.kept]
         self.vocabulary = Vocabulary.build((self._words[row] for row in self._rows["train"]), min_count)
+        summary.refuse_empty(self.vocabulary, source, min_count)
         self._texts = Ragged.of([self.vocabulary.encode(tokens[:max_length]) for tokens in self._words])
-        if too_long := sum(len(tokens) > max_length for tokens in self._words):
-            _log.warning(
-                "%s: %d of %d texts are cut to their first %d words (task.max_length)",
-                source,
-                too_long,
-                len(self._words),
-                max_length,
-            )
+        Summary(
+            source=source,
+            name="texts",
+            rows=len(words),
+            parts={split: len(rows) for split, rows in self._rows.items()},
+            left_out={summary.REPEATED: len(words) - len(self._words)},
+            classes=summary.counted(self.labels, self._classes),
+            vocabulary={unit: len(self.vocabulary)},
+            unknown={unit: summary.shares_of_rows(self._texts, self._rows)},
+            lengths=[len(tokens) for tokens in self._words],
+            unit=unit,
+            limit=max_length,
+        ).tell()
 
     def size(self, split: Split) -> int:
         return len(self._rows[split])

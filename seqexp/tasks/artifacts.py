@@ -1,4 +1,4 @@
-"""What a task shows a person, as typed data; ``analysis`` draws each by its type."""
+"""What a task shows a person, as typed data; ``plots.artifacts`` draws each by its type."""
 
 from dataclasses import dataclass
 

@@ -49,11 +49,13 @@ class Caption(Task):
         names = numerals.spelled(range(10), self.language, "task.language")
         self._names = tuple(text.normalised(name) for name in names)
         read = _pictures.scikit_learn if self.source == "digits" else _pictures.mnist
-        pictures, self._digits, self._rows, self._data = read(self.data_dir, self.split_seed)
+        data = read(self.data_dir, self.split_seed)
+        pictures, self._digits, self._rows, self._data = data
         self._pictures = pictures.reshape(len(pictures), -1).astype(np.float32) / np.float32(pictures.max())  # (N, F)
         train = self._rows["train"]
         train = stream(self.split_seed, Purpose.SPLIT, len(self._names)).permutation(train)[: self.examples]
         self._rows["train"] = train
+        _pictures.tell(self.source, data)
         letters = sorted({letter for name in self._names for letter in name})
         self._letters = Vocabulary((UNKNOWN, END, *letters))
         self._end = 1

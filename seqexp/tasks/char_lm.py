@@ -16,6 +16,7 @@ class CharLM(Language):
 
     primary_metric = unit = "bits_per_char"
     line_end = "\n"
+    token_kind = "characters"
     sampled_tokens = 300
 
     def tokens(self, text: str) -> list[str]:

@@ -46,7 +46,9 @@ class Digits(Task):
 
     def __post_init__(self) -> None:
         read = _pictures.scikit_learn if self.source == "scikit-learn" else _pictures.mnist
-        self._pictures, self._digits, self._splits, self._fingerprint = read(self.data_dir, self.split_seed)
+        data = read(self.data_dir, self.split_seed)
+        _pictures.tell(self.source, data)
+        self._pictures, self._digits, self._splits, self._fingerprint = data
         self._size = self._pictures.shape[1]  # pictures are square
         pixels = self._size**2
         self._places = np.arange(pixels)  # step by step, which pixel is seen

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.data import labelled_files
+from seqexp.data import splits
 from seqexp.data.batch import Batch, Split
 from seqexp.data.generated.tunes import TUNES, note_name
 from seqexp.data.text import Ragged
@@ -60,8 +60,8 @@ class Melody(Task):
         every = np.concatenate(self._pieces if self.notes == "pitches" else told)
         self._lowest, self._symbols = int(every.min()), int(np.ptp(every)) + 1
         self._answers = Ragged.of([notes - self._lowest + 1 for notes in told])
-        parts = labelled_files.stratified(self._pairs[:, 0], self.split_seed)
-        self._splits = dict(zip(("train", "val", "test"), parts, strict=True))
+        parts = splits.stratified(self._pairs[:, 0], self.split_seed)
+        self._splits = dict(zip(splits.PARTS, parts, strict=True))
         self._passes = FixedPasses("melody", self._splits, self._answers.lengths)
 
     @property

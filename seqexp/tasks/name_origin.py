@@ -9,17 +9,17 @@ from annotated_types import Ge
 
 from seqexp.data import corpora
 from seqexp.tasks import register
-from seqexp.tasks._texts import FixedTexts, TextClassifier
+from seqexp.tasks._texts import FixedTexts, OwnTexts, TextClassifier
 
 
 @register("name_origin")
 @dataclass(kw_only=True)
-class NameOrigin(TextClassifier):
+class NameOrigin(OwnTexts, TextClassifier):
     """Many-to-one classification of names, character by character.
 
     ``names``: surnames in 18 languages (Robertson's, of the PyTorch tutorials), very uneven: half are Russian.
 
-    A ``.csv``, ``.tsv`` or ``.jsonl`` file with ``text_column`` and ``label_column``: any texts, any classes.
+    A file or folder of one's own (``OwnTexts``): any texts, any classes.
 
     No name is in two splits. A name that occurs more than once in a language is kept once (of 2,000 Arabic rows 108
     names remain); a name of several languages is kept for each, all of them in one split, so nobody can be right about
@@ -27,20 +27,16 @@ class NameOrigin(TextClassifier):
     ``max_length`` characters are read, and characters never seen in training are unknown.
     """
 
-    source: str
-    split_seed: Annotated[int, Ge(0)]
     max_length: Annotated[int, Ge(1)]
-    text_column: str
-    label_column: str
-    data_dir: str | None = None
 
     primary_metric = "macro_f1"
 
     def __post_init__(self) -> None:
         if self.source == "names":
+            self.refuse_own_parts()
             corpus = corpora.names(self.data_dir)
         else:
-            corpus = corpora.own_file(self.source, ("names",), self.text_column, self.label_column)
+            corpus = self.own_corpus(("names",))
         texts = FixedTexts(
             corpus,
             characters,
@@ -48,6 +44,7 @@ class NameOrigin(TextClassifier):
             split_seed=self.split_seed,
             min_count=1,
             max_length=self.max_length,
+            unit="characters",
             same=spelling,
         )
         self._read_from(texts)

@@ -10,7 +10,7 @@ from annotated_types import Ge
 
 from seqexp.data import corpora, text
 from seqexp.tasks import register
-from seqexp.tasks._texts import FixedTexts, TextClassifier
+from seqexp.tasks._texts import FixedTexts, OwnTexts, TextClassifier
 from seqexp.tasks.scorers import RankedClassScorer
 
 _PLACEHOLDERS = re.compile(r"(?P<url>https?://\S+)|(?P<user>@\w+)")
@@ -19,7 +19,7 @@ _SAY_NOTHING = {"<url>", "<user>", "rt"}
 
 @register("offensive")
 @dataclass(kw_only=True)
-class Offensive(TextClassifier):
+class Offensive(OwnTexts, TextClassifier):
     """Many-to-one classification of tweets, from one of two kinds of source.
 
     ``hate-offensive``: 24,783 tweets (Davidson et al. 2017), 80/10/10 within each class by ``split_seed``. With
@@ -27,8 +27,7 @@ class Offensive(TextClassifier):
     "offensive". The tweets are abusive, so no artifact shows one. Models trained on this data have been found to
     flag the dialect of Black Americans more often than others' (Davidson, Bhattacharya and Weber 2019).
 
-    A ``.csv``, ``.tsv`` or ``.jsonl`` file with ``text_column`` and ``label_column``: any number of classes;
-    ``classes`` does not apply.
+    A file of one's own (``OwnTexts``): any number of classes; ``classes`` does not apply.
 
     HTML entities are resolved, user names and addresses become ``<user>`` and ``<url>``, the rest is cut by
     ``data.text.words``. Tweets that agree in all words but these two and "rt", as retweets do, count as repetitions:
@@ -36,25 +35,21 @@ class Offensive(TextClassifier):
     in ``sentiment``.
     """
 
-    source: str
-    split_seed: Annotated[int, Ge(0)]
     classes: Literal["binary", "three"]
     min_count: Annotated[int, Ge(1)]
     max_length: Annotated[int, Ge(1)]
-    text_column: str
-    label_column: str
-    data_dir: str | None = None
 
     primary_metric = "macro_f1"
 
     def __post_init__(self) -> None:
         if self.source == "hate-offensive":
+            self.refuse_own_parts()
             corpus = corpora.hate_offensive(self.data_dir)
             if self.classes == "binary":
                 labels = ["neither" if label == "neither" else "offensive or hateful" for label in corpus.labels]
                 corpus = replace(corpus, labels=labels)
         else:
-            corpus = corpora.own_file(self.source, ("hate-offensive",), self.text_column, self.label_column)
+            corpus = self.own_corpus(("hate-offensive",))
         texts = FixedTexts(
             corpus,
             tokens,

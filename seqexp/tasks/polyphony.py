@@ -1,6 +1,5 @@
 """Aligned many-to-many: which keys sound in the next frame of a piano roll."""
 
-import logging
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
@@ -8,20 +7,20 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
-from seqexp.data import fetch, labelled_files, piano_rolls, sources
+from seqexp.data import fetch, files, piano_rolls, sources, splits
 from seqexp.data.batch import Batch, Split
 from seqexp.data.generated.chords import piece
+from seqexp.data.splits import PARTS as SPLITS
+from seqexp.data.summary import Summary
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
 from seqexp.tasks import Metrics, Shape, Task, register
 from seqexp.tasks._epochs import Passes
 from seqexp.tasks.scorers import RollScorer
 
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 GENERATED_SIZES = {"val": 100, "test": 200}
 NAMED = ("generated", "jsb-chorales", "nottingham")
 
-_log = logging.getLogger(__name__)
 Pieces = list[np.ndarray]  # packed frames (T, 11) each
 
 
@@ -55,8 +54,9 @@ class Polyphony(Task):
     ``jsb-chorales``, ``nottingham``: with their published split. Of Nottingham's training pieces the two that
     validation and test repeat note for note are left out of *training*, and so is the repeat of a third, so the scored
     sets stay comparable and were not heard before.
-    Or a ``.json`` file of pieces, each a list of frames, each a list of MIDI notes from 21 to 108; either a list, which
-    is split 80/10/10 by ``split_seed`` after leaving out repeated pieces, or an object with train, valid and test.
+    Or a ``.json`` file of pieces, each a list of frames, each a list of MIDI notes from 21 to 108 (``piano_rolls``);
+    either a list, which is split 80/10/10 by ``split_seed`` after leaving out repeated pieces, or an object with train,
+    valid and test. ``val_source`` and ``test_source`` name lists for these parts.
 
     length:    training pieces are cut into parts of at most so many predicted frames, each from a state of zeros, so
                that backpropagation is truncated; validation and test pieces are heard whole.
@@ -69,6 +69,8 @@ class Polyphony(Task):
     transpose: Annotated[int, Ge(0), Le(11)]
     examples: Annotated[int, Ge(1)]
     split_seed: Annotated[int, Ge(0)]
+    val_source: str | None = None
+    test_source: str | None = None
     data_dir: str | None = None
 
     primary_metric = "nll_per_frame"
@@ -77,11 +79,16 @@ class Polyphony(Task):
 
     def __post_init__(self) -> None:
         self._parts: dict[Split, Pieces]
+        held_out: dict[Split, str | None] = {"val": self.val_source, "test": self.test_source}
+        if self.source in NAMED:
+            files.no_own_parts(self.source, {f"{part}_source": other for part, other in held_out.items()})
         if self.source == "generated":
             self._parts = {split: self._generated(split, self.split_seed, 0) for split in SPLITS}
             self._fingerprint = "generated"
         else:
-            self._parts, self._fingerprint = _read(self.source, self.data_dir, self.split_seed)
+            whole, self._fingerprint = _read(self.source, self.data_dir, held_out)
+            self._parts = splits.filled(whole, np.ndarray.tobytes, self.split_seed, self.source, "pieces")
+            _tell(self.source, whole, self._parts)
         self._whole = {split: _Rolls(self._parts[split]) for split in SPLITS}
         if self.source != "generated":
             self._whole["train"] = _Rolls([part for whole in self._parts["train"] for part in self._cut(whole)])
@@ -157,35 +164,39 @@ def _transitions(packed: np.ndarray) -> np.ndarray:
     )
 
 
-def _read(source: str, data_dir: str | None, split_seed: int) -> tuple[dict[Split, Pieces], str]:
-    """Training, validation and test pieces, and a hash of the file."""
+def _read(source: str, data_dir: str | None, held_out: dict[Split, str | None]) -> tuple[dict[Split, Pieces], str]:
+    """The pieces of the parts that there are, and a hash of the files."""
     if source == "jsb-chorales":
         parts = piano_rolls.read_json(fetch.locate(data_dir, source, "jsb-chorales-quarter.json"))
-        fingerprint = sources.fingerprint(source)
-    elif source == "nottingham":
+        return dict(zip(SPLITS, parts, strict=True)), sources.fingerprint(source)
+    if source == "nottingham":
         parts = piano_rolls.read_matlab(fetch.locate(data_dir, source, "Nottingham.mat"))
-        fingerprint = sources.fingerprint(source)
-    else:
-        path = fetch.own_path(source, NAMED, (".json",))
-        parts, fingerprint = piano_rolls.read_json(path), fetch.sha256(path)
-    if len(parts) == 1:
-        parts = _split(source, parts[0], split_seed)
-    scored = {packed.tobytes() for part in parts[1:] for packed in part}
-    once = {packed.tobytes(): packed for packed in parts[0]}
-    kept = [packed for content, packed in once.items() if content not in scored]
-    if left_out := len(parts[0]) - len(kept):
-        _log.info("%s: %d training pieces that are repeated are left out", source, left_out)
-    if not kept:
-        raise UserError(f"task.source: {source}: expected training pieces that validation and test do not repeat")
-    return dict(zip(SPLITS, (kept, *parts[1:]), strict=True)), fingerprint
+        return dict(zip(SPLITS, parts, strict=True)), sources.fingerprint(source)
+    paths = files.own_paths(source, NAMED, (".json",), held_out)
+    read = {part: piano_rolls.read_json(path) for part, path in paths.items()}
+    for part, pieces in read.items():
+        if len(pieces) > 1 and len(read) > 1:
+            raise UserError(
+                f"{paths[part]}: expected a list of pieces, beside task.val_source or task.test_source; got an object "
+                "with train, valid and test"
+            )
+    if len(read["train"]) > 1:
+        return dict(zip(SPLITS, read["train"], strict=True)), files.fingerprint(paths)
+    return {part: pieces[0] for part, pieces in read.items()}, files.fingerprint(paths)
 
 
-def _split(source: str, pieces: Pieces, split_seed: int) -> list[Pieces]:
-    different = list({packed.tobytes(): packed for packed in pieces}.values())
-    if len(different) < 3:
-        raise UserError(
-            f"task.source: {source}: expected at least 3 different pieces, for training, validation and test; "
-            f"got {len(different)}"
-        )
-    rows = labelled_files.split_rows(np.arange(len(different)), stream(split_seed, Purpose.SPLIT))
-    return [[different[row] for row in part] for part in rows]
+def _tell(source: str, whole: dict[Split, Pieces], parts: dict[Split, Pieces]) -> None:
+    rows = sum(map(len, whole.values()))
+    pieces = [packed for part in parts.values() for packed in part]
+    frames = sum(map(len, pieces))
+    silent = sum(int((~packed.any(axis=1)).sum()) for packed in pieces)
+    Summary(
+        source=source,
+        name="pieces",
+        rows=rows,
+        parts={split: len(part) for split, part in parts.items()},
+        left_out={"are repeated and left out of training": rows - len(pieces)},
+        lengths=[len(packed) for packed in pieces],
+        unit="frames",
+        more=[f"{frames:,} frames, {silent / frames:.1%} of them silent"],
+    ).tell()

@@ -1,13 +1,14 @@
 """The scorers that tasks share: they add up one split's answers."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from seqexp.data.batch import Batch
 from seqexp.numerics.functions import sigmoid, softplus
+from seqexp.tasks._spans import entity_f1, spans_of
 from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, Midi, PianoRoll, ScatterPlot
 
 SCATTER_POINTS = 2000  # enough to see a cloud, few enough to draw at once
@@ -151,18 +152,19 @@ class LikelihoodScorer:
 
 
 class TagScorer:
-    """accuracy of the tags, their confusion matrix, and entity_f1 where the tags are spans (O, B-x, I-x)."""
+    """accuracy of the tags, their confusion matrix, and entity_f1 where the tags mark spans (``spans_of``)."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._labels = np.array(labels)
         self._classes = ClassScorer(labels)
+        self._spans = spans_of(labels)
         self._truth: list[list[str]] = []
         self._answers: list[list[str]] = []
 
     def add(self, batch: Batch, y: np.ndarray) -> None:
         """y (Y, N): logits of the batch's N scored answers; each column's answers are one sentence."""
         self._classes.add(batch, y)
-        if is_spans(self._labels):
+        if self._spans is not None:
             assert batch.answered is not None
             answers = np.zeros(batch.answered.shape, np.int64)
             answers[batch.answered] = y.argmax(axis=0)
@@ -173,26 +175,12 @@ class TagScorer:
 
     def metrics(self) -> dict[str, float]:
         metrics = {"accuracy": self._classes.metrics()["accuracy"]}
-        return metrics | {"entity_f1": entity_f1(self._truth, self._answers)} if self._truth else metrics
+        if self._spans is not None and self._truth:
+            metrics["entity_f1"] = entity_f1(self._spans, self._truth, self._answers)
+        return metrics
 
     def artifacts(self) -> list[Artifact]:
         return self._classes.artifacts()
-
-
-def is_spans(tags: Iterable[str]) -> bool:
-    """Whether the tags mark spans: nothing but O, B-x and I-x, and one B-x at least."""
-    marks = {"O" if tag == "O" else tag[:2] for tag in tags}
-    return "B-" in marks and marks <= {"O", "B-", "I-"}
-
-
-def entity_f1(truth: list[list[str]], answers: list[list[str]]) -> float:
-    """F1 over spans that agree in both ends and in kind, as CoNLL scores them: by the package seqeval.
-
-    0 where neither has a span.
-    """
-    from seqeval.metrics import f1_score
-
-    return float(f1_score(truth, answers, zero_division=0))
 
 
 class RollScorer:

@@ -13,14 +13,14 @@ from seqexp.data.generated.reviews import VOCABULARY, Reviews
 from seqexp.data.text import Ragged
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.tasks import register
-from seqexp.tasks._texts import FixedTexts, TextClassifier, Words, naive_bayes
+from seqexp.tasks._texts import FixedTexts, OwnTexts, TextClassifier, Words, naive_bayes
 
 GENERATED_SIZES = {"val": 1000, "test": 2000}  # a standard error of 0.004 at a test accuracy of 0.97
 
 
 @register("sentiment")
 @dataclass(kw_only=True)
-class Sentiment(TextClassifier):
+class Sentiment(OwnTexts, TextClassifier):
     """Many-to-one classification of texts, from one of three kinds of source.
 
     ``generated``: reviews from a seeded grammar (see ``tasks._reviews``) in which words alone do not decide. Each
@@ -29,40 +29,37 @@ class Sentiment(TextClassifier):
 
     ``rt-polarity``: 10,662 sentences (Pang and Lee 2005), split on spaces as they come.
 
-    A ``.csv``, ``.tsv`` or ``.jsonl`` file with ``text_column`` and ``label_column``: any number of classes; texts are
-    lower-cased and cut into words and punctuation marks by ``data.text.words``.
+    A file of one's own (``OwnTexts``), with any number of classes; texts are lower-cased and cut into words and
+    punctuation marks by ``data.text.words``.
 
     Real texts are split 80/10/10 within each class by ``split_seed``, after leaving out those that repeat an earlier
-    one (``data.tables.divide``). The vocabulary is that of the training part: words seen there at least ``min_count``
+    one (``data.splits.divide``). The vocabulary is that of the training part: words seen there at least ``min_count``
     times; others are ``<unk>``. Only the first ``max_length`` words are read.
 
     ``data_dir``: where data sets lie; None means ``data.fetch.default_data_dir()``.
     """
 
-    source: str
-    split_seed: Annotated[int, Ge(0)]
     gap: Annotated[int, Ge(0), Le(1000)]
     examples: Annotated[int, Ge(2)]
     min_count: Annotated[int, Ge(1)]
     max_length: Annotated[int, Ge(1)]
-    text_column: str
-    label_column: str
-    data_dir: str | None = None
 
     primary_metric = "accuracy"
     distance = "gap"
 
     def __post_init__(self) -> None:
         self.solved = 0.99 if self.source == "generated" else None
+        named = ("generated", "rt-polarity")
+        if self.source in named:
+            self.refuse_own_parts()
         if self.source == "generated":
             self._read_from(_Generated(self))
             return
-        cut: Callable[[str], list[str]]
+        cut: Callable[[str], list[str]] = text.words
         if self.source == "rt-polarity":
             corpus, cut = corpora.rt_polarity(self.data_dir), str.split
         else:
-            named = ("generated", "rt-polarity")
-            corpus, cut = corpora.own_file(self.source, named, self.text_column, self.label_column), text.words
+            corpus = self.own_corpus(named)
         real = FixedTexts(
             corpus,
             cut,

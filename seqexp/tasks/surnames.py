@@ -1,6 +1,5 @@
 """One-to-many: given a language, produce names."""
 
-import logging
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
@@ -8,11 +7,13 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.data import corpora, labelled_files
+from seqexp.data import corpora, splits, summary
 from seqexp.data.batch import Batch, Split
+from seqexp.data.summary import Summary
 from seqexp.data.text import UNKNOWN, Ragged
 from seqexp.tasks import Generator, Metrics, Shape, Task, register
 from seqexp.tasks._epochs import FixedPasses
+from seqexp.tasks._texts import OwnTexts
 from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.name_origin import characters, spelling
 from seqexp.tasks.scorers import LikelihoodScorer
@@ -21,12 +22,10 @@ END = "</s>"
 SAMPLES = 3  # names shown of each category
 SHOWN_CATEGORIES = 40
 
-_log = logging.getLogger(__name__)
-
 
 @register("names")
 @dataclass(kw_only=True)
-class Names(Task):
+class Names(OwnTexts, Task):
     """The first input is a category, each later one the character before; each step answers with the next character.
 
     The metric is the negative log2-likelihood of held-out names a symbol, where the end token counts as a symbol: a
@@ -34,46 +33,53 @@ class Names(Task):
 
     ``names``: surnames in 18 languages, split as in ``name_origin``: no name is in two splits.
 
-    A ``.csv``, ``.tsv`` or ``.jsonl`` file with ``text_column`` and ``label_column``, the category: any short texts.
+    A file or folder of one's own (``OwnTexts``), the label being the category: any short texts; one category is enough.
 
     max_length:  characters read of each text; the end of one that is cut is not scored.
     temperature: of the names made after training, shown beside held-out ones; 0 always takes the likeliest character.
     """
 
-    source: str
-    split_seed: Annotated[int, Ge(0)]
     max_length: Annotated[int, Ge(1)]
     temperature: Annotated[float, Ge(0)]
-    text_column: str
-    label_column: str
-    data_dir: str | None = None
 
     primary_metric = "bits_per_char"
     direction = "min"
 
     def __post_init__(self) -> None:
         if self.source == "names":
+            self.refuse_own_parts()
             corpus = corpora.names(self.data_dir)
         else:
-            corpus = corpora.own_file(self.source, ("names",), self.text_column, self.label_column)
+            corpus = self.own_corpus(("names",), one_label=True)
         names = [characters(text) for text in corpus.texts]
-        divided = labelled_files.divide([spelling(name) for name in names], corpus.labels, self.split_seed, self.source)
+        keys = [spelling(name) for name in names]
+        divided = splits.divide(keys, corpus.labels, self.split_seed, self.source, corpus.splits)
         self._names = [names[row] for row in divided.kept]
         self._categories, self._classes, self._splits = divided.labels, divided.classes, divided.splits
-        if cut := sum(len(name) >= self.max_length for name in self._names):
-            _log.warning(
-                "%s: %d of %d texts are cut to their first %d characters (task.max_length)",
-                self.source,
-                cut,
-                len(self._names),
-                self.max_length,
-            )
         seen = {letter for row in self._splits["train"] for letter in self._names[row]}
         self._symbols = (END, UNKNOWN, *sorted(seen))  # ids of answers, and of inputs; categories come behind them
         self._ids = {symbol: id for id, symbol in enumerate(self._symbols)}
         self._targets = Ragged.of([self._encode(name) for name in self._names])
         self._passes = FixedPasses("names", self._splits, self._targets.lengths)
         self._fingerprint = corpus.fingerprint
+        self._tell(len(names))
+
+    def _tell(self, rows: int) -> None:
+        unknown = {split: self._targets.take(of).flat - 1 for split, of in self._splits.items()}  # id 1 is <unk>
+        Summary(
+            source=self.source,
+            name="texts",
+            rows=rows,
+            parts={split: len(of) for split, of in self._splits.items()},
+            left_out={summary.REPEATED: rows - len(self._names)},
+            classes=summary.counted(self._categories, self._classes),
+            called="categories",
+            vocabulary={"characters": len(self._symbols)},
+            unknown={"characters": summary.shares(unknown)},
+            lengths=[len(name) for name in self._names],
+            unit="characters",
+            limit=self.max_length - 1,  # the end token is the last
+        ).tell()
 
     def _encode(self, name: list[str]) -> np.ndarray:
         """The name's symbols and the end token, cut to ``max_length``."""
@@ -132,7 +138,7 @@ class Names(Task):
             row = next(held_out[number], None)
             real = "" if row is None else "".join(self._names[row])
             rows.append((self._categories[number], text, "known" if spelling(letters) in known else "", real))
-        headers = ("category", f"made at temperature {self.temperature:g}", "", "held out")
+        headers = ("category", f"sampled at temperature {self.temperature:g}", "", "held out")
         return {}, [TextSamples(headers, tuple(rows))]
 
     def baselines(self) -> Metrics:

@@ -2,27 +2,28 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.data import fetch, labelled_files, sources, tagged
+from seqexp.data import fetch, files, sources, splits, summary, tagged
 from seqexp.data.batch import Batch, Split
 from seqexp.data.generated.sentences import sentence
-from seqexp.data.tagged import Sentence
+from seqexp.data.splits import HELD_OUT
+from seqexp.data.splits import PARTS as SPLITS
+from seqexp.data.summary import Summary
+from seqexp.data.tagged import Columns, Sentence
 from seqexp.data.text import Ragged, Vocabulary
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
 from seqexp.tasks import Metrics, Shape, Task, register
 from seqexp.tasks._epochs import Passes
-from seqexp.tasks.scorers import TagScorer, entity_f1, is_spans
+from seqexp.tasks._spans import entity_f1, scheme_of, spans_of
+from seqexp.tasks.scorers import TagScorer
 
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 GENERATED_SIZES = {"val": 500, "test": 1000}
 PUBLISHED = {  # source -> training, validation and test file
     "ud-english-partut": ("en_partut-ud-train.conllu", "en_partut-ud-dev.conllu", "en_partut-ud-test.conllu"),
@@ -57,10 +58,12 @@ class Tagging(Task):
     splits are the published ones; sentences of validation and test that occur in training too (ATIS: 65) are left out
     of *training*, so the scored sets stay comparable and were not read before. Tags are those of all three parts, as
     published.
-    Or a file: ``.conllu``, or two columns, word and tag, with blank lines between sentences (.conll, .iob, .tsv, .txt).
-    It is split 80/10/10 by ``split_seed`` after leaving out repeated sentences.
+    Or a file: ``.conllu``, or columns with blank lines between sentences (.conll, .iob, .tsv, .txt): two, word and tag,
+    or more, of which ``word_column`` and ``tag_column`` name two, counted from 1. It is split 80/10/10 by
+    ``split_seed`` after leaving out repeated sentences, with tags that are rare in training rather than elsewhere;
+    ``val_source`` and ``test_source`` name files for these parts.
 
-    The primary metric is entity_f1 where the tags are spans (O, B-x, I-x), else accuracy.
+    The primary metric is entity_f1 where the tags mark spans (``tasks._spans``: IOB1, IOB2, BIOES, …), else accuracy.
 
     Words seen less than ``min_count`` times in training are known by their looks alone: a capital, digits, the last
     two letters. The same holds for words never seen there.
@@ -71,25 +74,75 @@ class Tagging(Task):
     min_count: Annotated[int, Ge(1)]
     examples: Annotated[int, Ge(1)]
     split_seed: Annotated[int, Ge(0)]
+    word_column: Annotated[int, Ge(1)] | None = None
+    tag_column: Annotated[int, Ge(1)] | None = None
+    val_source: str | None = None
+    test_source: str | None = None
     data_dir: str | None = None
 
     direction = "max"
 
     def __post_init__(self) -> None:
         self.solved = 0.99 if self.source == "generated" else None
-        if self.source == "generated":
-            parts = {split: self._generated(split, self.split_seed, 0) for split in SPLITS}
-            self._fingerprint = "generated"
-        else:
-            parts, self._fingerprint = _read(self.source, self.data_dir, self.split_seed)
+        self._rows = 0
+        parts = self._read()
         self._parts: dict[Split, Sentences] = parts
         self._tags = tuple(sorted({tag for part in parts.values() for one in part for tag in one.tags}))
         self._numbers = {tag: number for number, tag in enumerate(self._tags)}
-        self.primary_metric = "entity_f1" if is_spans(self._tags) else "accuracy"
+        self._spans = spans_of(self._tags)
+        self.primary_metric = "accuracy" if self._spans is None else "entity_f1"
         counts = Counter(word for one in parts["train"] for word in one.words)
         self._known = {word for word, count in counts.items() if count >= self.min_count}
         self.vocabulary = Vocabulary.build(self._seen(one) for one in parts["train"])
         self._passes = Passes("tagging", self._draw, self._size)
+        if self.source != "generated":
+            self._tell()
+
+    def _read(self) -> dict[Split, Sentences]:
+        held_out: dict[Split, str | None] = {"val": self.val_source, "test": self.test_source}
+        columns = Columns(self.word_column, self.tag_column)
+        named = ("generated", *PUBLISHED)
+        if self.source in named:
+            files.no_own_parts(self.source, {f"{part}_source": other for part, other in held_out.items()})
+            files.no_own_parts(self.source, {"word_column": columns.word, "tag_column": columns.tag})
+        if self.source == "generated":
+            self._fingerprint = "generated"
+            return {split: self._generated(split, self.split_seed, 0) for split in SPLITS}
+        if self.source in PUBLISHED:
+            self._fingerprint = sources.fingerprint(self.source)
+            whole = _published(self.source, self.data_dir)
+            scored = {one.words for split in HELD_OUT for one in whole[split]}
+            parts = whole | {"train": [one for one in whole["train"] if one.words not in scored]}
+        else:
+            paths = files.own_paths(self.source, named, tagged.SUFFIXES, held_out)
+            self._fingerprint = files.fingerprint(paths)
+            whole = {part: tagged.read(path, columns) for part, path in paths.items()}
+            parts = _own_parts(self.source, whole, self.split_seed)
+        self._rows = sum(map(len, whole.values()))
+        return parts
+
+    def _tell(self) -> None:
+        ids = {split: self._draw(split, 0, 0).words for split in SPLITS}
+        tags = Counter(tag for part in self._parts.values() for one in part for tag in one.tags)
+        kept = sum(map(self._size, SPLITS))
+        metric = "the tags mark no spans: the metric is accuracy"
+        if self._spans is not None:
+            scheme = scheme_of(self._spans, (one.tags for part in self._parts.values() for one in part))
+            metric = f"the tags mark spans ({scheme}): the metric is entity_f1"
+        Summary(
+            source=self.source,
+            name="sentences",
+            rows=self._rows,
+            parts={split: self._size(split) for split in SPLITS},
+            left_out={summary.REPEATED: self._rows - kept},
+            classes=dict(sorted(tags.items())),
+            called="tags",
+            vocabulary={"words": len(self.vocabulary)},
+            unknown={"words": summary.shares({split: words.flat for split, words in ids.items()})},
+            lengths=np.concatenate([words.lengths for words in ids.values()]),
+            unit="words",
+            more=[metric],
+        ).tell()
 
     def _seen(self, one: Sentence) -> list[str]:
         """The words as the network tells them apart."""
@@ -154,7 +207,8 @@ class Tagging(Task):
 
     def _score(self, truth: list[list[str]], answers: list[list[str]]) -> float:
         if self.primary_metric == "entity_f1":
-            return entity_f1(truth, answers)
+            assert self._spans is not None
+            return entity_f1(self._spans, truth, answers)
         right = [a == b for one, other in zip(truth, answers, strict=True) for a, b in zip(one, other, strict=True)]
         return float(np.mean(right))
 
@@ -169,39 +223,49 @@ def looks(word: str) -> str:
     return f"<{'A' if word[:1].isupper() else 'a'}{word[-2:].lower()}>"
 
 
-def _read(source: str, data_dir: str | None, split_seed: int) -> tuple[dict[Split, Sentences], str]:
-    """Training, validation and test sentences, and a hash of the files."""
-    if source in PUBLISHED:
-        reader = tagged.read_atis if source == "atis" else tagged.read
-        files = PUBLISHED[source]
-        parts = {split: reader(fetch.locate(data_dir, source, file)) for split, file in zip(SPLITS, files, strict=True)}
-        scored = {one.words for split in SPLITS[1:] for one in parts[split]}
-        kept = [one for one in parts["train"] if one.words not in scored]
-        if left_out := len(parts["train"]) - len(kept):
-            _log.info("%s: %d training sentences that validation or test repeat are left out", source, left_out)
-        return parts | {"train": kept}, sources.fingerprint(source)
-    path = fetch.own_path(source, ("generated", *PUBLISHED), tagged.SUFFIXES)
-    return _split(path, tagged.read(path), split_seed), fetch.sha256(path)
+def _words(one: Sentence) -> tuple[str, ...]:
+    return one.words
 
 
-def _split(path: Path, sentences: Sequence[Sentence], split_seed: int) -> dict[Split, Sentences]:
-    first = {one.words: one for one in reversed(sentences)}
-    if len(first) < len(sentences):
-        _log.warning("%s: %d sentences repeat an earlier one and are left out", path, len(sentences) - len(first))
-    kept = [first[words] for words in dict.fromkeys(one.words for one in sentences)]
-    if len(kept) < 3:
+def _published(source: str, data_dir: str | None) -> dict[Split, Sentences]:
+    reader = tagged.read_atis if source == "atis" else tagged.read
+    paths = [fetch.locate(data_dir, source, file) for file in PUBLISHED[source]]
+    return {split: reader(path) for split, path in zip(SPLITS, paths, strict=True)}
+
+
+def _own_parts(source: str, whole: dict[Split, Sentences], split_seed: int) -> dict[Split, Sentences]:
+    """The parts of the user's own files. What is cut from training's file gives its rare tags back to training."""
+    if len({tag for part in whole.values() for one in part for tag in one.tags}) == 1:
         raise UserError(
-            f"{path}: expected at least 3 different sentences, for training, validation and test, with blank lines "
-            f"between; got {len(kept)}"
+            f"task.source: {source}: expected at least two different tags; every word has {whole['train'][0].tags[0]!r}"
         )
-    rows = labelled_files.split_rows(np.arange(len(kept)), stream(split_seed, Purpose.SPLIT))
-    parts = {split: [kept[row] for row in part] for split, part in zip(SPLITS, rows, strict=True)}
-    known = {tag for one in parts["train"] for tag in one.tags}
-    for one in (*parts["val"], *parts["test"]):
-        for position, tag in enumerate(one.tags):
-            if tag not in known:
-                raise UserError(
-                    f"{path}:{one.line + position}: expected only tags that training sentences have; {tag!r} is in no "
-                    f"one of them; merge rare tags, or try another task.split_seed (now {split_seed})"
-                )
+    parts = splits.filled(whole, _words, split_seed, source, "sentences")
+    known = Counter(tag for one in parts["train"] for tag in set(one.tags))
+    _give_back(parts["train"], [parts[split] for split in HELD_OUT if split not in whole], known)
+    unseen = Counter(tag for split in HELD_OUT for one in parts[split] for tag in one.tags if not known[tag])
+    if unseen:
+        _log.warning(
+            "%s: %d tags of validation and test are in no sentence of training, and count as wrong there: %s",
+            source,
+            len(unseen),
+            ", ".join(sorted(unseen))[:200],
+        )
     return parts
+
+
+def _give_back(train: Sentences, drawn: list[Sentences], known: Counter[str]) -> None:
+    """Exchange sentences with tags that training lacks for such as training can do without, while it has any.
+
+    ``known`` counts the training sentences that have a tag.
+    """
+    rows = iter(range(len(train) - 1, -1, -1))
+    for part in drawn:
+        for at, one in enumerate(part):
+            if all(known[tag] for tag in one.tags):
+                continue
+            row = next((row for row in rows if all(known[tag] > 1 for tag in train[row].tags)), None)
+            if row is None:
+                return
+            known.subtract(set(train[row].tags))
+            known.update(set(one.tags))
+            train[row], part[at] = one, train[row]

@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
-from seqexp.data import fetch, text
+from seqexp.data import files, summary, text
 from seqexp.data.batch import SourceBatch, Split
+from seqexp.data.splits import PARTS
+from seqexp.data.summary import Summary
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.tasks import Generator, Metrics, Shape, Task, _pairs, register
@@ -17,6 +19,7 @@ from seqexp.tasks._pairs import Pair, Pairs
 from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.scorers import SymbolScorer
 
+NAMED = ("numbers", "tatoeba-fra-eng")
 START, END = "<s>", "</s>"
 SAMPLES = 40
 AT_ONCE = 250  # sources translated side by side
@@ -31,7 +34,8 @@ class Translate(Task):
 
     ``tatoeba-fra-eng``: 142,787 everyday sentence pairs, English to French or back (Tatoeba by way of Anki).
 
-    A ``.tsv`` file of your own without a header: source text, tab, target text on each line.
+    A ``.tsv`` file of your own without a header: source text, tab, target text on each line; and others for
+    ``val_source`` and ``test_source``, where they have files of their own.
 
     Texts are lower-cased, with no-break spaces made plain, and cut into words and marks (``data.text.pieces``) or
     characters; units seen less often than ``min_count`` in training are ``<unk>``. Sentences are split by distinct
@@ -53,6 +57,8 @@ class Translate(Task):
     max_length: Annotated[int, Ge(1)]
     reverse_source: bool
     beam_width: Annotated[int, Ge(1)]
+    val_source: str | None = None
+    test_source: str | None = None
     data_dir: str | None = None
 
     direction = "max"
@@ -66,19 +72,42 @@ class Translate(Task):
         said = Vocabulary.build((self._units(pair.references[0]) for pair in train), self.min_count)
         self._target_words = Vocabulary((UNKNOWN, START, END, *said.tokens[1:]))
         self._start, self._end = 1, 2
+        summary.refuse_empty(self._source_words, self.source, self.min_count)
+        summary.refuse_empty(self._target_words, self.source, self.min_count, (START, END))
         self._encoded = {split: self._encode(pairs) for split, pairs in self._pairs.splits.items()}
         self._longest = int(1.5 * self._encoded["train"][1].lengths.max()) + 1  # a limit on what is generated
         self._plans: dict[Split, tuple[tuple[int, int, int], list[np.ndarray]]] = {}
+        if self.source != "numbers":
+            self._tell()
+
+    def _tell(self) -> None:
+        unit = f"{self.unit}s"
+        encoded, too_long = self._encoded, self._pairs.too_long
+        sources = {split: sources.flat for split, (sources, _) in encoded.items()}
+        targets = {split: targets.flat for split, (_, targets) in encoded.items()}
+        Summary(
+            source=self.source,
+            name="pairs",
+            rows=self._pairs.rows,
+            parts={split: len(self._pairs.splits[split]) for split in PARTS},
+            left_out={f"have more than {self.max_length} words (task.max_length) and are left out": too_long},
+            vocabulary={f"source {unit}": len(self._source_words), f"target {unit}": len(self._target_words)},
+            unknown={f"source {unit}": summary.shares(sources), f"target {unit}": summary.shares(targets)},
+            lengths=np.concatenate([lengths.lengths for pair in encoded.values() for lengths in pair]),
+            unit=unit,
+        ).tell()
 
     def _read(self) -> Pairs:
+        held_out: dict[Split, str | None] = {"val": self.val_source, "test": self.test_source}
+        if self.source in NAMED:
+            files.no_own_parts(self.source, {f"{part}_source": other for part, other in held_out.items()})
         if self.source == "numbers":
             return _pairs.numbers(self.from_language, self.to_language, self.largest, self.examples, self.split_seed)
         if self.source == "tatoeba-fra-eng":
-            pairs, fingerprint = _pairs.tatoeba(self.data_dir, self.from_language, self.to_language)
+            rows, fingerprint = _pairs.tatoeba(self.data_dir, self.from_language, self.to_language)
         else:
-            path = fetch.own_path(self.source, ("numbers", "tatoeba-fra-eng"), (".tsv",))
-            pairs, fingerprint = _pairs.own(path)
-        return _pairs.sentences(pairs, fingerprint, self.source, self.max_length, self.examples, self.split_seed)
+            rows, fingerprint = _pairs.own(self.source, NAMED, held_out)
+        return _pairs.sentences(rows, fingerprint, self.source, self.max_length, self.examples, self.split_seed)
 
     def _units(self, content: str) -> list[str]:
         return text.pieces(content) if self.unit == "word" else list(content)

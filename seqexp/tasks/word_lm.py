@@ -21,6 +21,7 @@ class WordLM(Language):
 
     primary_metric = unit = "perplexity"
     line_end = EOS
+    token_kind = "words"
     sampled_tokens = 60
 
     def tokens(self, text: str) -> list[str]:

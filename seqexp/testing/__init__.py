@@ -10,5 +10,6 @@
 from seqexp.testing.gradcheck import complex_step, worst_error
 from seqexp.testing.laws import title
 from seqexp.testing.models import MODEL_LAWS, check_model
+from seqexp.testing.tasks import TASK_LAWS, check_task
 
-__all__ = ["MODEL_LAWS", "check_model", "complex_step", "title", "worst_error"]
+__all__ = ["MODEL_LAWS", "TASK_LAWS", "check_model", "check_task", "complex_step", "title", "worst_error"]

@@ -83,7 +83,7 @@ def no_step_sees_a_later_one(name: str, **settings: Any) -> None:
     core, p = made(name, settings, rng)
     x = rng.standard_normal((6, X, 2))
     moved = x.copy()
-    moved[3] += 1
+    moved[3:] += 1
     before, after = core.forward(p, x)[0].copy(), core.forward(p, moved)[0]
     np.testing.assert_array_equal(before[:3], after[:3])
     require(not np.allclose(before[3:], after[3:]), f"{name}: the output must depend on the input")

@@ -76,7 +76,7 @@ def attach(settings: TrackingSettings, run_id: str, files: Sequence[Path], note:
         content = shorten(masked(note + MARK + before), LONGEST_TAG)
         usable(settings, partial(client.set_tag, run_id, NOTE, content))
     except UserError as error:
-        logger.warning("tracking: the report could not be sent to its sweep's run (%s)", cause_of(error))
+        logger.warning("tracking: could not send the report to the sweep's run (%s)", cause_of(error))
         return False
     return True
 

@@ -12,11 +12,15 @@ from contextlib import suppress
 from functools import partial
 from getpass import getuser
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
 from time import monotonic
 from time import time as clock
 from typing import Any, Literal, Protocol
 
 from seqexp.system.errors import UserError, masked
+from seqexp.system.paths import BEST, CHECKPOINTS, STARTED
+from seqexp.system.regular_files import Unreadable, opened
 from seqexp.tracking.mlflow_store import (
     TrackingSettings,
     cause_of,
@@ -33,7 +37,7 @@ PAUSE = 100.0  # times what sending took: it may take 1 % of a run
 LONGEST_PARAM, LONGEST_TAG = 6_000, 8_000  # characters; MLflow's limits
 PARAMS_A_BATCH, METRICS_A_BATCH = 100, 1_000  # likewise
 UPLOADED = {".yaml", ".json", ".jsonl", ".png", ".txt", ".log", ".md", ".csv"}  # of a run directory's own files
-OWN = {"run.json"}  # says that a run goes on, which no copy of it does
+OWN = {STARTED}  # says that a run goes on, which no copy of it does
 
 logger = logging.getLogger("seqexp")
 
@@ -83,15 +87,7 @@ class Untracked:
 
     def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None: ...
     def flush(self, *, now: bool = False) -> None: ...
-    def finish(
-        self,
-        status: Status,
-        metrics: Mapping[str, float | None],
-        directory: Path | None,
-        *,
-        ended: float | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> None: ...
+    def finish(self, *given: Any, **more: Any) -> None: ...
 
 
 class MlflowTracker:
@@ -150,7 +146,7 @@ class MlflowTracker:
             if not self.troubled:
                 self.troubled = True
                 logger.warning(
-                    "tracking: could not %s (%s); the run goes on, and its directory has everything: "
+                    "tracking: could not %s (%s); the run continues, and its directory has everything: "
                     "`python -m seqexp.sync <run directory>` sends it later",
                     *(what, cause_of(error)),
                 )
@@ -165,15 +161,24 @@ class MlflowTracker:
             self.points += len(batch)
 
     def _upload(self, directory: Path) -> None:
-        self.files = 0  # may be tried again
-        for file in sorted(directory.iterdir()):
-            if file.is_file() and file.suffix in UPLOADED and file.name not in OWN:
-                self._client.log_artifact(self.run_id, str(file))
-                self.files += 1
-        for file in sorted(directory.glob("checkpoints/best*")):
-            if file.is_file() and file.suffix != ".tmp":
-                self._client.log_artifact(self.run_id, str(file), "checkpoints")
-                self.files += 1
+        """The run's own files, each through a copy: MLflow opens by name, and would follow a link that leads out."""
+        self.files = 0  # this may be the second attempt
+        with TemporaryDirectory() as folder:
+            for file in sorted(directory.iterdir()):
+                if file.suffix in UPLOADED and file.stem.isidentifier() and file.name not in OWN:
+                    self._send_copy(file, Path(folder), None)
+            self._send_copy(directory / CHECKPOINTS / BEST, Path(folder), CHECKPOINTS)
+
+    def _send_copy(self, file: Path, folder: Path, artifact_path: str | None) -> None:
+        copy = folder / file.name
+        try:
+            with opened(file) as source, open(copy, "wb") as target:
+                copyfileobj(source, target)
+        except (FileNotFoundError, Unreadable):  # it is no file of the run's
+            return
+        self._client.log_artifact(self.run_id, str(copy), artifact_path)
+        copy.unlink()
+        self.files += 1
 
 
 def open_tracker(

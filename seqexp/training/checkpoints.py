@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from seqexp.numerics.params import Layout, Params
-from seqexp.system.atomic_files import beside_of, sync_folder, write_beside
+from seqexp.system.atomic_files import remove_leftovers, sync_folder, write_beside
 from seqexp.system.errors import UserError
 
 logger = logging.getLogger("seqexp")
@@ -94,8 +94,9 @@ class Checkpoints:
 
     def discard(self) -> None:
         """Remove the snapshots: a finished run no longer needs them."""
-        for path in (self.newest, self.before, beside_of(self.newest)):
+        for path in (self.newest, self.before):
             path.unlink(missing_ok=True)
+        remove_leftovers(self.folder)
 
 
 def _read(path: Path, limit: int) -> Snapshot:

@@ -76,6 +76,7 @@ def clip(grad: np.ndarray, clip_norm: float | None, spans: Spans = WHOLE) -> flo
     if clip_norm is not None and clip_norm < norm < math.inf:
         for stretch in stretches:
             stretch *= clip_norm / norm
+        # Fancy indexing gave copies, which have to be written back.
         for table, rows, values in tables:
             table[rows] = values * (clip_norm / norm)
     return norm

@@ -154,6 +154,7 @@ class Trainer:
         while not self.counters.over:
             self._train_epoch(observer)
             self._end_epoch(observer)
+            # After the counters are up to date: a run resumed from here need not validate again.
             observer.on_boundary(self)
         metrics, artifacts = self.evaluate("test" if test else "val", self.best)
         if test:
@@ -234,6 +235,7 @@ class Trainer:
         first = counters.epoch * self.steps_an_epoch
         if not (0 <= counters.epoch <= self.training.epochs and first <= step <= first + self.steps_an_epoch):
             raise ValueError(f"step {step} is not in epoch {counters.epoch + 1} of {self.training.epochs}")
+        # The snapshot's arrays are the trainer's own, so what is written into them below is restored.
         own = self.snapshot().arrays
         carried = arrays.get("carried")
         if set(arrays) - {"carried"} != set(own) - {"carried"}:
@@ -253,6 +255,7 @@ class Trainer:
         p = self.p if p is None else p
         scorer, state = self.task.scorer(), None
         loss_sum, count = 0.0, 0
+        # Without a tape a batch needs little memory, so small training batches need not slow the evaluation down.
         for batch in passes(self.task, split, max(self.training.batch_size, 64)):
             y, after, _ = self.network.forward(p, batch, state, tape=self._eval_tape, keep=False)
             state = after.copy() if self.carries else None
@@ -260,6 +263,7 @@ class Trainer:
             loss, _ = self.loss.forward(y, batch.answers())
             # Weighted by the answers: batches have different numbers of them, and the loss is a mean over answers.
             loss_sum, count = loss_sum + float(loss) * y.shape[1], count + y.shape[1]
+            # A signal need not wait for the end of a long evaluation.
             if self._observer is not None:
                 self._observer.on_boundary(self)
         metrics, artifacts = scorer.metrics(), scorer.artifacts()

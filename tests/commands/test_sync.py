@@ -25,14 +25,14 @@ def test_it_says_how_many_points_and_files_it_sent(tmp_path):
     points = sum(len(client.get_metric_history(run_id, name)) for name in metrics)
     folders = client.list_artifacts(run_id), client.list_artifacts(run_id, "checkpoints")
     files = sum(not file.is_dir for folder in folders for file in folder)
-    assert f"{path}: MLflow has it: {points} points of its metrics and {files} files were sent" in done.stderr
+    assert f"{path}: sent {points} points of its metrics and {files} files" in done.stdout
 
 
 def test_a_run_without_tracking_has_nothing_to_send(tmp_path):
     assert seqexp(tmp_path, *QUICK, "tracking=off").returncode == 0
     done = seqexp(tmp_path, "sync", str(only_result(tmp_path)[1]))
     assert done.returncode == 0
-    assert "its tracking is off, so there is nothing to send" in done.stderr
+    assert "nothing sent, since the run has tracking=off; tracking.uri=<address> sends it there" in done.stdout
 
 
 def test_what_it_advises_it_takes(tmp_path):
@@ -41,13 +41,16 @@ def test_what_it_advises_it_takes(tmp_path):
     stored = yaml.safe_load((path / "config.yaml").read_text())
     with socket.socket() as closed:  # an address where nobody listens
         closed.bind(("127.0.0.1", 0))
-        stored["tracking"] |= {"name": "mlflow", "uri": f"http://127.0.0.1:{closed.getsockname()[1]}"}
+        uri = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        stored["tracking"] |= {"name": "mlflow", "uri": uri}
         (path / "config.yaml").write_text(yaml.safe_dump(stored))
-        done = seqexp(tmp_path, "sync", str(path))
+        done = seqexp(tmp_path, "sync", str(path), f"tracking.uri={uri}")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert "try again once MLflow can be reached" in done.stderr
     assert "tracking=off" not in done.stderr
+    sent = seqexp(tmp_path, "sync", str(path), "tracking.uri=sqlite:///runs/mlflow.db")
+    assert sent.returncode == 0, sent.stderr
 
 
 def test_help_is_no_mistake(tmp_path):

@@ -233,5 +233,5 @@ def test_every_shape_of_task_can_be_probed(model, task):
     )
     assert len(found["gradient"]["lag"]) > 2
     assert all(value is not None and value > 0 for value in found["gradient"]["h"])
-    assert (found["gates"] is not None) == hasattr(models.lookup(model), "gates")
+    assert (found["gates"] is not None) == hasattr(models.lookup(model), "gate_names")
     json.dumps(found, allow_nan=False)

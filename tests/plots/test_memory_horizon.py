@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqexp import models, tasks
+from seqexp import config, models, tasks
 from seqexp.config.build import build_task
 from seqexp.plots.memory_horizon import draw
 from seqexp.statistics.memory_horizon import horizon
@@ -203,8 +203,6 @@ def swept(*words):
     from hydra.core.global_hydra import GlobalHydra
     from hydra.types import RunMode
 
-    from seqexp import config
-
     config.register_resolvers()
     with initialize_config_dir(str(config.conf_directory()), version_base="1.3"):
         hydra = GlobalHydra.instance().hydra
@@ -215,8 +213,6 @@ def swept(*words):
 
 def composed(experiment, task, model, *words):
     from hydra import compose, initialize_config_dir
-
-    from seqexp import config
 
     config.register_resolvers()
     with initialize_config_dir(str(config.conf_directory()), version_base="1.3"):
@@ -248,7 +244,9 @@ def test_memory_horizon_is_of_adding_unless_another_task_is_named():
 def test_a_task_without_distances_is_refused(task, tmp_path):
     done = seqexp(tmp_path, "-m", "experiment=memory_horizon", f"task={task}", "tracking=off")
     assert done.returncode == 2
-    wanted = "task: expected one of adding, copy, sentiment, temporal_order for experiment=memory_horizon"
+    files = [name for name in config.conf_files("experiment_task") if name.startswith("memory_horizon_")]
+    known = ", ".join(sorted(name.removeprefix("memory_horizon_") for name in files))
+    wanted = f"task: expected one of {known} for experiment=memory_horizon"
     assert done.stderr == f"error: {wanted}; got {task!r}\n"
     assert list(tmp_path.iterdir()) == []
 

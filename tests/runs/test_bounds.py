@@ -88,7 +88,7 @@ def test_half_a_character_is_refused_with_its_line(tmp_path):
     file = tmp_path / "own.jsonl"
     file.write_text('{"text": "good", "label": "a"}\n{"text": "b\\ud800d", "label": "b"}\n')
     with pytest.raises(UserError, match=r"own.jsonl:2: expected text in column 'text'; got half of a character"):
-        labelled_files.read(file, "text", "label")
+        labelled_files.read(file, labelled_files.Columns("text", "label"))
 
 
 LINE = st.one_of(

@@ -11,14 +11,14 @@ import pytest
 
 from seqexp import tasks
 from seqexp.data import fetch, idx, sources
-from seqexp.data.batch import Batch
+from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.plots import artifacts
 from seqexp.system.errors import UserError
 from seqexp.tasks._pictures import mnist_splits
 from seqexp.tasks.artifacts import ConfusionMatrix, Images
 
-SPLITS = ("train", "val", "test")
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 def make(**changes):

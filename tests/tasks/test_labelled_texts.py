@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from seqexp import tasks
-from seqexp.data import corpora, labelled_files
-from seqexp.data.batch import Batch
+from seqexp.data import corpora, splits
+from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
 from seqexp.tasks.name_origin import characters, spelling
 from seqexp.tasks.offensive import tokens
 from seqexp.tasks.scorers import RankedClassScorer
 
-SPLITS = ("train", "val", "test")
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_tweets_are_cut_into_words_and_placeholders():
 def test_a_division_never_parts_a_text():
     texts = [f"t{i}" for i in range(60)] + [f"t{i}" for i in range(30)] + ["t0", "t59"]
     labels = ["a"] * 60 + ["b"] * 20 + ["a"] * 10 + ["b", "a"]
-    divided = labelled_files.divide(texts, labels, 0, "mine")
+    divided = splits.divide(texts, labels, 0, "mine")
     kept = [(texts[row], labels[row]) for row in divided.kept]
     assert kept == list(dict.fromkeys(zip(texts, labels, strict=True)))  # each pair once, the first of it
     parts = [{kept[row][0] for row in divided.splits[split]} for split in SPLITS]
@@ -68,14 +68,14 @@ def test_a_division_never_parts_a_text():
     for split in SPLITS:
         assert {labels[divided.kept[row]] for row in divided.splits[split]} == {"a", "b"}
     with pytest.raises(UserError, match=r"task\.source: mine: expected at least 3 .* class 'b' has 2"):
-        labelled_files.divide(["p", "q", "r", "s", "t"], ["a", "a", "a", "b", "b"], 0, "mine")
+        splits.divide(["p", "q", "r", "s", "t"], ["a", "a", "a", "b", "b"], 0, "mine")
 
 
 def test_retweets_are_no_second_example(make, own, caplog):
     rows = [(f"Well no{i} is {label}, isn't it? @me", label) for i in range(20) for label in ("mild", "rude")]
     retweets = [(f"RT @you: @he well NO{i} is rude , isn't it? http://t.co/{i}", "rude") for i in range(20)]
     task = make("offensive", source=own([*rows, *retweets]), min_count=1)
-    assert "20 of 60 rows repeat an earlier text" in caplog.text
+    assert "20 of 60 texts repeat an earlier text" in caplog.text
     found = {split: read(task, split) for split in SPLITS}
     assert [len(part) for part in found.values()] == [32, 4, 4]
     assert task.labels == ("mild", "rude")
@@ -155,7 +155,9 @@ def test_characters_keep_their_accents():
 
 @pytest.mark.parametrize("task", ["offensive", "name_origin", "names"])
 def test_a_source_that_is_none(make, own, task):
-    with pytest.raises(UserError, match=r"task\.source: expected [a-z-]+, or a file ending in .*; got 'elsewhere'"):
+    with pytest.raises(
+        UserError, match=r"task\.source: expected [a-z-]+, a folder of .*, or a file ending in .*; got 'elsewhere'"
+    ):
         make(task, source="elsewhere")
     with pytest.raises(UserError, match=r"own\.csv:1: expected a column"):
         make(task, source=own([("a", "b")], label="other"))

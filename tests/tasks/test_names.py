@@ -75,8 +75,9 @@ def test_pure(make, own):
 
 
 def test_a_cut_name_has_no_end(make, own, caplog):
+    caplog.set_level("INFO", "seqexp")
     task = make(source=own([*ROWS, ("x", "q" * 30)]), max_length=9)
-    assert "1 of 41 texts are cut to their first 9 characters" in caplog.text
+    assert "the longest has 30 characters, 1 are cut to their first 8 characters" in caplog.text  # and no end
     batches = [task.batch(0, split, index, 8) for split in SPLITS for index in range(task.batches(split, 8))]
     assert max(len(batch.x) for batch in batches) == 9
     ended = sum(int((batch.target[batch.answered] == 0).sum()) for batch in batches)
@@ -129,8 +130,12 @@ def test_samples_stand_beside_held_out_names(make, own):
     assert [row[0] for row in samples.rows] == ["x"] * 3 + ["y"] * 3
 
 
-def test_one_category_is_an_error(make, own):
-    with pytest.raises(UserError, match="at least two classes in column 'category'"):
+def test_one_category_is_enough(make, own):
+    task = make(source=own([("x", f"name{letter}") for letter in "abcdefghij"]))
+    assert task.categories == ("x",)
+    assert [len(read(task, split)) for split in SPLITS] == [8, 1, 1]
+    assert math.isfinite(task.baselines()["bigram"])
+    with pytest.raises(UserError, match="at least 3 different texts of each class"):
         make(source=own([("x", "one"), ("x", "two")]))
 
 

@@ -209,10 +209,11 @@ def table(tmp_path):
 
 def test_an_own_file_may_have_any_classes(make, table, caplog):
     rows = [(f"No{i}{label} is {label}!", label) for i in range(20) for label in ("c", "a", "b")]
+    caplog.set_level("INFO", "seqexp")
     task = make(source=table([*rows, rows[0]]), min_count=1, max_length=3)
     assert task.labels == ("a", "b", "c")
     assert (task.shape.outputs, len(task.fingerprint())) == (3, 64)
-    assert "1 of 61 rows repeat an earlier text" in caplog.text
+    assert "61 texts, of which 1 repeat an earlier text and are left out" in caplog.text
     assert "60 of 60 texts are cut to their first 3 words (task.max_length)" in caplog.text
     parts = {split: texts(task, split)[0] for split in ("train", "val", "test")}
     assert [len(part) for part in parts.values()] == [48, 6, 6]
@@ -224,7 +225,10 @@ def test_an_own_file_may_have_any_classes(make, table, caplog):
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("imdb", r"task\.source: expected generated, rt-polarity, or a file ending in .*; got 'imdb'"),
+        (
+            "imdb",
+            r"task\.source: expected generated, rt-polarity, a folder of <Category>.txt, or a .*; got .imdb.",
+        ),
         ("no/such.csv", r"task\.source: expected an existing file; there is no /.*no/such\.csv"),
     ],
 )

@@ -9,7 +9,8 @@ from seqexp.data.generated import sentences
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
 from seqexp.tasks import passes
-from seqexp.tasks.scorers import TagScorer, entity_f1, is_spans
+from seqexp.tasks._spans import entity_f1, scheme_of, spans_of
+from seqexp.tasks.scorers import TagScorer
 from seqexp.tasks.tagging import looks
 
 COLUMNS = "".join(f"the\tO\ntown\tO\nParis{number}\tB-place\nCity\tI-place\n\n" for number in range(30))
@@ -113,7 +114,6 @@ def test_own_files(make):
         ("own.tsv", b"a\tX\n\xff\tY\n", "own.tsv:2: expected UTF-8"),
         ("own.tsv", "a\tX\n\nb\tX\n", "expected at least two different tags; every word has 'X'"),
         ("own.tsv", "a\tX\n\nb\tY\n\na\tX\n", "expected at least 3 different sentences"),
-        ("own.tsv", "a\tX\n\nb\tY\n\nc\tZ\n", "expected only tags that training sentences have;"),
         ("own.docx", "a\tX\n", "task.source: expected generated, ud-english-partut, atis, wnut17, or a file ending in"),
     ],
 )
@@ -136,14 +136,66 @@ def test_words_never_seen_are_known_by_their_looks(make):
     assert seen == {"the", "town", "<0>", "City"}
 
 
+def f1(truth, answers):
+    spans = spans_of({tag for one in truth for tag in one} | {"O"})
+    assert spans is not None
+    return entity_f1(spans, truth, answers)
+
+
 def test_spans():
-    assert is_spans(["O", "B-x", "I-x"])
-    assert not is_spans(["O", "NOUN"])
-    assert not is_spans(["O"])
     truth = [["B-x", "I-x", "O", "B-y"]]
-    assert entity_f1(truth, truth) == 1
-    assert entity_f1(truth, [["B-x", "O", "O", "B-y"]]) == 0.5
-    assert entity_f1([["O"]], [["O"]]) == 0
+    assert f1(truth, truth) == 1
+    assert f1(truth, [["B-x", "O", "O", "B-y"]]) == 0.5
+    spans = spans_of(["O", "B-x"])
+    assert spans is not None
+    assert entity_f1(spans, [["O"]], [["O"]]) == 0
+
+
+# One sentence in every scheme: Anna Stone saw Oslo, Rome Bergen. Anna Stone is a PER, Oslo, Rome and Bergen each a LOC.
+WRITTEN = {
+    "IOB2": "B-PER I-PER O B-LOC B-LOC B-LOC",
+    "IOB1": "I-PER I-PER O I-LOC B-LOC B-LOC",
+    "BIOES": "B-PER E-PER O S-LOC S-LOC S-LOC",
+    "BILOU": "B-PER L-PER O U-LOC U-LOC U-LOC",
+    "BMES": "B-PER E-PER O S-LOC S-LOC S-LOC M-PER",  # the M of another sentence
+    "BMEWO": "B-PER E-PER O W-LOC W-LOC W-LOC",
+    "suffix": "PER-B PER-I O LOC-B LOC-B LOC-B",
+    "underscore": "B_PER I_PER O B_LOC B_LOC B_LOC",
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_scheme_of_spans_is_known_and_scored_alike(name):
+    tags = WRITTEN[name].split()
+    spans = spans_of(tags)
+    assert spans is not None
+    truth = [tags[:6]]
+    assert scheme_of(spans, truth) == {"suffix": "IOB2", "underscore": "IOB2"}.get(name, name)
+    assert entity_f1(spans, truth, truth) == 1
+    wrong = [["O", *tags[1:6]]]  # Anna is missed: one span of four has another beginning
+    assert entity_f1(spans, truth, wrong) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        ["O", "NOUN"],
+        ["O"],
+        [],
+        ["X", "VERB"],
+        ["B-x", "Q-x", "O"],
+        ["S-x", "I-y"],
+        ["NP-SBJ", "O"],
+        ["B-x", "x-I", "O"],
+    ],
+)
+def test_tags_that_mark_no_spans(tags):
+    assert spans_of(tags) is None
+
+
+def test_marks_alone_are_spans_of_one_kind():
+    """As word segmentation has them: 我 爱 北京 is S S B E."""
+    assert f1([["B", "E", "S", "B", "M", "E"]], [["B", "E", "S", "S", "B", "E"]]) == pytest.approx(4 / 7)
 
 
 def test_a_perfect_tagger_scores_one_whatever_the_padding(make):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqexp import tasks
-from seqexp.data import labelled_files, numerals, text
+from seqexp.data import numerals, pair_files, text
 from seqexp.data.batch import Split
 from seqexp.system.errors import UserError
 
@@ -229,4 +229,4 @@ def test_tatoeba(data_dir):
 def test_pairs_of_a_file_with_a_byte_order_mark(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_bytes(b'\xef\xbb\xbf"one\tun"\r\n')
-    assert labelled_files.read_pairs(path) == [('"one', 'un"')]
+    assert pair_files.read(path) == [('"one', 'un"')]

@@ -10,6 +10,7 @@ from seqexp import config
 from seqexp.runs import recovery
 from seqexp.runs import run as running
 from seqexp.runs.location import Location
+from seqexp.sync import _sync
 from seqexp.system.errors import UserError, masked
 from seqexp.tracking import mlflow_store
 from seqexp.tracking.mlflow_store import TrackingSettings, unmasked
@@ -100,7 +101,9 @@ def test_sync_sends_to_the_address_with_the_password(tmp_path, monkeypatch):
     monkeypatch.setattr(recovery, "run_with_tag", lambda *words: None)
     path = running.run(experiment, Location(root=tmp_path)).directory
     assert yaml.safe_load((path / "config.yaml").read_text())["tracking"]["uri"] == HIDDEN
-    assert recovery.wrap_up(path, uri=whole)
-    assert opened == [whole, whole]
-    with pytest.raises(UserError, match="set MLFLOW_TRACKING_URI to the whole address"):
-        recovery.wrap_up(path)
+    with pytest.raises(UserError, match="would send it to postgresql"):
+        _sync(path, None)
+    assert _sync(path, whole)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", whole)
+    assert _sync(path, None)
+    assert opened == [whole] * 3

@@ -126,6 +126,7 @@ class Reviews:
         labels = np.arange(size) % 2
         phrases = np.empty((size, CLAUSES * SLOTS), np.int64)
         missing = np.arange(size)
+        # A text that belongs to another split is drawn again.
         while len(missing):
             phrases[missing] = self._draw(rng, labels[missing])
             texts = self._texts(phrases[missing])
