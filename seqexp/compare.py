@@ -91,6 +91,8 @@ def _query(words: "Arguments", made: "PairedRuns | None") -> "Query":
         margin=made.margin if made else words.margin,
         level=words.level,
         filters={} if made else words.filters,
+        sweep=words.sweep,
+        studies=words.studies,
         margins=margins(words.tasks or tasks.names()),
         tracking=None if made else _tracking(words),
         only=frozenset(made.signatures) if made else None,

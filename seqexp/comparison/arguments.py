@@ -17,7 +17,7 @@ Match = Literal["params", "hidden", "seconds"]
 
 OWN = (
     *("a", "b", "task", "models", "experiment", "metric", "match", "margin", "level", "max_seeds", "run", "out"),
-    "plugins",
+    *("sweep", "study", "plugins"),
 )
 TOP = ("dtype", "threads", "optimizer", "tracking", "data_dir")
 GROUPS = ("task", "model", "optimizer", "training", "tracking")
@@ -35,6 +35,8 @@ Arguments (key=value)
   level=0.95                confidence level of intervals and tests
   run=true                  trains new seeds until the test reaches a verdict, or until ...
   max_seeds=20              ... each model has this many seeds
+  sweep=NAME                only runs of this sweep, by the name of its folder in runs/sweeps
+  study=NAME,NAME           only runs of these tuning studies' winners, by the names of their files in runs/tuning
   out=folder                where the report goes (default: runs/compare/<tasks>_<models>)
   plugins=[my.module]       modules of yours that the models and tasks come from
   task.length=50            any other setting of a run: selects the runs; with run=true, new runs use it
@@ -66,6 +68,8 @@ class Arguments:
     max_seeds: int = 20
     run: bool = False
     out: str | None = None
+    sweep: str | None = None
+    studies: list[str] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     filters: dict[str, Any] = field(default_factory=dict)
     tracking: dict[str, Any] = field(default_factory=dict)
@@ -140,7 +144,9 @@ def _take(words: Arguments, key: str, text: str) -> None:
             words.experiment = text
         case "plugins":
             words.passed.append(f"plugins={text}")  # loaded by now; a run made is to have them too
-        case "metric" | "out":
+        case "study":
+            words.studies = text.split(",")
+        case "metric" | "out" | "sweep":
             setattr(words, key, text)
         case "match":
             if text not in get_args(Match):
@@ -270,6 +276,8 @@ def _number(key: str, text: str, expected: str, is_legal: Any) -> float:
 def _refuse_many(words: Arguments) -> None:
     if words.pair is None or len(words.models) != 2:
         raise UserError("run: expected two models, as in run=true a=rnn b=lstm; the test compares two")
+    if words.sweep or words.studies:
+        raise UserError("run: expected no sweep= and no study= beside it, since it makes its own runs")
     if len(words.tasks) != 1:
         raise UserError("run: expected one task, as in run=true task=adding")
     if words.match == "seconds" and "training.max_seconds" not in words.filters:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from seqexp import models, tasks
-from seqexp.comparison import tuning_studies
+from seqexp.comparison import selection, tuning_studies
 from seqexp.comparison.contest import Contest, Terms, contest, corrected, direction_of
+from seqexp.config.command_line import word
 from seqexp.config.run_config import lacking
 from seqexp.runs import reader as stored
 from seqexp.runs.reader import Run
@@ -33,6 +35,8 @@ class Query:
     level: float = 0.95
     filters: Mapping[str, Any] = field(default_factory=dict)
     margins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by task and metric, of the yaml files
+    sweep: str | None = None  # a sweep's folder in root/sweeps, whose runs alone count
+    studies: Sequence[str] = ()  # tuning studies, of whose model and task the winner's runs alone count
     tracking: TrackingSettings | None = None
     only: frozenset[str] | None = None  # signatures of the runs to compare
     sequential: bool = False
@@ -61,19 +65,27 @@ def gather(query: Query) -> Answer:
 def _answer(query: Query, found: stored.Found) -> Answer:
     tasks = _tasks(query, found.runs)
     _refuse_models(query, found, tasks)
-    contests, notes = [], []
+    tuned, notes = {}, []
+    candidates = selection.Candidates(query.match)
+    signatures = query.only if query.sweep is None else selection.of_sweep(query.root, query.sweep)
     for task in tasks:
         asked = [
             run
             for run in found.runs
             if run.result.task == task and run.result.model in (query.models or {run.result.model})
         ]
-        if query.only is not None:
-            asked = [run for run in asked if run.result.signature in query.only]
+        if signatures is not None:
+            asked = [run for run in asked if run.result.signature in signatures]
         read = stored.with_settings(asked, found.broken)
-        candidates = [run for run in read if stored.matches(run, query.filters)]
-        contests.append(_contest(task, candidates, query, found.broken))
-    contests = corrected(contests)
+        fitting = [run for run in read if stored.matches(run, query.filters)]
+        by_model = _by_model(task, fitting, query)
+        tuned[task], broken = tuning_studies.find(query.root, task, list(by_model))
+        found.broken += broken
+        for model, runs in by_model.items():
+            winners = {signature for study in tuned[task].get(model, []) for signature in study.signatures}
+            candidates.add(task, model, runs, winners)
+    candidates.keep(selection.of_studies(query.studies, tuned))
+    contests = corrected([_contest(task, candidates, tuned[task], query) for task in tasks])
     if found.broken:
         notes.append(f"{len(found.broken)} directories or files could not be read and are left out")
     return Answer(contests, found.broken, notes)
@@ -135,24 +147,28 @@ def _refuse_models(query: Query, found: stored.Found, tasks: Sequence[str]) -> N
             )
 
 
-def _contest(task: str, candidates: Sequence[Run], query: Query, broken: list[str]) -> Contest:
-    models = list(query.models) or sorted({run.result.model for run in candidates})
+def _by_model(task: str, runs: Sequence[Run], query: Query) -> dict[str, list[Run]]:
+    """The runs of each model that is compared. UserError where one has none, or there are not two."""
+    models = list(query.models) or sorted({run.result.model for run in runs})
+    given = [*([f"sweep={query.sweep}"] if query.sweep else []), *starmap(word, query.filters.items())]
     if len(models) < 2:
         raise UserError(
             f"models: expected runs of at least two models on {task}; got "
             f"{', '.join(models) or 'none that match the arguments'}; train another model, or leave out an argument"
         )
-    by_model = {model: [run for run in candidates if run.result.model == model] for model in models}
-    lacking = [model for model, runs in by_model.items() if not runs]
-    if lacking:
-        words = " ".join(f"{key}={value}" for key, value in query.filters.items())
-        raise UserError(f"models: expected runs of {lacking[0]} on {task} with {words}; there are none")
-    tuned, more_broken = tuning_studies.find(query.root, task, models)
-    broken += more_broken
+    by_model = {model: [run for run in runs if run.result.model == model] for model in models}
+    missing = [model for model, its in by_model.items() if not its]
+    if missing:
+        raise UserError(f"models: expected runs of {missing[0]} on {task} with {' '.join(given)}; there are none")
+    return by_model
+
+
+def _contest(
+    task: str, candidates: selection.Candidates, tuned: Mapping[str, Sequence[tuning_studies.Study]], query: Query
+) -> Contest:
     notes, counted = [], {}
-    for model, runs in by_model.items():
-        winners = {signature for study in tuned.get(model, []) for signature in study.signatures}
-        chosen = stored.of_one_configuration(runs, query.match, winners)
+    for model in candidates.models(task):
+        chosen = candidates.chosen(task, model, query.root)
         counted[model], others = stored.newest_of_each_seed(chosen)
         if others:
             notes.append(f"{others} {model} runs repeat a seed: only the newest finished run of each seed counts")

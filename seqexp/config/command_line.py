@@ -272,7 +272,7 @@ def _as_text(value: str) -> str:
 
 def _written(value: Any) -> str:
     if isinstance(value, str):
-        plain = re.fullmatch(r"[A-Za-z_/][\w./-]*", value, re.ASCII) and isinstance(_parsed(f"key={value}"), str)
+        plain = re.fullmatch(r"[\w/][\w./-]*", value, re.ASCII) and _parsed(f"key={value}") == value
         return value if plain else _as_text(value)
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{_written(inner)}" for key, inner in value.items()) + "}"

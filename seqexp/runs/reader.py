@@ -3,9 +3,8 @@
 What lies there may be damaged or a stranger's: it is read without trust, and what cannot be read is counted and named.
 """
 
-import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ Settings = Mapping[str, Any]  # flattened: {"model.hidden_size": 64, …}
 
 LONGEST_CONFIG = 100_000  # bytes
 DEEPEST = 6  # folders below the root that a run's directory lies in, at most
-ABSENT = "absent"
+ABSENT = "absent"  # of a setting that a model lacks
 
 
 @dataclass(frozen=True)
@@ -126,26 +125,6 @@ def deciding(run: Run) -> dict[str, Any]:
     return {key: value for key, value in that_decide(run.settings).items() if key != "seed"}
 
 
-def of_one_configuration(runs: Sequence[Run], match: str | None, winners: Collection[str]) -> list[Run]:
-    """The runs of one task and model that differ in the seed alone; UserError names what several differ in.
-
-    Of several configurations the one that holds a tuning study's ``winners`` (signatures) is taken, or, where
-    parameters are to ``match``, the one with a budget.
-    """
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(json.dumps(deciding(run), sort_keys=True, default=str), []).append(run)
-    several = list(groups.values())
-    if len(several) > 1 and (tuned := [g for g in several if any(run.result.signature in winners for run in g)]):
-        several = tuned
-    if len(several) > 1 and match in ("params", "hidden"):
-        chosen = "model.param_budget" if match == "params" else "model.hidden_size"
-        several = [g for g in several if g[0].settings.get(chosen) is not None] or several
-    if len(several) > 1:
-        raise UserError(_ambiguous([group[0] for group in several]))
-    return several[0] if several else []
-
-
 def differing(runs: Sequence[Run], prefixes: tuple[str, ...] = ("",)) -> dict[str, list[Any]]:
     """The settings in which the runs differ, with their values in order of appearance."""
     each = [deciding(run) for run in runs]
@@ -161,22 +140,6 @@ def newest_of_each_seed(runs: Sequence[Run]) -> tuple[dict[int, Run], int]:
     for run in sorted(runs, key=lambda run: (run.result.status == "FINISHED", run.result.started or 0.0)):
         counts[run.result.seed] = run
     return dict(sorted(counts.items())), len(runs) - len(counts)
-
-
-def _ambiguous(examples: Sequence[Run]) -> str:
-    run, keys = examples[0], differing(examples)
-    listed = "; ".join(f"{key} ({', '.join(_word(value) for value in seen[:6])})" for key, seen in keys.items())
-    key, seen = next(iter(keys.items()), ("seed", [0]))
-    value = next((value for value in reversed(seen) if value is not None and value != ABSENT), None)
-    return (
-        f"{run.result.task}: expected runs of {run.result.model} that differ in the seed alone; "
-        f"got {len(examples)} configurations, which differ in {listed[:600]}; choose one, such as {key}={_word(value)}"
-    )
-
-
-def _word(value: Any) -> str:
-    """The value as one types it on the command line."""
-    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _folders(folder: Path, deeper: int) -> Iterator[tuple[Path, set[str]]]:

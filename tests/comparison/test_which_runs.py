@@ -3,7 +3,8 @@
 import pytest
 
 from scripts.tables.fabricate import LSTM, RNN, fabricate, two_models
-from seqexp.runs.reader import Run, differing, of_one_configuration
+from seqexp.comparison.selection import Candidates
+from seqexp.runs.reader import Run, differing
 from tests.fabricated import run_result
 
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -14,7 +15,7 @@ def test_a_word_that_is_true_does_not_choose_runs_with_one(runs, compare):
     two_models(runs, [0.9] * 8, [0.8] * 8, task="word_lm", settings={"task.carry_state": 1})
     code, _, error = compare("a=rnn", "b=lstm", "task=word_lm", "task.carry_state=true")
     assert (code, error.count("\n")) == (2, 1)
-    assert "task.carry_state=True; there are none" in error
+    assert "task.carry_state=true; there are none" in error
 
 
 def test_settings_chosen_by_words_are_told_with_the_task(runs, compare):
@@ -24,16 +25,22 @@ def test_settings_chosen_by_words_are_told_with_the_task(runs, compare):
 
 
 @pytest.mark.parametrize("match", [None, "params", "hidden"])
-def test_of_several_configurations_a_winner_of_tuning_comes_first_and_then_what_matches(match):
+def test_of_several_configurations_a_winner_of_tuning_comes_first_and_then_what_matches(match, tmp_path):
     def run(signature, **settings):
         return Run(run_result(signature=signature), None, {f"model.{k}": v for k, v in settings.items()})
 
     plain, budget = run("a", hidden_size=64, param_budget=None), run("b", hidden_size=None, param_budget=999)
-    assert of_one_configuration([plain, budget], match, {"a"}) == [plain]
-    assert of_one_configuration([plain, budget], match, {"b"}) == [budget]
+
+    def chosen(runs, winners):
+        candidates = Candidates(match)
+        candidates.add("adding", "rnn", runs, winners)
+        return candidates.chosen("adding", "rnn", tmp_path)
+
+    assert chosen([plain, budget], {"a"}) == [plain]
+    assert chosen([plain, budget], {"b"}) == [budget]
     if match is not None:
-        assert of_one_configuration([plain, budget], match, ()) == [budget if match == "params" else plain]
-    assert of_one_configuration([], match, ()) == []
+        assert chosen([plain, budget], ()) == [budget if match == "params" else plain]
+    assert chosen([], ()) == []
 
 
 def test_settings_that_differ_are_listed_with_their_values_once_each():
