@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from seqexp import config
 from seqexp.config import load_plugins
+from seqexp.config.command_line import refuse_flags
 from seqexp.runs.lock import locked
 from seqexp.runs.recovery import result_of, send, stored_tracking, wrap_up
 from seqexp.system.errors import UserError, masked
@@ -23,11 +24,12 @@ def main() -> NoReturn:
 
     configure_logging()
     words = sys.argv[1:]
-    if not words or any(word.startswith("-") for word in words):
+    if not words or set(words) & {"-h", "--help"}:
         print("usage: python -m seqexp.sync <run directory> ... [tracking.uri=<address>] [plugins=[my.module]]")
-        sys.exit(OK if set(words) & {"-h", "--help"} else BAD_INPUT)
+        sys.exit(OK if words else BAD_INPUT)
     complete = True
     try:
+        refuse_flags(words)
         load_plugins(words)
         given = [word.partition("=")[2] for word in words if word.startswith("tracking.uri=")]
         for word in [word for word in words if not word.startswith(("plugins=", "tracking.uri="))]:
