@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -16,6 +17,16 @@ for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):  # where the test
     os.environ.pop(name, None)
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def logger_as_it_was():
+    """A command that a test runs in this process lets the logger write to a stream that ends with the test."""
+    logger = logging.getLogger("seqexp")
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

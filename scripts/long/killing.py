@@ -109,6 +109,7 @@ def attempt(experiment: Any, root: Path, told: Told, plan: tuple[str, int, float
     from seqexp.runs import run as running
     from seqexp.runs.location import Location
     from seqexp.runs.recovery import mark_killed
+    from seqexp.tracking.mlflow_store import TrackingSettings
     from seqexp.tracking.tracker import MlflowTracker
     from seqexp.training.checkpoints import Checkpoints
 
@@ -135,7 +136,7 @@ def attempt(experiment: Any, root: Path, told: Told, plan: tuple[str, int, float
     MlflowTracker._send = hooked(MlflowTracker._send, "flush", FLUSHING)  # type: ignore[method-assign]
     running.Recorder.on_boundary = boundary  # type: ignore[method-assign]
     vars(running)["draw"] = lambda *words: None  # most of a small run's time
-    mark_killed(root)
+    mark_killed(root, TrackingSettings(**experiment.settings["tracking"]))
     result = running.run(experiment, Location(root=root, in_sweep=True))
     assert result.result.status == "FINISHED", result.result.error
 

@@ -137,7 +137,7 @@ def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path, reque
             ["task=hello", "model.decoder=rnn"],
             "model.decoder: expected null, since this task has no encoder; got 'rnn'",
         ),
-        (["+model._target_=os.system"], "model: _target_ is not allowed here"),
+        (["+model._target_=os.system"], "model: _target_ is not allowed, since"),
         (["model.param_budget=3"], "model.param_budget: expected at least"),
         (["tracking=mlflow", "tracking.uri=ftp://nowhere"], "tracking.uri: expected sqlite"),
         (["hydra.run.dir=somewhere/deep", "seed=-1"], "seed: expected"),

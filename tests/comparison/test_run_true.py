@@ -74,7 +74,7 @@ def test_seeds_are_run_in_pairs_until_the_verdict_and_no_further(scripted, compa
     ]
     assert "lstm is better than rnn: test/mse 0.1 lower" in said
     assert "N = 7 seeds." in said
-    assert "a test that may be asked after every pair, level 95 %." in said
+    assert "tested after every pair of seeds, level 95 %." in said
 
 
 def test_after_optional_stopping_the_report_has_the_sequential_tests_verdict(scripted, compare):
@@ -84,8 +84,8 @@ def test_after_optional_stopping_the_report_has_the_sequential_tests_verdict(scr
     assert code == 0, error
     assert "lstm against rnn is not resolved: lstm's test/mse 0.1 lower (too few pairs for an interval)" in said
     assert "is better than" not in said
-    assert "6 pairs, judged one by one, can never reach the 95 % level" in said
-    assert "The same command with max_seeds=12 goes on from here." in said
+    assert "6 pairs, tested after every pair, can never reach the 95 % level" in said
+    assert "The same command with max_seeds=12 continues from here." in said
     _, fixed, _ = compare("a=rnn", "b=lstm", "task=adding")
     assert "lstm is better than rnn" in fixed, "the same runs, had their number been fixed"
 

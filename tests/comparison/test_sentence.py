@@ -49,7 +49,7 @@ def test_a_run_that_diverged_in_the_middle_leaves_its_pair_out_and_no_other(runs
     fabricate(runs, "rnn", 4, None)
     said = said_of(compare, "margin=0.001")
     assert sentence(without(ROUGH, 4), CLOSE, metric="test/mse", direction="min", margin=0.001) in said
-    assert "1 of 9 rnn runs have no score: the verdict speaks only of seeds on which both models finished." in said
+    assert "1 of 9 rnn runs have no score: the verdict covers only the seeds on which both models finished." in said
     assert "Seeds without a pair: 4." in said
 
 
@@ -67,7 +67,7 @@ def test_fewer_than_two_pairs_are_no_comparison(runs, compare, shared):
     rnn, lstm = without(ROUGH, *range(4 + shared, 9)), without(CLOSE, *range(4))
     write(runs, rnn, lstm)
     said = said_of(compare)
-    words = f"rnn and lstm cannot be compared: {shared} seeds have a score of both, at least 2 are needed."
+    words = f"rnn and lstm cannot be compared: {shared} seeds have scores of both, and at least 2 are needed."
     assert f"On adding (length 50), {words}" in said
 
 
@@ -165,11 +165,9 @@ def test_what_is_not_resolved_says_how_many_more_seeds_would_do(runs, compare):
     more = int(np.ceil(pairs)) - 4
     said = said_of(compare)
     assert "4 pairs can never reach the 95 % level with a sign-flip test." in said
-    assert f"About {more} more seeds of each would resolve the difference seen." in said
+    assert f"About {more} more seeds of each model would resolve the observed difference." in said
 
 
 def test_a_difference_that_nothing_would_resolve_is_called_that(runs, compare):
     write(runs, dict(enumerate([0.1, 0.2, 0.1, 0.2])), dict(enumerate([0.2, 0.1, 0.2, 0.1])))
-    assert "No number of seeds worth running would resolve a difference as small as this." in said_of(
-        compare, "margin=0"
-    )
+    assert "No reasonable number of seeds would resolve a difference this small." in said_of(compare, "margin=0")

@@ -90,7 +90,7 @@ def test_budgets_count_no_embedding_and_may_differ_by_two_percent_or_one_unit(ru
     if differ:
         counted = [own["params"] - own.get("embedding_params", 0) for own in (rnn, lstm)]
         assert f"warning: adding: budgets differ by {differ}: rnn has {counted[0]:,} parameters, " in said
-        assert f"lstm {counted[1]:,}, the embedding not counted" in said
+        assert f"lstm {counted[1]:,}, without the embedding" in said
 
 
 def test_parameters_are_shown_with_and_without_the_embedding(runs, compare):
@@ -164,7 +164,7 @@ def test_one_model_tuned_and_the_other_not(runs, compare, one, other):
     two_models(runs)
     tuned(runs, one)
     said = warned(compare)
-    assert f"warning: adding: {one}'s runs are those of a tuning study's winner, {other}'s are not" in said
+    assert f"warning: adding: {one}'s runs come from a tuning study's winner, {other}'s runs do not" in said
     assert said.count("warning:") == 1
 
 

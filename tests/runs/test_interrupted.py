@@ -168,6 +168,8 @@ def test_a_killed_run_is_found_and_marked_and_goes_on_under_its_id(tmp_path):
     assert not started.with_name("result.json").exists()
 
     assert done(tmp_path, "seqexp", "experiment=quick", "tracking=off", "training.epochs=1").returncode == 0
+    assert not started.exists()
+    assert done(tmp_path, "seqexp.sync", str(started.parent)).returncode == 0  # a start without MLflow sends nothing
     client, runs = mlflow_runs(tmp_path)
     assert {run.info.status for run in runs if run.data.tags.get("kind") != "sweep"} == {"KILLED"}
     killed, path = result_of(tmp_path)

@@ -24,7 +24,7 @@ WHOLE_TEXT = {"steps_per_epoch": None, "length": 48}  # shorter pieces of a text
 OWN = {"char_lm": WHOLE_TEXT, "word_lm": WHOLE_TEXT}
 NOTHING_DRAWN = {"hello": "there is one word", "char_lm": "a text has an order", "word_lm": "a text has an order"}
 BY_POSITION = NOTHING_DRAWN  # and what is held out is its end
-OVERLAP = {  # a fault: see the issue of their grammars
+OVERLAP = {  # a known fault: mending it changes what these sources draw, and so their results
     "polyphony": "generated pieces of training and test are drawn from the same few",
     "tagging": "short generated sentences come again",
 }

@@ -122,7 +122,7 @@ def test_samples_stand_beside_held_out_names(make, own):
     assert metrics == {}
     assert asked["prompt"].tolist() == [[len(task.symbols)] * 3 + [len(task.symbols) + 1] * 3]
     assert (asked["feed"], asked["temperature"]) == ("previous", 0.5)
-    assert samples.headers[1] == "made at temperature 0.5"
+    assert samples.headers[1] == "sampled at temperature 0.5"
     assert samples.rows[0][1] == "a" * asked["steps"] + "…"  # it never ended
     assert [row[1] for row in samples.rows[1:]] == ["aa"] * 5
     held_out = {name for _, name in ROWS if name not in {spelled for _, spelled in read(task, "train")}}

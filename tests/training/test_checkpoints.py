@@ -75,7 +75,7 @@ def test_any_change_is_noticed(spoiled, tmp_path):
     }[spoiled]
     assert data.count(old) == 1
     checkpoints.newest.write_bytes(data.replace(old, new))
-    with pytest.raises(UserError, match="SHA-256 is not the one"):
+    with pytest.raises(UserError, match="SHA-256 differs from the one"):
         checkpoints.load(LARGE)
 
 
@@ -84,7 +84,7 @@ def test_a_file_larger_than_the_network_is_not_read(tmp_path):
     big = Snapshot({"weights": np.zeros(2 * HEADER, np.uint8)}, {"step": 1})
     checkpoints.save(big)
     assert checkpoints.load(2 * HEADER) is not None
-    with pytest.raises(UserError, match="are more than this network's"):
+    with pytest.raises(UserError, match="more than this network's"):
         checkpoints.load(HEADER // 2)
 
 
@@ -182,13 +182,13 @@ def test_weights_of_another_network_are_refused(tmp_path):
     other.add("b", (2, 1))
     path = tmp_path / "best.safetensors"
     save_weights(path, Params.zeros(other, np.float32), {})
-    with pytest.raises(UserError, match="these weights are another network's; they differ in W"):
+    with pytest.raises(UserError, match="expected this network's weights; they differ in W"):
         load_weights(path, layout())
     save_weights(path, Params.zeros(layout(), np.float32).like(np.zeros(8, np.float16)), {})
     with pytest.raises(UserError, match="expected weights in float32 or float64; got float16"):
         load_weights(path, layout())
     path.write_bytes(bytes(HEADER + 100))
-    with pytest.raises(UserError, match="larger than the network's 8 weights"):
+    with pytest.raises(UserError, match="expected the network's 8 weights; the file is larger"):
         load_weights(path, layout())
     path.unlink()
     with pytest.raises(UserError, match="expected a checkpoint of this project"):

@@ -125,7 +125,7 @@ class Ones:
     """Two features that are always one; the answer is one."""
 
     shape = Shape(inputs=2, tokens=False, outputs=1, answers="last", loss="squared")
-    primary_metric, direction = "mse", "min"
+    primary_metric, direction, carry_state = "mse", "min", False
 
     def batches(self, split, batch_size):
         return 3
