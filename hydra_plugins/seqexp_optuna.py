@@ -3,6 +3,7 @@
 Hydra imports this module at every start, so it imports little itself.
 """
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -102,6 +103,8 @@ class OptunaSweeper(Sweeper):
         """Run the jobs; their records, in order."""
         from seqexp.sweeps.job_record import read_record
 
+        # Hydra's lines number the jobs of each launch from #0; ours number those of the whole sweep.
+        logging.getLogger(type(self.launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
         first, self._jobs = self._jobs, self._jobs + len(jobs)
         for each in self.launcher.launch(jobs, initial_job_idx=first):
             _ = each.return_value  # raises what the job could not record

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from seqexp.system.errors import UserError, masked
 from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, OK
+from seqexp.system.plurals import counted
 
 if TYPE_CHECKING:
     from seqexp.comparison.arguments import Arguments
@@ -134,7 +135,7 @@ def _show(report: "Report") -> None:
     page, *others = report.files
     figures = sum(file.suffix == ".png" for file in others)
     tables = ", ".join(file.name for file in others if file.suffix != ".png")
-    print(f"report: {page}", f"beside it: {tables} and {figures} figures", sep="\n")
+    print(f"report: {page}", f"beside it: {tables} and {counted(figures, 'figure')}", sep="\n")
 
 
 def _attach(words: "Arguments", answer: "Answer", report: "Report", made: "PairedRuns | None") -> None:

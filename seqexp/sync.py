@@ -15,6 +15,7 @@ from seqexp.runs.recovery import result_of, send, stored_tracking, wrap_up
 from seqexp.system.errors import UserError, masked
 from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, OK
 from seqexp.system.paths import METRICS, STARTED
+from seqexp.system.plurals import counted
 from seqexp.tracking.mlflow_store import ANOTHER
 
 BUSY = "another process is working on it"
@@ -91,7 +92,7 @@ def _sync(path: Path, given: str | None) -> bool:
     tracker = send(path, result, own)
     if not tracker.troubled:
         (path / STARTED).unlink(missing_ok=True)
-        print(f"{path}: sent {tracker.points} points of its metrics and {tracker.files} files")
+        print(f"{path}: sent {counted(tracker.points, 'point')} of its metrics and {counted(tracker.files, 'file')}")
     return not tracker.troubled
 
 

@@ -3,6 +3,7 @@
 import math
 
 from seqexp.comparison.contest import FEWEST, Claim
+from seqexp.system.plurals import counted
 
 
 def sentence(claim: Claim) -> str:
@@ -11,7 +12,7 @@ def sentence(claim: Claim) -> str:
     if result is None:
         return (
             f"On {claim.label}, {claim.a} and {claim.b} cannot be compared: "
-            f"{len(claim.seeds)} seeds have scores of both, and at least {FEWEST} are needed."
+            f"{counted(len(claim.seeds), 'seed')} with scores of both, and at least {FEWEST} are needed."
         )
     first, second, effect, low, high = claim.a, claim.b, result.effect, result.low, result.high
     chance, least, most = result.p_superior, result.p_low, result.p_high

@@ -63,14 +63,14 @@ def owners(checked: Mapping[str, Any]) -> list[str]:
 
 
 def without_absent(group: str, settings: dict[str, Any], legal: Fields) -> dict[str, Any]:
-    """The settings without those keys of a task, model or optimizer whose class gives them the default None, and
-    that are None.
+    """The settings without those keys of a task, model, optimizer or training whose class gives them the default
+    None, and that are None.
 
     So a class can get a new optional key, and no config.yaml, signature or comparison of runs that do without it
     changes: null is as if the key had not been named.
     """
     optional = {key for key, (_, default) in legal.items() if default is None and key not in NETWORK}
-    if group not in ("task", "model", "optimizer"):
+    if group not in ("task", "model", "optimizer", "training"):
         optional = set()
     return {key: value for key, value in settings.items() if value is not None or key not in optional}
 

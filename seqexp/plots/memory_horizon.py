@@ -10,6 +10,7 @@ from seqexp.plots.figure import GREY, STYLES, frame
 from seqexp.plots.sweep import is_number, varied_in
 from seqexp.statistics.memory_horizon import LEVEL, SHARE, Horizon, horizon
 from seqexp.statistics.pairs import clopper_pearson
+from seqexp.system.plurals import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +101,7 @@ def _figure(task: str, key: str, found: Mapping[str, Horizon], path: Path) -> No
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         axes.set(xlabel=f"distance (steps): {key}", ylabel="runs that solve the task", ylim=(-0.04, 1.04))
         seeds = max(n for one in found.values() for n in one.runs)
-        each = f"runs that solve {task}, of {seeds} seeds a point, with exact {LEVEL * 100:g} % intervals"
+        each = f"runs that solve {task}, of {counted(seeds, 'seed')} a point, with exact {LEVEL * 100:g} % intervals"
         axes.set_title(f"{_message(found)}\n{each}", loc="left", fontsize=11)
         about = f"horizon in steps, with its {LEVEL * 100:g} % interval"
         axes.figure.legend(loc="outside lower center", ncols=min(3, len(found)), frameon=False, title=about)

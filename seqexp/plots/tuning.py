@@ -10,6 +10,7 @@ import numpy as np
 from seqexp.plots.axes import log_if_wide
 from seqexp.plots.figure import STYLES, frame
 from seqexp.statistics.searches import best_so_far
+from seqexp.system.plurals import counted
 from seqexp.tasks.metrics import label
 
 if TYPE_CHECKING:
@@ -99,11 +100,7 @@ def _message(studies: Sequence[Study]) -> str:
     value, winner = (min if smaller else max)(best, key=lambda pair: pair[0])
     name = winner["metric"].rpartition("/")[2]
     trials = {len(study["scores"]) for study in studies}
-    each = (
-        f"{min(trials)} trial{'s' if min(trials) > 1 else ''} each"
-        if len(trials) == 1
-        else f"{min(trials)} to {max(trials)} trials"
-    )
+    each = f"{counted(min(trials), 'trial')} each" if len(trials) == 1 else f"{min(trials)} to {max(trials)} trials"
     return f"best validation {name} {value:.3g}, by {_label(winner)}; {each}"
 
 

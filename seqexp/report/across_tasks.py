@@ -16,6 +16,7 @@ from seqexp.report.render import Section
 from seqexp.report.tables import frame_of
 from seqexp.statistics import across_tasks
 from seqexp.statistics.pairs import Direction
+from seqexp.system.plurals import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ def section(contests: Sequence[Contest], folder: Path) -> Section:
     runs = next(iter(scores.values())).shape[0]
     found.paragraphs.append(
         f"Scores on one scale: 0 is the best memoryless baseline, 1 is the best run of these models on the task. "
-        f"{runs} seeds of each model on each of {len(usable)} tasks. Intervals are stratified bootstraps at "
+        f"{counted(runs, 'seed')} of each model on each of {len(usable)} tasks. Intervals are stratified bootstraps at "
         f"{percent(level)}; they describe these runs, and are too narrow at few seeds."
     )
     found.tables += [("Interquartile mean over all runs", _summaries(scores, level))]

@@ -14,6 +14,7 @@ from seqexp.plots.figure import GREY, STYLES, frame
 from seqexp.runs.directory import history
 from seqexp.statistics.searches import best_so_far
 from seqexp.system.errors import UserError
+from seqexp.system.plurals import counted
 from seqexp.tasks.metrics import label
 
 MOST_CURVES = 50  # runs of a model whose metrics.jsonl is read
@@ -75,7 +76,7 @@ def learning(contest: Contest, path: Path) -> bool:
             drawn = True
             steps, mean, low, high, count = _band(curves)
             colour, _ = look[entry.model]
-            axes.plot(steps, mean, color=colour, label=f"{entry.model} ({len(curves)} seeds)")
+            axes.plot(steps, mean, color=colour, label=f"{entry.model} ({counted(len(curves), 'seed')})")
             if count > 1:
                 axes.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0)
         log_if_wide(axes)

@@ -70,8 +70,10 @@ def scored(result: RunResult, task: Task, outcome: Outcome) -> RunResult:
     return result.but(best_baseline=best[0] if best else None, solved=solved)
 
 
-def draw(directory: RunDirectory, outcome: Outcome, result: RunResult, clip_norm: float | None) -> None:
-    """The run's figures and samples."""
+def draw(
+    directory: RunDirectory, outcome: Outcome, result: RunResult, clip_norm: float | None, show: bool = True
+) -> None:
+    """The run's figures and samples. ``show``: whether the samples are logged too."""
     from seqexp.plots import artifacts, training
 
     history, path = directory.history(), directory.path
@@ -85,7 +87,7 @@ def draw(directory: RunDirectory, outcome: Outcome, result: RunResult, clip_norm
     training.gradient_norm(history, path / "gradient_norm.png", clip_norm=clip_norm)
     for artifact in outcome.artifacts:
         drawn = artifacts.draw(artifact, path / artifact.name)
-        if isinstance(artifact, TextSamples):
+        if show and isinstance(artifact, TextSamples):
             logger.info("%s\n%s", artifact.name, drawn.read_text(encoding="utf-8").rstrip())
 
 

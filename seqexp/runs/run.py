@@ -65,6 +65,8 @@ class Recorder:
 
     def on_boundary(self, trainer: Trainer) -> None:
         self._probes.on_boundary(trainer)
+        if trainer.evaluated is not None:
+            self._progress.on_evaluation(*trainer.evaluated)
         stopped = self._request.signal is not None
         if stopped or self._schedule.due(trainer.step):
             start = time.perf_counter()
@@ -217,7 +219,7 @@ class _Run:
             self.result = scored(self.result, self.task, outcome)
             save_weights(directory.path / CHECKPOINTS / BEST, outcome.best, {"step": str(outcome.best_step)})
             if not trial:
-                draw(directory, outcome, self.result, settings["training"]["clip_norm"])
+                draw(directory, outcome, self.result, settings["training"]["clip_norm"], not self.location.in_sweep)
                 with blas.limited(settings["threads"]):
                     probes.finish(outcome.best, self.result)
             status = "FINISHED"

@@ -30,10 +30,15 @@ def run_table(result: RunResult) -> "Table":
     table.add_column(f"{result.primary_metric} ({better} is better)", justify="right")
     table.add_column(f"against {result.model}", justify="right")
     for name, value, is_model in rows:
-        difference = NOTHING if is_model or math.isnan(value - own) else f"{value - own:+.4f}"
+        difference = NOTHING if is_model or math.isnan(value - own) else _signed(value - own)
         cells = (name if is_model else f"{name} (no memory)", _shown(value), difference)
         table.add_row(*(Text(cell) for cell in cells), style="bold" if is_model else None)
     return table
+
+
+def _signed(difference: float) -> str:
+    """With four digits that say something: 0.00001 is not +0.0000."""
+    return f"{difference:+.4f}" if abs(difference) >= 0.01 or difference == 0 else f"{difference:+.4g}"
 
 
 def to_markdown(frame: "pd.DataFrame") -> str:

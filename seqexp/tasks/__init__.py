@@ -8,7 +8,7 @@ order of evaluation cannot matter.
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -180,7 +180,7 @@ def solves(task: Task, score: float | None) -> bool | None:
     return bool(score >= task.solved if task.direction == "max" else score <= task.solved)
 
 
-def passes(task: Task, split: Split, batch_size: int) -> Iterator[Batch]:
-    """One pass over a validation or test split."""
-    for index in range(task.batches(split, batch_size)):
+def passes(task: Task, split: Split, batch_size: int, indices: Sequence[int] | None = None) -> Iterator[Batch]:
+    """One pass over a validation or test split, or over those batches of it."""
+    for index in range(task.batches(split, batch_size)) if indices is None else indices:
         yield task.batch(0, split, index, batch_size)

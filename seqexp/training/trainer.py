@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Protocol
@@ -32,6 +32,7 @@ class Training:
     clip_norm:        the gradient's Euclidean norm is scaled down to this; null for never.
     patience:         stop after this many epochs in which val/<primary metric> did not improve; null for never.
     max_seconds:      stop at the end of the epoch in which this much training time has passed; null for never.
+    val_batches:      validate on this many batches, the same in each epoch; null for the whole validation set.
     checkpoint_every: how often to save what a resumed run needs: steps (500) or seconds (30s); null for never.
     """
 
@@ -40,6 +41,7 @@ class Training:
     clip_norm: Annotated[float, Gt(0)] | None
     patience: Annotated[int, Ge(1)] | None
     max_seconds: Annotated[float, Gt(0)] | None
+    val_batches: Annotated[int, Ge(1)] | None = None
     checkpoint_every: int | str | None = None
 
 
@@ -109,6 +111,7 @@ class Trainer:
         self.carries = task.carry_state
         # (S, B), the state that the next training step starts from; None for zeros, as at the start of each epoch.
         self.carried: np.ndarray | None = None
+        self.evaluated: tuple[Split, int, int] | None = None  # while a split is evaluated: batches done, and all
         self.counters = Counters()
         self._tape = network.new_tape()
         self._eval_tape = network.new_tape()  # another batch size would make the training's views anew
@@ -180,7 +183,8 @@ class Trainer:
         }
         metrics |= self.evaluate("val")[0]
         self._lap()
-        observer.on_metrics(self.step, metrics | {"time/epoch_seconds": counters.epoch_seconds})
+        with self.uncounted():  # a server of MLflow's may let the run wait
+            observer.on_metrics(self.step, metrics | {"time/epoch_seconds": counters.epoch_seconds})
         sign = 1 if self.task.direction == "max" else -1
         metric, loss = _rank(sign * metrics[f"val/{self.task.primary_metric}"]), _rank(-metrics["val/loss"])
         if (metric, loss) > (counters.best_metric, counters.best_loss) or counters.best_step == 0:
@@ -250,13 +254,15 @@ class Trainer:
         self.carried = None if carried is None else carried.copy()
 
     def evaluate(self, split: Split, p: Params | None = None) -> tuple[Metrics, list[Artifact]]:
-        """The loss and the task's metrics on a whole split with ``p`` (default: the current weights), and the task's
-        artifacts. A task that carries its state carries it through the split here too."""
+        """The loss and the task's metrics on a split's batches (see ``_indices``) with ``p`` (default: the current
+        weights), and the task's artifacts. A task that carries its state carries it through the split here too."""
         p = self.p if p is None else p
         scorer, state = self.task.scorer(), None
         loss_sum, count = 0.0, 0
         # Without a tape a batch needs little memory, so small training batches need not slow the evaluation down.
-        for batch in passes(self.task, split, max(self.training.batch_size, 64)):
+        indices = self._indices(split, max(self.training.batch_size, 64))
+        for done, batch in enumerate(passes(self.task, split, max(self.training.batch_size, 64), indices)):
+            self.evaluated = (split, done + 1, len(indices))
             y, after, _ = self.network.forward(p, batch, state, tape=self._eval_tape, keep=False)
             state = after.copy() if self.carries else None
             scorer.add(batch, y)
@@ -266,6 +272,7 @@ class Trainer:
             # A signal need not wait for the end of a long evaluation.
             if self._observer is not None:
                 self._observer.on_boundary(self)
+        self.evaluated = None
         metrics, artifacts = scorer.metrics(), scorer.artifacts()
 
         def generator(*what: Any, **how: Any) -> np.ndarray:
@@ -274,6 +281,14 @@ class Trainer:
         more_metrics, more_artifacts = self.task.generate(generator, split)
         metrics = {"loss": loss_sum / max(1, count)} | metrics | more_metrics
         return {f"{split}/{name}": value for name, value in metrics.items()}, artifacts + more_artifacts
+
+    def _indices(self, split: Split, batch_size: int) -> Sequence[int]:
+        """The batches of an evaluation: all, or ``val_batches`` of the validation set. They are spread evenly, since
+        batches may be ordered by length, but are the first ones where each starts in the state of the one before."""
+        total, wanted = self.task.batches(split, batch_size), self.training.val_batches
+        if split == "test" or wanted is None or wanted >= total:
+            return range(total)
+        return range(wanted) if self.carries else [index * total // wanted for index in range(wanted)]
 
 
 def _rank(value: float) -> float:

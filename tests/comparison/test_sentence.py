@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from scripts.tables.fabricate import LSTM, RNN, fabricate, two_models
+from seqexp.system.plurals import counted
 from tests.comparison.by_hand import as_accuracy, sentence, short, write
 
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -67,7 +68,9 @@ def test_fewer_than_two_pairs_are_no_comparison(runs, compare, shared):
     rnn, lstm = without(ROUGH, *range(4 + shared, 9)), without(CLOSE, *range(4))
     write(runs, rnn, lstm)
     said = said_of(compare)
-    words = f"rnn and lstm cannot be compared: {shared} seeds have scores of both, and at least 2 are needed."
+    words = (
+        f"rnn and lstm cannot be compared: {counted(shared, 'seed')} with scores of both, and at least 2 are needed."
+    )
     assert f"On adding (length 50), {words}" in said
 
 

@@ -166,6 +166,43 @@ def test_what_an_observer_does_uncounted_takes_no_time():
     assert outcome.seconds == 7.5
 
 
+def test_waiting_for_whoever_takes_the_metrics_takes_no_time():
+    """A server of MLflow's that has died lets a run wait for seconds each epoch."""
+    script = Script()
+
+    class Slow(Log):
+        def on_metrics(self, step, metrics):
+            super().on_metrics(step, metrics)
+            script.now += 100
+
+    log = Slow()
+    outcome = trainer(script, epochs=4, max_seconds=7.4).fit(log)
+    assert outcome.seconds == 7.5
+    assert log.column("time/epoch_seconds") == [2.5] * 3
+
+
+@pytest.mark.parametrize(
+    ("wanted", "carries", "batches"),
+    [(2, False, [0, 2]), (2, True, [0, 1]), (3, False, [0, 1, 3]), (5, False, [0, 1, 2, 3, 4]), (9, True, range(5))],
+)
+def test_val_batches_bounds_the_validation_and_never_the_test(wanted, carries, batches):
+    script = Script(parts=[(4, 1.0)] * 5, carry_state=carries)
+    trainer(script, epochs=1, val_batches=wanted).fit(Log())
+    assert [index for _, split, index, _ in script.asked if split == "val"] == [*batches]
+    assert [index for _, split, index, _ in script.asked if split == "test"] == [0, 1, 2, 3, 4]
+
+
+def test_during_an_evaluation_everybody_can_see_how_far_it_is():
+    seen = []
+
+    class Watching(Log):
+        def on_boundary(self, trainer):
+            seen.append(trainer.evaluated)
+
+    trainer(Script(parts=[(4, 1.0)] * 2), epochs=1).fit(Watching())
+    assert seen == [None, None, ("val", 1, 2), ("val", 2, 2), None, ("test", 1, 2), ("test", 2, 2)]
+
+
 def test_what_comes_before_fit_takes_no_time():
     script = Script()
     run = trainer(script, epochs=1)
