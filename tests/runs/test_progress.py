@@ -75,13 +75,25 @@ def test_the_jobs_of_a_search_are_numbered_once(tmp_path):
     assert set(re.findall(r"#(\d+) ", said)) == {"0", "1", "2"}
 
 
+def wait_until(holds):
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def steps(pane):
+    """The newest step that the bar shows."""
+    return max(map(int, re.findall(r"(\d+)/1000", pane)), default=0)
+
+
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux to be the terminal")
 def test_a_terminal_that_becomes_narrower_keeps_no_pieces_of_the_bar(tmp_path):
     script = (
         "import time\nfrom seqexp.runs.progress import Progress\n"
         "with Progress('mse', bar=True) as shown:\n"
         "    print('above', flush=True)\n"
-        "    for step in range(60):\n        shown.on_step(step, 1000, 0.5); time.sleep(0.1)\n"
+        "    for step in range(600):\n        shown.on_step(step, 1000, 0.5); time.sleep(0.1)\n"
     )
     (tmp_path / "bar.py").write_text(script)
 
@@ -91,12 +103,11 @@ def test_a_terminal_that_becomes_narrower_keeps_no_pieces_of_the_bar(tmp_path):
 
     tmux("new-session", "-d", "-x", "120", "-y", "20", f"{sys.executable} {tmp_path}/bar.py; sleep 30")
     try:
-        until = time.monotonic() + 30
-        while "training" not in tmux("capture-pane", "-p") and time.monotonic() < until:
-            time.sleep(0.1)
+        wait_until(lambda: "training" in tmux("capture-pane", "-p"))
         for width in ("50", "35"):
+            step = steps(tmux("capture-pane", "-p"))
             tmux("resize-window", "-x", width)
-            time.sleep(0.7)
+            wait_until(lambda: steps(tmux("capture-pane", "-p")) > step + 3)  # noqa: B023 -- called at once
         said = tmux("capture-pane", "-p")
         assert said.count("training") == 1, said
         assert "above" in tmux("capture-pane", "-p", "-S", "-")  # with what tmux has scrolled out
