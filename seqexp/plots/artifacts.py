@@ -1,5 +1,6 @@
 """Draws or writes each artifact of a task by its type."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from seqexp.plots.samples import text_table
 from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, Images, Midi, PianoRoll, ScatterPlot, TextSamples
 
 NUMBERED = 20  # classes, at most, of a confusion matrix that shows its numbers
+MOST_CLASSES = 48  # of a confusion matrix; a picture of 120 classes takes a gigabyte to draw, and shows less
 MOST_POINTS = 5_000  # of a scatter plot
 
 
@@ -44,9 +46,9 @@ def draw(artifact: Artifact, path: Path) -> Path:
 
 def _confusion(matrix: ConfusionMatrix, path: Path) -> None:
     """Coloured by the share of the true class. Up to NUMBERED classes with numbers, beyond with a colour bar."""
+    whole, matrix = matrix, most_frequent(matrix)
     counts, size = np.asarray(matrix.counts), len(matrix.labels)
-    totals = counts.sum(axis=1, keepdims=True)
-    share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    share = _shares(counts)
     numbered = size <= NUMBERED
     side = max(3.0, (0.5 if numbered else 0.25) * size)  # inches of the matrix itself
     with frame(path, width=side + (1.6 if numbered else 2.9), height=side + 1.5) as (axes,):
@@ -71,9 +73,33 @@ def _confusion(matrix: ConfusionMatrix, path: Path) -> None:
         axes.set_xticks(range(size), names, **ticks, **turn)
         axes.set_yticks(range(size), names, **ticks)
         axes.set(xlabel="answer", ylabel="true class")
-        total = counts.sum()
-        right = np.trace(counts) / total if total else 0.0
-        headline(axes, "", f"{right:.1%} of {total:,} answers are right\n{_worst(matrix, share)}")
+        headline(axes, "", f"{_right(whole)}\n{_worst(whole, _shares(whole.counts))}")
+
+
+def most_frequent(matrix: ConfusionMatrix) -> ConfusionMatrix:
+    """The matrix of the most frequent true classes, in their order; all others are its last class."""
+    counts, size = np.asarray(matrix.counts), len(matrix.labels)
+    if size <= MOST_CLASSES:
+        return matrix
+    kept = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[: MOST_CLASSES - 1])
+    place = np.full(size, MOST_CLASSES - 1)
+    place[kept] = np.arange(MOST_CLASSES - 1)
+    merged = np.zeros((MOST_CLASSES, MOST_CLASSES), counts.dtype)
+    np.add.at(merged, (place[:, None], place[None, :]), counts)
+    labels = (*(matrix.labels[index] for index in kept), f"{size - len(kept)} others")
+    return replace(matrix, counts=merged, labels=labels)
+
+
+def _shares(counts: np.ndarray) -> np.ndarray:
+    """(classes, classes): of each true class, the share of each answer."""
+    totals = counts.sum(axis=1, keepdims=True)
+    return np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+
+
+def _right(matrix: ConfusionMatrix) -> str:
+    counts = np.asarray(matrix.counts)
+    total = counts.sum()
+    return f"{np.trace(counts) / total if total else 0.0:.1%} of {total:,} answers are right"
 
 
 def _worst(matrix: ConfusionMatrix, share: np.ndarray) -> str:
