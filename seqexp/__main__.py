@@ -19,6 +19,8 @@ def main() -> NoReturn:
 
     if sys.argv[1:2] and sys.argv[1] in COMMANDS:
         import_module(f"seqexp.{sys.argv.pop(1)}").main()
+    # Until training starts: imports make many objects and no garbage, and looking for some takes a tenth of that time.
+    gc.disable()
     code = _main()
     gc.freeze()  # at exit the interpreter would search all of MLflow's objects for garbage: a second or two
     sys.exit(code)

@@ -1,5 +1,6 @@
 """One run from a checked config to a finished directory: build, train, test, record, draw."""
 
+import gc
 import logging
 import time
 import traceback
@@ -244,6 +245,9 @@ class _Run:
         settings, trainer = self.run_config.settings, self.trainer
         assert trainer is not None
         schedule = Schedule(trainer.training.checkpoint_every)
+        if not gc.isenabled():  # the command line has put it off
+            gc.freeze()  # what the imports have made is no garbage, and need never be looked through
+            gc.enable()
         with (
             blas.limited(settings["threads"]),
             Progress(self.task.primary_metric, bar=not self.location.in_sweep) as progress,

@@ -1,10 +1,12 @@
 """What Hydra calls for each run, and the outcome it leaves for the command line."""
 
+import gc
 import logging
 import os
 import traceback
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -27,12 +29,19 @@ begun = False  # whether Hydra has composed the config
 
 def job(cfg: DictConfig) -> None:
     """One run; in a sweep, whatever happens to it is recorded and the sweep goes on."""
-    from seqexp.runs.progress import configure_logging
-
     global begun
     begun = True
     signals.obey()
     hydra = HydraConfig.get()
+    try:
+        _job(cfg, hydra)
+    finally:
+        gc.enable()  # a job that has nothing to train starts none
+
+
+def _job(cfg: DictConfig, hydra: Any) -> None:
+    from seqexp.runs.progress import configure_logging
+
     if hydra.mode == RunMode.MULTIRUN:
         configure_logging(f"#{hydra.job.num} ")
         overrides = dict(word.lstrip("+~").partition("=")[::2] for word in hydra.overrides.task)
