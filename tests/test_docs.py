@@ -127,6 +127,7 @@ def test_a_row_of_the_catalogue_is_what_a_sweeps_job_left(tmp_path):
     (record,) = job_records([scored | {"embedding_params": 2, "seconds": 1.5, "hidden_size": 3}])
     record.write(tmp_path)
     (result,) = (record.result for record in read_records(tmp_path))
+    assert result is not None
     row = catalogue.as_row("adding", result)
     assert set(row) == set(catalogue.COLUMNS)
     assert (row["value"], row["direction"], row["counted"], row["baseline_value"]) == (0.25, "min", 7, 0.5)
