@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from seqexp.runs.result import RunResult
     from seqexp.tasks import Task
 
-USAGE = """usage: python -m seqexp.explain <run directory> [out=<folder>] [data_dir=<folder>] [plugins=[my.module]]
+SOURCES = ("task.source", "task.val_source", "task.test_source")
+USAGE = """usage: python -m seqexp.explain <run directory> [out=<folder>] [data_dir=<folder>] [task.source=<file>]
+                                [plugins=[my.module]]
 
 Explains the best weights of a finished run. It prints how far back the gradient reaches and its half-life, and what one
 step and many steps do to a small difference (Jacobian, Lyapunov exponents). For a model with gates it also prints what
 the gates do, and the test score with each gate fixed at one. It writes mechanism.json and figures to the run's
-directory, or to out=. data_dir= names the folder of the data sets, if they have moved. plugins= loads the modules that
-the run's model or task comes from: a stored config never does so by itself.
+directory, or to out=. data_dir= names the folder of the data sets, and task.source=, task.val_source= and
+task.test_source= your own files, if they have moved. plugins= loads the modules that the run's model or task comes
+from: a stored config never does so by itself.
 """
 
 
@@ -43,7 +46,8 @@ def main() -> NoReturn:
     try:
         path, options = _understood(words)
         load_plugins(words)
-        explain(path, options.get("out"), options.get("data_dir"))
+        sources = {key.removeprefix("task."): options[key] for key in SOURCES if key in options}
+        explain(path, options.get("out"), options.get("data_dir"), sources)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
@@ -60,10 +64,12 @@ def _understood(words: Sequence[str]) -> tuple[Path, dict[str, str]]:
     options, paths = {}, []
     for word in words:
         key, equals, value = word.partition("=")
-        if key in ("out", "data_dir", "plugins") and equals and value:
+        if key in ("out", "data_dir", "plugins", *SOURCES) and equals and value:
             options[key] = value
         elif equals and not Path(word).exists():
-            raise UserError(f"{word}: expected a run directory, out=<folder>, data_dir=<folder> or plugins=[…]")
+            raise UserError(
+                f"{word}: expected a run directory, out=<folder>, data_dir=<folder>, task.source=<file> or plugins=[…]"
+            )
         else:
             paths.append(Path(word))
     if len(paths) != 1:
@@ -71,10 +77,12 @@ def _understood(words: Sequence[str]) -> tuple[Path, dict[str, str]]:
     return paths[0], options
 
 
-def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> dict[str, Any]:
+def explain(
+    path: Path, out: str | None = None, data_dir: str | None = None, sources: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Explain the finished run in ``path``: print a table, write mechanism.json and figures to ``out`` (default: to
-    ``path``), and return the content of mechanism.json. UserError if there is no finished run, or if its files do not
-    belong together."""
+    ``path``), and return the content of mechanism.json. ``sources``: where the user's own files are now, such as
+    {"source": "moved.csv"}. UserError if there is no finished run, or if its files do not belong together."""
     from seqexp.mechanism.record import stored_lines
     from seqexp.runs.lock import cannot_write, locked
     from seqexp.system import blas
@@ -82,7 +90,7 @@ def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> 
     from seqexp.system.errors import UserError
     from seqexp.system.paths import LINES, SUMMARY
 
-    result, run_config, task, network, p = rebuilt(path, data_dir)
+    result, run_config, task, network, p = rebuilt(path, data_dir, sources)
     folder = Path(out) if out else path
     with blas.limited(run_config.settings["threads"]):
         found = _found(result, run_config, task, network, p)
@@ -110,7 +118,9 @@ def explain(path: Path, out: str | None = None, data_dir: str | None = None) -> 
     return found
 
 
-def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[RunResult, RunConfig, Task, Network, Params]":
+def rebuilt(
+    path: Path, data_dir: str | None = None, sources: Mapping[str, str] | None = None
+) -> "tuple[RunResult, RunConfig, Task, Network, Params]":
     """A finished run's result, config, task, network and best weights. UserError where they do not fit together."""
     import numpy as np
 
@@ -127,13 +137,14 @@ def rebuilt(path: Path, data_dir: str | None = None) -> "tuple[RunResult, RunCon
     if result.status != "FINISHED":
         raise UserError(f"{path}: expected a run that FINISHED; its status is {result.status!r}")
     run_config = config.stored(path / CONFIG)
-    if result.signature != run_config.signature:
+    signed = run_config.of_files(result.files).signature
+    if result.signature != signed:
         raise UserError(
-            f"{path}: its config.yaml belongs to another run: it has the signature {run_config.signature}, "
+            f"{path}: its config.yaml belongs to another run: it has the signature {signed}, "
             f"and result.json has {result.signature!r}"
         )
     settings = run_config.settings
-    task = build_task(settings["task"], data_dir or settings["data_dir"])
+    task = build_task({**settings["task"], **(sources or {})}, data_dir or settings["data_dir"])
     if result.data != task.fingerprint():
         raise UserError(f"{path}: the data differ from those that this run was trained on (another hash)")
     network = build_network(settings["model"], task.shape)

@@ -205,7 +205,7 @@ class Fuzz:
                 experiment = config.check(cfg)
             except (HydraException, OmegaConfBaseException) as error:
                 raise UserError(config.one_line(error, given)) from error
-            choose(experiment, Location(root=Path("nowhere")))
+            choose(experiment, Location(root=Path("nowhere")), str)
             task = build.build_task(experiment.settings["task"], None)
             build.check_memory(build.build_network(experiment.settings["model"], task.shape), experiment.settings)
             return "accepted"

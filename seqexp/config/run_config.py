@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,25 @@ NOT_DECIDING = {"training.checkpoint_every", "task.margin"}  # do not change the
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One run's checked config. ``settings`` is what config.yaml says; ``signature`` hashes what decides the result."""
+    """One run's checked config.
+
+    settings:  what config.yaml says.
+    signature: hashes what decides the result.
+    files:     a hash of the user's own files, of which the signature has the content and not the path.
+    """
 
     settings: dict[str, Any]
     signature: str
+    files: str | None = None
+
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """The run's signature, and the one that it had while paths were signed."""
+        return tuple(dict.fromkeys((self.signature, signature(self.settings))))
+
+    def of_files(self, files: str | None) -> "RunConfig":
+        """The same of own files with this hash."""
+        return replace(self, signature=signature(self.settings, files), files=files)
 
     def group(self, name: str) -> dict[str, Any]:
         """A group's settings without its name."""
@@ -49,7 +64,7 @@ class RunConfig:
     def sized(self, hidden: int) -> "RunConfig":
         """The config once the network's hidden size is known, which a ``param_budget`` leaves open: what
         ``threads=auto`` stands for depends on it, and is signed."""
-        return _sized(self.settings, hidden)
+        return _sized(self.settings, hidden).of_files(self.files)
 
     def as_yaml(self) -> str:
         """config.yaml, which is copied and shared: without the password that ``tracking.uri`` may have."""
@@ -70,7 +85,12 @@ def check(cfg: DictConfig) -> RunConfig:
     threads, cores = run_config.settings["threads"], os.cpu_count() or 1
     if threads != "auto" and threads > cores:  # not in a stored config: that run may be another machine's
         raise UserError(f"threads: expected at most {cores}, the cores here, or auto; got {threads}")
-    return run_config
+    task = run_config.settings["task"]
+    if not any(isinstance(value, str) and is_path(f"task.{key}", value) for key, value in task.items()):
+        return run_config
+    from seqexp.data.files import own_files
+
+    return run_config.of_files(own_files(task))
 
 
 def checked(config: dict[str, Any]) -> RunConfig:
@@ -150,9 +170,24 @@ def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
     return chosen if settings.get("test", True) else chosen | {"test": False}
 
 
-def signature(settings: Mapping[str, Any]) -> str:
-    """Twelve hex digits that name the result."""
-    canonical = json.dumps(deciding(settings), sort_keys=True, separators=(",", ":"))
+def is_source(key: str) -> bool:
+    """Whether a setting says which data are read: task.source, or a part's."""
+    return key.startswith("task.") and (key == "task.source" or key.endswith("_source"))
+
+
+def is_path(key: str, value: str) -> bool:
+    """Whether a setting names a file: a source without a dot and a slash is a name."""
+    return is_source(key) and bool({".", "/", os.sep} & set(value))
+
+
+def signature(settings: Mapping[str, Any], files: str | None = None) -> str:
+    """Twelve hex digits that name the result. ``files``: a hash of the user's own files, which stands for their paths:
+    the same data elsewhere are the same data."""
+    chosen = deciding(settings)
+    if files is not None:
+        task = {key: value for key, value in chosen["task"].items() if not is_path(f"task.{key}", str(value))}
+        chosen |= {"task": task | {"files": files}}
+    canonical = json.dumps(chosen, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 

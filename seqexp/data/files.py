@@ -7,6 +7,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from seqexp.data.batch import Split
@@ -153,6 +154,21 @@ def fingerprint(parts: Mapping[Split, Path]) -> str:
         inside = folder_files(path) if path.is_dir() else [path]
         said += [f"{part} {file.stem if path.is_dir() else ''} {sha256(file)}" for file in inside]
     return hashlib.sha256("\n".join(said).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def own_files(task: Mapping[str, object]) -> str | None:
+    """The ``fingerprint`` of the files that a task's settings name, before the task reads them; None where none are."""
+    keys: dict[Split, str] = {"train": "source", "val": "val_source", "test": "test_source"}
+    paths: dict[Split, Path] = {}
+    for part, key in keys.items():
+        value = task.get(key)
+        with suppress(OSError, ValueError, RuntimeError):  # what is wrong with a path is said where it is read
+            path = Path(str(value)).expanduser()
+            if path.is_file() or path.is_dir():  # a FIFO would never end
+                paths[part] = path
+    with suppress(UserError):
+        return fingerprint(paths) if "train" in paths else None
+    return None
 
 
 def folder_files(folder: Path) -> list[Path]:

@@ -48,6 +48,7 @@ def about(run_config: RunConfig, task: Task, network: Network) -> RunResult:
         solved=None if run_config.is_trial else solves(task, None),
         distance=f"task.{task.distance}" if task.distance else None,
         data=task.fingerprint(),
+        files=run_config.files,
         started=round(now(), 3),
         git_sha=git_sha(),
         numpy=np.__version__,

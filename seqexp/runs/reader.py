@@ -5,11 +5,11 @@ What lies there may be damaged or a stranger's: it is read without trust, and wh
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seqexp.config.run_config import flattened, that_decide
+from seqexp.config.run_config import flattened, is_source, that_decide
 from seqexp.runs.lock import locked
 from seqexp.runs.result import RunResult, read_result, read_started
 from seqexp.system.errors import UserError
@@ -79,7 +79,19 @@ def with_settings(runs: Sequence[Run], broken: list[str]) -> list[Run]:
             read.append(Run(run.result, run.directory, read_settings(run.directory / CONFIG)))
         except ValueError as error:
             broken.append(f"{run.directory}: {error}")
-    return read
+    return _of_one_spelling(read)
+
+
+def _of_one_spelling(runs: Sequence[Run]) -> list[Run]:
+    """The runs with one path for each file of the user's: the same content elsewhere is the same data."""
+    spelled: dict[str, dict[str, Any]] = {}
+    same = []
+    for run in runs:
+        if run.result.files is not None:
+            own = {key: value for key, value in run.settings.items() if is_source(key)}
+            run = replace(run, settings={**run.settings, **spelled.setdefault(run.result.files, own)})
+        same.append(run)
+    return same
 
 
 def read_settings(path: Path) -> dict[str, Any]:

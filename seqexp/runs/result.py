@@ -54,6 +54,7 @@ class RunResult:
     solved:           whether the score solves the task; None of a task that states no such score.
     distance:         the key that says over how many steps something has to be remembered, such as "task.length".
     data:             hash of the data, or "generated".
+    files:            hash of the user's own files, which the signature has in place of their paths.
     started, ended:   seconds since the epoch.
     git_sha … cpu:    the code, and what it ran on.
     """
@@ -80,6 +81,7 @@ class RunResult:
     solved: bool | None = None
     distance: str | None = None
     data: str | None = None
+    files: str | None = None
     started: Time | None = None
     ended: Time | None = None
     git_sha: str = ""

@@ -1,11 +1,13 @@
 """One run from a checked config to a finished directory: build, train, test, record, draw."""
 
 import gc
+import json
 import logging
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -91,7 +93,15 @@ def run(run_config: RunConfig, location: Location) -> CompletedRun:
     if run_config.settings["threads"] == "auto":  # a budget's hidden size, and so the number, depends on the task
         built = _built(run_config)
         run_config = run_config.sized(built[1].core.hidden_size)
-    path = choose(run_config, location)
+    settings = run_config.settings
+    task = built[0] if built else None
+
+    def data() -> str:
+        if task:
+            return task.fingerprint()
+        return _fingerprint(json.dumps(settings["task"]), settings["data_dir"], run_config.files)
+
+    path = choose(run_config, location, data)
     earlier = earlier_result(run_config, path)
     if path is not None and earlier is not None:
         return CompletedRun(earlier, path, "skipped")
@@ -109,6 +119,15 @@ def run(run_config: RunConfig, location: Location) -> CompletedRun:
         except UserError:
             leave_nothing(path)  # if it was new
             raise
+
+
+@lru_cache(maxsize=4)
+def _fingerprint(task: str, data_dir: str | None, files: str | None) -> str:
+    """The hash of a task's data. A sweep that finds its runs done asks it of one task for all seeds and models.
+
+    files: the hash of the user's own, which may change while this process runs.
+    """
+    return build_task(json.loads(task), data_dir).fingerprint()
 
 
 def _built(run_config: RunConfig) -> tuple[Task, Network]:
