@@ -1,4 +1,4 @@
-"""The command line: ``python -m seqexp model=lstm task=sentiment``. Exit codes: 0, 1 failed, 2 bad input, 130, 143.
+"""The command line: ``python -m seqexp model=lstm task=sentiment``. Exit codes: 0, 1 failed, 2 bad input, 129 to 143.
 
 ``python -m seqexp compare …`` is ``python -m seqexp.compare …``; the installed command ``seqexp`` is this module.
 """
@@ -10,12 +10,15 @@ import sys
 from importlib import import_module
 from typing import NoReturn
 
-from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, OK, TERMINATED
+from seqexp.system.exit_codes import BAD_INPUT, FAILED, HUNG_UP, INTERRUPTED, OK, TERMINATED
 
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     from seqexp.config.command_line import COMMANDS
+    from seqexp.system.output import forgive_output
+
+    forgive_output()
 
     if sys.argv[1:2] and sys.argv[1] in COMMANDS:
         import_module(f"seqexp.{sys.argv.pop(1)}").main()
@@ -58,10 +61,10 @@ def _main() -> int:
         stopped = 128 + signals.asked  # the signal came inside Hydra, which took it for a failure of its own
     except KeyboardInterrupt:
         stopped = INTERRUPTED
-    except SystemExit as end:  # SIGTERM; or Hydra, which has said why
-        if end.code != TERMINATED:
+    except SystemExit as end:  # SIGTERM or SIGHUP; or Hydra, which has said why
+        if end.code not in (TERMINATED, HUNG_UP):
             raise
-        stopped = TERMINATED
+        stopped = end.code
     if workers.leading() is not None:
         code = sweep.finish(stopped=stopped is not None)
         return code if stopped is None else stopped

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     from seqexp.system import signals
+    from seqexp.system.output import forgive_output
 
-    if signals.heard(signal.SIGTERM):
-        signal.signal(signal.SIGTERM, signals.stop)
+    forgive_output()
+    for number in signals.SIGNALS:
+        if number != signal.SIGINT and signals.heard(number):
+            signal.signal(number, signals.stop)
     sys.exit(exit_code(sys.argv[1:]))
 
 

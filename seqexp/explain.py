@@ -34,6 +34,9 @@ from: a stored config never does so by itself.
 
 def main() -> NoReturn:
     """Exit codes: 0 explained, 2 bad input, such as a directory without a finished run, 130 Ctrl-C."""
+    from seqexp.system.output import forgive_output
+
+    forgive_output()
     words = sys.argv[1:]
     from seqexp.config.command_line import HELP
 

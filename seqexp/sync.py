@@ -30,6 +30,9 @@ nothing. plugins= loads the modules that the run's model or task comes from.
 
 def main() -> NoReturn:
     """Exit codes: 0 sent, 1 MLflow could not take everything, 2 bad input, such as a directory without a run, 130."""
+    from seqexp.system.output import forgive_output
+
+    forgive_output()
     from seqexp.runs.progress import configure_logging
 
     configure_logging()

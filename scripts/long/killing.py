@@ -108,6 +108,7 @@ def attempt(experiment: Any, root: Path, told: Told, plan: tuple[str, int, float
     """Go on with the run; with a plan ("save", n, seconds) kill this process so long after its nth save began."""
     from seqexp.runs import run as running
     from seqexp.runs.location import Location
+    from seqexp.runs.recorder import Recorder
     from seqexp.runs.recovery import mark_killed
     from seqexp.tracking.mlflow_store import TrackingSettings
     from seqexp.tracking.tracker import MlflowTracker
@@ -128,13 +129,13 @@ def attempt(experiment: Any, root: Path, told: Told, plan: tuple[str, int, float
 
         return call
 
-    def boundary(self: Any, trainer: Any, own: Any = running.Recorder.on_boundary) -> None:
+    def boundary(self: Any, trainer: Any, own: Any = Recorder.on_boundary) -> None:
         told[STEP], told[LAST] = trainer.step, trainer.total_steps
         own(self, trainer)
 
     Checkpoints.save = hooked(Checkpoints.save, "save", SAVING)  # type: ignore[method-assign]
     MlflowTracker._send = hooked(MlflowTracker._send, "flush", FLUSHING)  # type: ignore[method-assign]
-    running.Recorder.on_boundary = boundary  # type: ignore[method-assign]
+    Recorder.on_boundary = boundary  # type: ignore[method-assign]
     vars(running)["draw"] = lambda *words: None  # most of a small run's time
     mark_killed(root, TrackingSettings(**experiment.settings["tracking"]))
     result = running.run(experiment, Location(root=root, in_sweep=True))

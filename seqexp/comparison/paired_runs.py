@@ -15,11 +15,11 @@ from seqexp.config.build import build_network, build_task, count, counted_with
 from seqexp.config.run_config import RunConfig
 from seqexp.runs.location import Location
 from seqexp.runs.progress import configure_logging
-from seqexp.runs.recovery import mark_killed
 from seqexp.runs.run import run
+from seqexp.sweeps.parent_run import mark_all_killed, registered
 from seqexp.system.errors import UserError
 from seqexp.tracking.mlflow_store import TrackingSettings
-from seqexp.tracking.tracker import finish_parent, open_parent
+from seqexp.tracking.parents import finish_parent, open_parent
 
 UNLIMITED = 1_000_000  # epochs, where the clock ends the training
 
@@ -44,7 +44,7 @@ def run_pairs(words: Arguments, command: str) -> PairedRuns:
     assert words.pair is not None
     configs = _matched(words, [_compose(words, model) for model in words.pair])
     first = _run_config(configs[0], 0)
-    mark_killed(Location.root, TrackingSettings(**first.settings["tracking"]))
+    mark_all_killed(TrackingSettings(**first.settings["tracking"]))
     made = PairedRuns(tracking=TrackingSettings(**first.settings["tracking"]))
     with _parent(made, command):
         _pairs(words, configs, made)
@@ -153,13 +153,14 @@ def _parent(made: PairedRuns, command: str) -> Iterator[None]:
     note = f"```sh\n{command}\n```\n"
     made.parent = open_parent(made.tracking, name="comparison", tags={"kind": "comparison"}, note=note)
     status: Any = "KILLED"
-    try:
-        yield
-        status = "FAILED" if made.failed else "FINISHED"
-    except UserError:
-        status = "FAILED"
-        raise
-    finally:
-        if status == "KILLED":
-            print("stopped; the same command goes on where this one ended", file=sys.stderr)
-        finish_parent(made.tracking, made.parent, status, {}, {}, note)
+    with registered(made.parent, made.tracking):
+        try:
+            yield
+            status = "FAILED" if made.failed else "FINISHED"
+        except UserError:
+            status = "FAILED"
+            raise
+        finally:
+            if status == "KILLED":
+                print("stopped; the same command goes on where this one ended", file=sys.stderr)
+            finish_parent(made.tracking, made.parent, status, {}, {}, note)

@@ -5,12 +5,13 @@ Hydra wants flags before all overrides, and text in quotation marks of its own i
 
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from seqexp.config.compose import all_settings, conf_files, keys_of, meant
-from seqexp.system.errors import UserError, did_you_mean
+from seqexp.system.errors import UserError, did_you_mean, masked
 
 COMMANDS = ("compare", "explain", "sync")  # modules of seqexp that `seqexp <command> …` runs
 PLANNED = ("predict", "ui")
@@ -173,6 +174,13 @@ def word(key: str, value: Any) -> str:
 def for_shell(text: str) -> str:
     """A word as it is typed in a shell: in double quotation marks if need be, since Hydra's own are single ones."""
     return shlex.quote(text) if re.search(r'["$`!\\]', text) or shlex.quote(text) == text else f'"{text}"'
+
+
+def typed(*more: str) -> str:
+    """The command line that this process was started with, and ``more`` words, each in the place of one of its key."""
+    keys = {word.partition("=")[0] for word in more}
+    words = [masked(word) for word in sys.argv[1:] if word.partition("=")[0] not in keys]
+    return " ".join(["python -m seqexp", *map(for_shell, [*words, *more])])
 
 
 def quoted(text: str) -> str:

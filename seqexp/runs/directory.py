@@ -4,6 +4,7 @@ Until a run is completed, its directory also has run.json, which holds what resu
 whether a process works on it.
 """
 
+import errno
 import json
 import os
 import time
@@ -17,8 +18,10 @@ from seqexp.runs.result import StartedRun
 from seqexp.system.atomic_files import remove_leftovers, write_text
 from seqexp.system.errors import UserError
 from seqexp.system.json_files import finite, read_lines, whole_lines
-from seqexp.system.paths import LOCK, METRICS, RESULT, STARTED
+from seqexp.system.paths import CONFIG, LOCK, METRICS, RESULT, STARTED
 from seqexp.system.regular_files import Unreadable, opened_to_append
+
+GONE = "it was deleted or moved while the run went on"
 
 Line = dict[str, Any]  # {"step": 100, "time": 1730000000.1, "train/loss": 0.3, …}
 
@@ -55,6 +58,8 @@ class RunDirectory:
 
     def log(self, step: int, metrics: Mapping[str, float], now: float) -> Line:
         """The line that metrics.jsonl now has for these metrics; nan and inf, which JSON lacks, become null."""
+        if not self._is_there():
+            raise FileNotFoundError(errno.ENOENT, GONE, str(self.path / METRICS))
         line = {"step": step, "time": now, **{name: finite(value) for name, value in metrics.items()}}
         if self._ahead:
             start, logged = self._ahead.popleft()
@@ -65,6 +70,13 @@ class RunDirectory:
         self._metrics.write(json.dumps(line).encode() + b"\n")
         self._metrics.flush()
         return line
+
+    def _is_there(self) -> bool:
+        """Whether the file has its place yet: a file that was deleted can be written to, and nobody would see it."""
+        try:
+            return os.path.samestat(os.fstat(self._metrics.fileno()), os.stat(self.path / METRICS))
+        except OSError:
+            return False
 
     def logged(self) -> int:
         """The bytes of metrics.jsonl that the run has come by, brought to the disk."""
@@ -121,11 +133,15 @@ def _timeless(line: Line) -> Line:
     return {name: value for name, value in line.items() if name != "time" and not name.startswith("time/")}
 
 
-def leave_nothing(path: Path) -> None:
-    """Remove the directory of a run that has logged nothing, and the parents that only it was in."""
+def leave_nothing(path: Path, *, config: bool = False) -> None:
+    """Remove the directory of a run that has logged nothing, and the parents that only it was in.
+
+    config: the config.yaml in it is the run's own, in a directory that may be the user's.
+    """
+    own = {STARTED, CONFIG} if config else {STARTED}
     try:
         files = list(path.iterdir())
-        if all(file.name == STARTED or (file.name in (LOCK, METRICS) and not file.stat().st_size) for file in files):
+        if all(file.name in own or (file.name in (LOCK, METRICS) and not file.stat().st_size) for file in files):
             for file in files:
                 file.unlink()
         for folder in (path, *path.parents[:3]):

@@ -1,10 +1,13 @@
 """Which process works on a run: a lock that ends with its process."""
 
+import errno
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -13,13 +16,17 @@ from seqexp.system.paths import LOCK
 from seqexp.system.regular_files import opened_to_append
 
 POLL = 0.2  # seconds
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}  # of a file system without them
+
+logger = logging.getLogger("seqexp")
 
 
 @contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[bool]:
     """Hold the run directory, which is created; False where another process does and ``wait`` is not wanted.
 
-    The lock ends with the process, however that ends. UserError where the directory cannot be written.
+    The lock ends with the process, however that ends. On a file system without locks there is a warning, and the
+    directory counts as held. UserError where the directory cannot be written.
     """
     try:
         file = _hold(path, wait)
@@ -42,7 +49,7 @@ def _hold(path: Path, wait: bool) -> IO[bytes] | None:
         except FileNotFoundError:  # another process has just removed the empty directory
             continue
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(file)
             if os.path.samestat(os.fstat(file.fileno()), os.stat(path / LOCK)):
                 return file
         except FileNotFoundError:  # removed likewise
@@ -52,7 +59,30 @@ def _hold(path: Path, wait: bool) -> IO[bytes] | None:
                 file.close()
                 return None
             time.sleep(POLL)
+        except OSError:
+            file.close()
+            raise
         file.close()
+
+
+def _flock(file: IO[bytes]) -> None:
+    """Take the lock. BlockingIOError where another process has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        _warn_once(error.strerror or "")
+
+
+@cache
+def _warn_once(cause: str) -> None:
+    logger.warning(
+        "this file system has no locks (flock: %s): two processes on the same run would not notice each other",
+        cause,
+    )
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from seqexp import config
 from seqexp.runs.description import last_tags, params, run_name, tags
-from seqexp.runs.directory import history, numbers
+from seqexp.runs.directory import history, leave_nothing, numbers
 from seqexp.runs.lock import locked
 from seqexp.runs.result import RunResult, read_result, read_started
 from seqexp.system.errors import UserError, masked
@@ -42,22 +42,25 @@ def wrap_up(path: Path, own: TrackingSettings | None, *, keep: bool = False) -> 
 
 
 def mark_killed(root: Path, own: TrackingSettings | None = None) -> None:
-    """Find the runs below ``root`` whose process was killed, and complete them. An error with one of them is a warning.
+    """Find the runs below ``root`` whose process was killed, and complete them; one that had not begun is removed. An
+    error with one of them is a warning.
 
     ``own``: as in ``wrap_up``; None to mark them here and send nothing.
     """
-    started = [file for folder in (root, root / TRIALS) for file in sorted(folder.glob(f"*/*/*/{STARTED}"))]
-    for file in started:
-        path = file.parent
-        if not (path / LOCK).exists():  # no run's directory, such as MLflow's copy of one
-            continue
-        try:
-            with locked(path, wait=False) as held:
-                if held and file.exists():
-                    wrap_up(path, own)
-                    logger.info("found a killed run: %s", path)
-        except (UserError, OSError) as error:
-            logger.warning("a killed run could not be completed: %s", error)
+    for folder in (root, root / TRIALS):
+        for file in sorted(folder.glob(f"*/*/*/{LOCK}")):  # a process that ends removes its lock
+            path = file.parent
+            if any(each.is_symlink() for each in (path, *path.parents[:2])):
+                continue
+            try:
+                with locked(path, wait=False) as held:
+                    if held and (path / STARTED).exists():
+                        wrap_up(path, own)
+                        logger.info("found a killed run: %s", path)
+                    elif held and not (path / RESULT).exists():
+                        leave_nothing(path, config=True)
+            except (UserError, OSError) as error:
+                logger.warning("a killed run could not be completed: %s", error)
 
 
 def stored_tracking(path: Path) -> TrackingSettings:

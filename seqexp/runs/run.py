@@ -3,83 +3,37 @@
 import gc
 import json
 import logging
-import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
 
 from seqexp.config.build import build_network, build_optimizer, build_task, check_memory
+from seqexp.config.command_line import typed, word
 from seqexp.config.run_config import RunConfig
 from seqexp.networks import Network
 from seqexp.runs.description import about, announce, draw, last_tags, params, run_name, scored, tags
-from seqexp.runs.directory import RunDirectory, leave_nothing, now, numbers
+from seqexp.runs.directory import GONE, RunDirectory, leave_nothing, now, numbers
 from seqexp.runs.location import Location, choose, earlier_result, refuse_another, refuse_differences
 from seqexp.runs.lock import locked
 from seqexp.runs.probes import Probes
 from seqexp.runs.progress import Progress
+from seqexp.runs.recorder import Recorder
 from seqexp.runs.result import CompletedRun, StartedRun, read_result, read_started
 from seqexp.system import blas, signals
 from seqexp.system.errors import Diverged, UserError, masked
 from seqexp.system.paths import BEST, CHECKPOINTS, CONFIG, LOG, TRACEBACK
 from seqexp.tasks import Task
-from seqexp.tasks.metrics import lookup
 from seqexp.tracking.mlflow_store import TrackingSettings, run_with_tag
 from seqexp.tracking.tracker import Status, Tracker, open_tracker
 from seqexp.training.checkpoints import Checkpoints, Schedule, Snapshot, save_weights
 from seqexp.training.trainer import Outcome, Trainer, Training
 
 logger = logging.getLogger("seqexp")
-
-
-class Recorder:
-    """Hands each logged step to metrics.jsonl, the tracker and the terminal, in this order of importance; saves
-    snapshots when they are due, and stops the training when somebody asks for it."""
-
-    def __init__(
-        self,
-        directory: RunDirectory,
-        tracker: Tracker,
-        progress: Progress,
-        schedule: Schedule,
-        identity: Mapping[str, Any],
-        request: signals.Request,
-        probes: Probes,
-    ) -> None:
-        self._directory, self._tracker, self._progress = directory, tracker, progress
-        self._probes = probes
-        self._checkpoints = Checkpoints(directory.path / CHECKPOINTS)
-        self._schedule, self._identity, self._request = schedule, identity, request
-        self.on_step = progress.on_step
-
-    def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
-        for name in metrics:
-            if name.startswith(("val/", "test/")):
-                lookup(name)  # else the run would end with scores that nobody can judge
-        line = self._directory.log(step, metrics, round(now(), 3))
-        self._tracker.log(step, numbers(line), line["time"])
-        self._tracker.flush()
-        self._progress.on_metrics(step, metrics)
-
-    def on_boundary(self, trainer: Trainer) -> None:
-        self._probes.on_boundary(trainer)
-        if trainer.evaluated is not None:
-            self._progress.on_evaluation(*trainer.evaluated)
-        stopped = self._request.signal is not None
-        if stopped or self._schedule.due(trainer.step):
-            start = time.perf_counter()
-            snapshot = trainer.snapshot()
-            self._probes.logged()
-            snapshot.about = {**self._identity, "metrics_bytes": self._directory.logged()}
-            self._checkpoints.save(snapshot)
-            self._schedule.saved(trainer.step, time.perf_counter() - start)
-        if stopped:
-            self._request.obey()
 
 
 def run(run_config: RunConfig, location: Location) -> CompletedRun:
@@ -106,18 +60,29 @@ def run(run_config: RunConfig, location: Location) -> CompletedRun:
     if path is not None and earlier is not None:
         return CompletedRun(earlier, path, "skipped")
     task, network = built or _built(run_config)
-    if path is None:
-        path = location.fresh(run_config)
+    if path is not None:
+        return _in_directory(path, run_config, task, network, location)
+    path = location.fresh(run_config)
+    try:
+        return _in_directory(path, run_config, task, network, location)
+    except UserError:
+        leave_nothing(path)
+        raise
+
+
+def _in_directory(path: Path, run_config: RunConfig, task: Task, network: Network, location: Location) -> CompletedRun:
+    """The run in a directory, once nobody else works in it."""
     with locked(path, wait=location.in_sweep) as held:
         if not held:
             raise UserError(f"run directory {path}: another process is working on this run; wait for it, or stop it")
         earlier = earlier_result(run_config, path)  # as another process has just left it
         if earlier is not None:
             return CompletedRun(earlier, path, "skipped")
+        is_new = not (path / CONFIG).exists()
         try:
             return _Run(run_config, task, network, path, location).go()
         except UserError:
-            leave_nothing(path)  # if it was new
+            leave_nothing(path, config=is_new)
             raise
 
 
@@ -159,7 +124,7 @@ class _Run:
         if self.how and self.result.mlflow_run_id is None:
             self.result = self.result.but(mlflow_run_id=run_with_tag(tracking, "token", self.token))
         with suppress(OSError):  # noted before MLflow starts the run, so that no killed process can leave it unfound
-            directory.started(self._as_started())
+            self._note(directory)
         tracker = open_tracker(
             tracking,
             name=run_name(self.result),
@@ -194,8 +159,10 @@ class _Run:
         ended = read_result(self.path)
         self.how = "retried" if ended is not None and ended.status in ("FAILED", "DIVERGED") else "resumed"
 
-    def _as_started(self) -> StartedRun:
-        return StartedRun(self.result, self.identity, self.token)
+    def _note(self, directory: RunDirectory) -> None:
+        """Note that the run goes on; its config first, without which a killed run cannot be sent."""
+        directory.write(CONFIG, self.run_config.as_yaml())
+        directory.started(StartedRun(self.result, self.identity, self.token))
 
     def new_trainer(self) -> Trainer:
         settings = self.run_config.settings
@@ -231,8 +198,7 @@ class _Run:
         assert self.trainer is not None
         status: Status = "FAILED"
         try:
-            directory.started(self._as_started())
-            directory.write(CONFIG, self.run_config.as_yaml())
+            self._note(directory)
             trial = self.run_config.is_trial
             probes = Probes(directory.path, self.trainer, False if trial else settings.get("probes", "auto"))
             outcome = self._fit(directory, tracker, probes)
@@ -293,6 +259,9 @@ class _Run:
             return
         if status == "FINISHED":
             Checkpoints(directory.path / CHECKPOINTS).discard()
+        elif status == "KILLED" and not self.location.in_sweep:
+            logger.warning("stopped after step %d, which is saved", self.trainer.step)
+            logger.warning("go on with: %s", typed(word("resume", str(self.path))))
         tracker.finish(status, {}, directory.path, ended=self.result.ended, tags=last_tags(self.result))
         directory.wrapped_up()
 
@@ -315,5 +284,7 @@ def _described(error: Exception) -> str:
     """An error in one line; of a full disk or a vanished folder it says that nothing saved is lost."""
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
+        if error.strerror == GONE:
+            return f"{where}{GONE}; start it again"
         return f"{where}{error.strerror}; the last checkpoint is kept: make room, and go on with resume=<run directory>"
     return str(error) if isinstance(error, UserError) else masked(f"{type(error).__name__}: {error}")

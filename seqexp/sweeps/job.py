@@ -55,8 +55,8 @@ def _job(cfg: DictConfig, hydra: Any) -> None:
 def _single_run(cfg: DictConfig, named: Path) -> None:
     from seqexp.runs.directory import leave_nothing
     from seqexp.runs.location import Location
-    from seqexp.runs.recovery import mark_killed
     from seqexp.runs.run import run
+    from seqexp.sweeps.parent_run import mark_all_killed
     from seqexp.tracking.mlflow_store import TrackingSettings, said_by_environment
 
     global outcome, error
@@ -67,7 +67,7 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
         tracking = TrackingSettings(**run_config.settings["tracking"])
         if said := said_by_environment(tracking):
             logger.info("%s", said)
-        mark_killed(location.root, tracking)
+        mark_all_killed(tracking)
         run_done = run(run_config, location)
     except UserError as refusal:
         if directory is not None:

@@ -2,10 +2,9 @@
 
 import json
 import logging
-import shlex
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Thread
 from time import sleep
@@ -13,6 +12,8 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
+from seqexp.config.command_line import typed
+from seqexp.runs.directory import fresh_directory
 from seqexp.runs.location import Location
 from seqexp.runs.lock import locked
 from seqexp.runs.recovery import mark_killed
@@ -22,7 +23,7 @@ from seqexp.system.json_files import read_object
 from seqexp.system.paths import MULTIRUN, PARENT, PARENT_LOCK, SWEEPS
 from seqexp.system.regular_files import Unreadable
 from seqexp.tracking.mlflow_store import TrackingSettings, connect, unmasked
-from seqexp.tracking.tracker import finish_parent, open_parent
+from seqexp.tracking.parents import end_killed_parent, finish_parent, open_parent
 
 logger = logging.getLogger("seqexp")
 
@@ -36,12 +37,11 @@ def parent_run(sweep_dir: Path, tracking: Mapping[str, Any]) -> str | None:
         if file.exists():
             found: str | None = read_object(file)["run_id"]
             return found
-        _mark_killed(sweep_dir, TrackingSettings(**tracking))
+        mark_all_killed(TrackingSettings(**tracking))
         _hide_passwords(sweep_dir / MULTIRUN)
         name = f"sweep {sweep_dir.name}"
         run_id = open_parent(TrackingSettings(**tracking), name=name, tags={"kind": "sweep"}, note=typed_command())
-        kept = dict(tracking) | {"uri": masked(tracking["uri"] or "")}
-        write_text(file, json.dumps({"run_id": run_id, "tracking": kept}))
+        _register(sweep_dir, run_id, TrackingSettings(**tracking))
         return run_id
 
 
@@ -57,19 +57,57 @@ def _parent_settings(parent: Mapping[str, Any], uri: str | None) -> TrackingSett
     return unmasked(TrackingSettings(**parent["tracking"]), uri)
 
 
-def _mark_killed(sweep_dir: Path, own: TrackingSettings) -> None:
-    """Runs and sweeps that were killed before this one started are marked so; of sweeps those that were kept where this
-    one is, since a file below runs/ may be a stranger's."""
+def mark_all_killed(own: TrackingSettings) -> None:
+    """Runs, sweeps and comparisons that were killed before this process started are marked so: in MLflow where ``own``,
+    this process's, is where they are kept, since a file below runs/ may be a stranger's."""
     mark_killed(Location.root, own)
-    for file in (Location.root / SWEEPS).glob(f"*/{PARENT}"):
-        if file.parent.name == sweep_dir.name:
+    for file in sorted((Location.root / SWEEPS).glob(f"*/{PARENT}")):
+        if file.parent.is_symlink():
             continue
-        with locked(file.parent, wait=False) as held, suppress(OSError, Unreadable, KeyError, TypeError, UserError):
-            if held:
-                parent = read_object(file)
-                if masked(parent["tracking"]["uri"] or "") == masked(own.uri or ""):
-                    finish_parent(own, parent["run_id"], "KILLED", {}, {}, "")
-                file.unlink()
+        try:
+            with locked(file.parent, wait=False) as held:
+                if held:
+                    _end_killed(file, own)
+        except (UserError, OSError) as error:
+            logger.warning("a sweep whose process was killed could not be marked: %s", error)
+        _remove_empty(file.parent)
+
+
+def _end_killed(file: Path, own: TrackingSettings) -> None:
+    """Mark the parent run of a sweep that no process leads, where it is kept as ``own`` are, and forget it."""
+    with suppress(Unreadable, KeyError, TypeError):
+        parent = read_object(file)
+        if masked(parent["tracking"]["uri"] or "") == masked(own.uri or ""):
+            end_killed_parent(own, str(parent["run_id"]))
+        file.unlink()
+
+
+@contextmanager
+def registered(run_id: str | None, tracking: TrackingSettings) -> Iterator[None]:
+    """Within the block a start that finds this process gone ends the parent run, though it is no sweep's."""
+    if run_id is None:
+        yield
+        return
+    folder = fresh_directory(Location.root / SWEEPS / "comparison")
+    with locked(folder):
+        _register(folder, run_id, tracking)
+        try:
+            yield
+        finally:
+            (folder / PARENT).unlink(missing_ok=True)
+    _remove_empty(folder)
+
+
+def _register(folder: Path, run_id: str | None, tracking: TrackingSettings) -> None:
+    """Note the parent run in the directory that its process holds, for whoever finds the process gone."""
+    kept = replace(tracking, uri=masked(tracking.uri or ""))
+    write_text(folder / PARENT, json.dumps({"run_id": run_id, "tracking": asdict(kept)}))
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        for each in (folder, *folder.parents[:2]):
+            each.rmdir()
 
 
 def end_parent(
@@ -114,4 +152,4 @@ def _connect_early(parent: Path) -> None:
 
 def typed_command() -> str:
     """The command line, as Markdown."""
-    return f"```sh\n{shlex.join(['python', '-m', 'seqexp', *map(masked, sys.argv[1:])])}\n```\n"
+    return f"```sh\n{typed()}\n```\n"

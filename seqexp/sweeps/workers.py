@@ -70,8 +70,8 @@ def begin_job(sweep_dir: Path) -> bool:
     """Called as a job starts: from now on the leader, and no terminal, decides when this process has to stop. False
     where the leader was told to stop already, so that no job may start."""
     if _sweep is None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signals.stop)
+        for each in signals.SIGNALS:
+            signal.signal(each, signals.stop if each == signal.SIGTERM else signal.SIG_IGN)
         _own_file(sweep_dir).parent.mkdir(parents=True, exist_ok=True)
         write_text(_own_file(sweep_dir), json.dumps(this_process().as_json()))
     return not (sweep_dir / STOPPED).exists()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks for an orderly end, a second Ctrl-C stops at once."""
+"""Ctrl-C, SIGTERM and SIGHUP, a closed terminal's: the first asks for an orderly end, a second Ctrl-C stops at once."""
 
 import signal
 import threading
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))  # no Windows has it
 
 asked: int | None = None  # the signal that has asked this process to end
 
 
 def stop(number: int, frame: FrameType | None = None) -> None:
-    """End the program as the signal asks: with KeyboardInterrupt, or with SystemExit(143).
+    """End the program as the signal asks: with KeyboardInterrupt, or with SystemExit(143), of SIGHUP 129.
 
-    Only the first SIGTERM counts: senders often signal the group, and then each process of the group again.
+    Only the first SIGTERM or SIGHUP counts: senders often signal the group, and then each process of the group again.
     """
     global asked
     again, asked = asked == number, number

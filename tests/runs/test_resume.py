@@ -12,7 +12,8 @@ from seqexp import config, models, tasks
 from seqexp.data import sources
 from seqexp.runs import run as run_module
 from seqexp.runs.location import Location
-from seqexp.runs.run import Recorder, run
+from seqexp.runs.recorder import Recorder
+from seqexp.runs.run import run
 from seqexp.system.errors import UserError
 from seqexp.training.checkpoints import BEFORE, NEWEST
 

@@ -12,7 +12,8 @@ import pytest
 from seqexp.tracking import mlflow_store
 from seqexp.tracking import tracker as tracker_module
 from seqexp.tracking.mlflow_store import TrackingSettings, connect
-from seqexp.tracking.tracker import finish_parent, open_parent, open_tracker
+from seqexp.tracking.parents import finish_parent, open_parent
+from seqexp.tracking.tracker import open_tracker
 
 TAGS = {"model": "rnn", "task": "hello", "git_sha": "0" * 40}
 
@@ -223,7 +224,7 @@ def test_a_broken_database_is_one_line(settings, tmp_path, caplog, capfd):
 
 def test_off_keeps_nothing_and_imports_nothing():
     code = (
-        "import sys; from seqexp.tracking.tracker import *; "
+        "import sys; from seqexp.tracking.tracker import *; from seqexp.tracking.parents import *; "
         "from seqexp.tracking.dashboard import dashboard_command, leaderboard_address; "
         "from seqexp.tracking.mlflow_store import TrackingSettings; "
         "s = TrackingSettings(name='off', uri=None, experiment_name='x'); "

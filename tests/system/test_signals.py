@@ -1,0 +1,37 @@
+"""SIGHUP, which a terminal sends as it is closed, saves as SIGTERM does; ignored, as by nohup, it stays so."""
+
+import os
+import signal
+
+import pytest
+
+from seqexp.system import signals
+
+
+@pytest.fixture(autouse=True)
+def handlers(monkeypatch):
+    monkeypatch.setattr(signals, "asked", None)
+    before = {number: signal.getsignal(number) for number in signals.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_becomes_a_request_and_then_an_exit_code(number, code):
+    def work():
+        with signals.deferred() as request:
+            os.kill(os.getpid(), number)
+            assert request.signal == number
+
+    with pytest.raises(SystemExit) as ended:
+        work()
+    assert ended.value.code == code
+
+
+def test_a_hangup_that_is_ignored_stays_so():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with signals.deferred() as request:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert request.signal is None
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
