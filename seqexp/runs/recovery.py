@@ -15,7 +15,7 @@ from seqexp.runs.directory import history, leave_nothing, numbers
 from seqexp.runs.lock import locked
 from seqexp.runs.result import RunResult, read_result, read_started
 from seqexp.system.errors import UserError, masked
-from seqexp.system.paths import CONFIG, LOCK, RESULT, STARTED, TRIALS
+from seqexp.system.paths import BESIDE_TASKS, CONFIG, LOCK, RESULT, STARTED, TRIALS
 from seqexp.tracking.mlflow_store import TrackingSettings, run_with_tag
 from seqexp.tracking.tracker import Status, Tracker, open_tracker
 
@@ -47,20 +47,29 @@ def mark_killed(root: Path, own: TrackingSettings | None = None) -> None:
 
     ``own``: as in ``wrap_up``; None to mark them here and send nothing.
     """
-    for folder in (root, root / TRIALS):
-        for file in sorted(folder.glob(f"*/*/*/{LOCK}")):  # a process that ends removes its lock
-            path = file.parent
-            if any(each.is_symlink() for each in (path, *path.parents[:2])):
-                continue
-            try:
-                with locked(path, wait=False) as held:
-                    if held and (path / STARTED).exists():
-                        wrap_up(path, own)
-                        logger.info("found a killed run: %s", path)
-                    elif held and not (path / RESULT).exists():
-                        leave_nothing(path, config=True)
-            except (UserError, OSError) as error:
-                logger.warning("a killed run could not be completed: %s", error)
+    for path in _not_ended(root):
+        try:
+            with locked(path, wait=False) as held:
+                if held and (path / STARTED).exists():
+                    wrap_up(path, own)
+                    logger.info("found a killed run: %s", path)
+                elif held and not (path / RESULT).exists():
+                    leave_nothing(path, config=True)
+        except (UserError, OSError) as error:
+            logger.warning("a killed run could not be completed: %s", error)
+
+
+def _not_ended(root: Path) -> list[Path]:
+    """The directories of runs that go on, or whose process left its lock or run.json, which one that ends removes."""
+    found = [
+        file.parent
+        for folder in (root, root / TRIALS)
+        for name in (LOCK, STARTED)
+        for file in folder.glob(f"*/*/*/{name}")
+        if folder != root or file.parts[len(root.parts)] not in BESIDE_TASKS
+    ]
+    linked = {path for path in found if any(each.is_symlink() for each in (path, *path.parents[:2]))}
+    return sorted(set(found) - linked)
 
 
 def stored_tracking(path: Path) -> TrackingSettings:

@@ -79,10 +79,15 @@ def _in_directory(path: Path, run_config: RunConfig, task: Task, network: Networ
         if earlier is not None:
             return CompletedRun(earlier, path, "skipped")
         is_new = not (path / CONFIG).exists()
+        here = _Run(run_config, task, network, path, location)
         try:
-            return _Run(run_config, task, network, path, location).go()
+            return here.go()
         except UserError:
             leave_nothing(path, config=is_new)
+            raise
+        except (KeyboardInterrupt, SystemExit):
+            if not here.begun and not location.in_sweep:
+                logger.warning("stopped before the first step; nothing was trained yet")
             raise
 
 
@@ -112,6 +117,7 @@ class _Run:
         self.result = about(run_config, task, network).but(parent_run_id=location.parent_run_id)
         self.identity = {"settings": run_config.deciding(), "data": self.result.data}
         self.trainer: Trainer | None = None
+        self.begun = False
         self.how = self.token = ""
 
     def go(self) -> CompletedRun:
@@ -196,6 +202,7 @@ class _Run:
     def _train(self, directory: RunDirectory, tracker: Tracker) -> None:
         settings = self.run_config.settings
         assert self.trainer is not None
+        self.begun = True
         status: Status = "FAILED"
         try:
             self._note(directory)
