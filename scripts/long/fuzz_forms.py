@@ -1,4 +1,4 @@
-"""More forms of own files for ``scripts.long.fuzzing``: parts in files or a column, folders, gzip, UTF-16, links, FIFOs.
+"""More forms of own files for ``scripts.long.fuzzing``: parts, folders, gzip, UTF-16, columns, links and FIFOs.
 
 Each form writes its files below a folder and gives the task's settings; see docs/data.md.
 """
@@ -27,9 +27,7 @@ def parts_in_files(draw: Draw, folder: Path) -> tuple[str, Mapping[str, Any]]:
     for key, name in PARTS.items():
         if key == "source" or draw(st.integers(0, 3)):
             content = make(draw, suffix)
-            settings[key] = _written(
-                folder / f"{name}{suffix}", changed(draw, content) if draw(st.booleans()) else content
-            )
+            settings[key] = _written(folder / f"{name}{suffix}", _perhaps_changed(draw, content))
     return task, settings
 
 
@@ -49,7 +47,7 @@ def semicolons(draw: Draw, folder: Path) -> tuple[str, Mapping[str, Any]]:
 
 
 def json_array(draw: Draw, folder: Path) -> tuple[str, Mapping[str, Any]]:
-    values = st.sampled_from((*LABELS, 0, 1, 1.0, True, None, [], {"a": 1}, 10**400, "1"))
+    values: st.SearchStrategy[Any] = st.sampled_from((*LABELS, 0, 1, 1.0, True, None, [], {"a": 1}, 10**400, "1"))
     plain = draw(st.booleans())
     rows = [
         {"text": " ".join(words), "label": LABELS[k % 2] if plain else draw(values)}
@@ -91,14 +89,14 @@ def four_columns(draw: Draw, folder: Path) -> tuple[str, Mapping[str, Any]]:
 
 def rests(draw: Draw, folder: Path) -> tuple[str, Mapping[str, Any]]:
     """Piano rolls in the forms that programs write: -1 and NaN for silence, whole floats, a place for each voice."""
-    notes = st.sampled_from((-1, 60, 64.0, 21, 108, None, float("nan"), 60.5, True, "60", 10**400, 20, 1e308, []))
-    few = st.sampled_from((-1, 60, 64.0, float("nan"), None))
+    notes: st.SearchStrategy[Any] = st.sampled_from(
+        (-1, 60, 64.0, 21, 108, None, float("nan"), 60.5, True, "60", 10**400, 20, 1e308, [])
+    )
+    few: st.SearchStrategy[Any] = st.sampled_from((-1, 60, 64.0, float("nan"), None))
     chosen = few if draw(st.booleans()) else notes
     pieces = [[[draw(chosen), 60 + k % 9] for _ in range(2 + k % 4)] for k in range(draw(st.integers(3, 8)))]
     content = json.dumps(dict.fromkeys(("train", "valid", "test"), pieces) if draw(st.booleans()) else pieces).encode()
-    return "polyphony", {
-        "source": _written(folder / "own.json", changed(draw, content) if draw(st.booleans()) else content)
-    }
+    return "polyphony", {"source": _written(folder / "own.json", _perhaps_changed(draw, content))}
 
 
 def names_folder(draw: Draw, folder: Path) -> tuple[str, Mapping[str, Any]]:
@@ -106,7 +104,7 @@ def names_folder(draw: Draw, folder: Path) -> tuple[str, Mapping[str, Any]]:
     path.mkdir()
     for name in draw(st.sampled_from((("A", "B"), ("A",), (), ("é", "=1+1", "\x1b[2J"), (".hidden", "B")))):
         lines = "\n".join("".join(words) for words in texts(draw)).encode()
-        _written(path / f"{name}.txt", changed(draw, lines) if draw(st.booleans()) else lines)
+        _written(path / f"{name}.txt", _perhaps_changed(draw, lines))
     if draw(st.booleans()):
         _special(draw, path / "C.txt", path / "A.txt")
     return draw(st.sampled_from(("names", "name_origin"))), {"source": str(path)}
@@ -125,7 +123,13 @@ def special_files(draw: Draw, folder: Path) -> tuple[str, Mapping[str, Any]]:
 
 def _special(draw: Draw, path: Path, real: Path) -> None:
     kind = draw(st.sampled_from(("link", "nowhere", "loop", "zero", "memory", "fifo", "socket", "folder", "closed")))
-    leads = {"link": real, "nowhere": path / "x", "loop": path, "zero": "/dev/zero", "memory": "/proc/self/mem"}
+    leads: dict[str, Path | str] = {
+        "link": real,
+        "nowhere": path / "x",
+        "loop": path,
+        "zero": "/dev/zero",
+        "memory": "/proc/self/mem",
+    }
     if kind in leads:
         path.symlink_to(leads[kind])
     elif kind == "fifo":
@@ -137,6 +141,10 @@ def _special(draw: Draw, path: Path, real: Path) -> None:
         path.mkdir()
     else:
         path.touch(mode=0o000)
+
+
+def _perhaps_changed(draw: Draw, content: bytes) -> bytes:
+    return changed(draw, content) if draw(st.booleans()) else content
 
 
 def _written(path: Path, content: bytes) -> str:

@@ -253,9 +253,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=math.inf, help="start no case after this time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--what", choices=sorted({*WHAT}), nargs="+", default=WHAT, help="kinds of cases")
-    parser.add_argument(
-        "--log", type=Path, help="a file of counts: typed again, the command goes on after its last line"
-    )
+    parser.add_argument("--log", type=Path, help="a file of counts: typed again, it goes on from there")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="fuzzing_"))
     logged = given.log.read_text().splitlines() if given.log and given.log.exists() else []

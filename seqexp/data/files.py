@@ -8,7 +8,6 @@ import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from seqexp.data.batch import Split
 from seqexp.data.fetch import sha256
@@ -220,7 +219,7 @@ def _unpacked(path: Path) -> bytes:
     return raw
 
 
-def _up_to(file: IO[bytes], limit: int) -> bytes:
+def _up_to(file: gzip.GzipFile, limit: int) -> bytes:
     """At most so many bytes. Block by block: a gzip's reader takes the memory for all that it is asked for."""
     blocks, left = [], limit
     while left and (block := file.read(min(left, BLOCK))):

@@ -84,7 +84,7 @@ def test_a_file_larger_than_the_network_is_not_read(tmp_path):
     big = Snapshot({"weights": np.zeros(2 * HEADER, np.uint8)}, {"step": 1})
     checkpoints.save(big)
     assert checkpoints.load(2 * HEADER) is not None
-    with pytest.raises(UserError, match="it has more than [0-9,]+ bytes"):
+    with pytest.raises(UserError, match=r"it has more than [0-9,]+ bytes"):
         checkpoints.load(HEADER // 2)
 
 
