@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from seqexp.system.errors import HIDDEN, UserError, masked
-from seqexp.system.paths import ARTIFACTS, DATABASE_LOCK
+from seqexp.system.paths import ARTIFACTS, DATABASE_LOCK, RUNS
 
 T = TypeVar("T")
 
@@ -78,6 +78,7 @@ def locate(settings: TrackingSettings) -> Store:
     path, mark, query = rest[1:].partition("?")
     if scheme == "sqlite" and path not in ("", ":memory:"):
         file = Path(path).expanduser().absolute()
+        _refuse_another_place(file)
         return Store(f"sqlite:///{file.as_posix()}{mark}{query}", file.parent, file)
     with suppress(ValueError):  # of urlsplit, as for "http://[": refused below
         if scheme.partition("+")[0] in PORTS and urlsplit(uri).hostname:
@@ -86,6 +87,15 @@ def locate(settings: TrackingSettings) -> Store:
         f"tracking.uri: expected sqlite:///<file>, http(s)://<host> or a database like postgresql://<host>/<name>; "
         f"got {masked(uri)!r}{origin}; {ANOTHER}"
     )
+
+
+def _refuse_another_place(database: Path) -> None:
+    """UserError where what lies in runs/, which may be a stranger's, leads elsewhere or would stop its reader."""
+    for path in (database, database.with_name(ARTIFACTS)) if database.parent.name == RUNS else ():
+        if path.is_symlink():
+            raise UserError(f"tracking.uri: {path} is a link to {path.readlink()}; if you trust it, name that database")
+    if database.exists() and not database.is_file():
+        raise UserError(f"tracking.uri: {database} is no regular file; {ANOTHER}")
 
 
 def said_by_environment(settings: TrackingSettings) -> str:
@@ -205,6 +215,10 @@ def _experiment(store: Store, name: str) -> tuple[Any, str]:
         raise UserError(
             f"tracking.experiment_name: expected an active experiment; {name!r} is deleted; try another name, or type "
             f"MLFLOW_TRACKING_URI={shlex.quote(store.uri)} {program()} experiments restore -x {found.experiment_id}"
+        )
+    if not store.is_server and store.file is not None and not found.artifact_location.startswith(("file:", "/")):
+        raise UserError(  # else this run's files would go wherever a stranger's database says
+            f"tracking.uri: {store.file} would send the files of runs to {found.artifact_location}; {ANOTHER}"
         )
     return client, str(found.experiment_id)
 
