@@ -116,12 +116,14 @@ def _tracking(words: "Arguments") -> "TrackingSettings | None":
 def _folder(words: "Arguments", answer: "Answer") -> Path:
     """The report's folder, which is created. UserError if it cannot be created."""
     from seqexp.runs.location import Location
+    from seqexp.system.regular_files import refuse_linked
 
     models = list(dict.fromkeys(entry.model for contest in answer.contests for entry in contest.entries))
     name = re.sub(r"\W+", "_", "_".join([*(contest.task for contest in answer.contests), *models]))
     folder = Path(words.out) if words.out else Location.root / "compare" / name[:150]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        refuse_linked(folder)
     except OSError as error:
         raise UserError(f"out: cannot write to {folder} ({error.strerror}); choose another folder") from error
     return folder

@@ -211,6 +211,8 @@ def _evaluation(run_config: "RunConfig", task: "Task") -> "Callable[[Network, Pa
 
 def table(found: Mapping[str, Any], result: "RunResult") -> str:
     """The findings as text: one line for each quantity, with what it means."""
+    from seqexp.system.printable import printable
+
     lines = [f"{found['model']} on {found['task']}, seed {found['seed']}: best weights, at step {found['best_step']}"]
     lag = found["gradient"]["lag"]
     for kind in ("h", "c"):
@@ -227,7 +229,7 @@ def table(found: Mapping[str, Any], result: "RunResult") -> str:
         lines.append(_row("forget time constant", _steps(constant), said))
     if found["surgery"]:
         lines += _operated(found["surgery"], result)
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def _row(name: str, value: str, reading: str) -> str:

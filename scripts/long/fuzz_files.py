@@ -105,23 +105,23 @@ WORDS = ("good", "bad", "film", "was", "not", "it's", "Ã‰lan", "1984", "?", "naÃ
 LABELS = ("a", "b", "c")
 
 
-def _texts(draw: Draw) -> list[list[str]]:
+def texts(draw: Draw) -> list[list[str]]:
     number = draw(st.integers(3, 40))
     return [[WORDS[(3 * k + j * j) % len(WORDS)] for j in range(1 + k % 7)] + [f"w{k}"] for k in range(number)]
 
 
 def table(label: str, draw: Draw, suffix: str) -> bytes:
-    rows = [(" ".join(words), LABELS[k % 2]) for k, words in enumerate(_texts(draw))]
+    rows = [(" ".join(words), LABELS[k % 2]) for k, words in enumerate(texts(draw))]
     if suffix == ".jsonl":
         return "".join(json.dumps({"text": text, label: name}) + "\n" for text, name in rows).encode()
-    mark = "," if suffix == ".csv" else "\t"
-    return "".join(f'"{text}"{mark}{name}\n' for text, name in [("text", label), *rows]).encode()
+    row = '"{}",{}\n' if suffix == ".csv" else "{}\t{}\n"  # a quotation mark in a .tsv is text
+    return "".join(row.format(text, name) for text, name in [("text", label), *rows]).encode()
 
 
 def tagged(draw: Draw, suffix: str) -> bytes:
     tags = draw(st.sampled_from((("NOUN", "VERB"), ("O", "B-x", "I-x"))))
     sentences = []
-    for words in _texts(draw):
+    for words in texts(draw):
         pairs = [(word, tags[k % len(tags)]) for k, word in enumerate(words * 2)]
         if suffix == ".conllu":
             sentences.append("".join(f"{k}\t{w}\t_\t{t}" + "\t_" * 6 + "\n" for k, (w, t) in enumerate(pairs, 1)))
@@ -136,11 +136,11 @@ def rolls(draw: Draw) -> bytes:
 
 
 def running_text(draw: Draw) -> bytes:
-    return "\n".join(" ".join(words) for words in _texts(draw)).encode()
+    return "\n".join(" ".join(words) for words in texts(draw)).encode()
 
 
 def pairs(draw: Draw) -> bytes:
-    return "".join(f"{' '.join(words)}\t{' '.join(words[::-1])}\tmore\n" for words in _texts(draw)).encode()
+    return "".join(f"{' '.join(words)}\t{' '.join(words[::-1])}\tmore\n" for words in texts(draw)).encode()
 
 
 KINDS: dict[str, tuple[str, str, Callable[[Draw, str], bytes]]] = {
@@ -168,14 +168,19 @@ def defaults(task: str) -> dict[str, Any]:
 
 def file_case(draw: Draw, folder: Path) -> tuple[str, int, Callable[[], str]]:
     """What kind of file, its size, and what reads it: that gives how it ended, or raises."""
-    kind = draw(st.sampled_from(sorted(KINDS)))
-    task, suffix, make = KINDS[kind]
-    content = changed(draw, make(draw, suffix))
-    path = folder / f"own{suffix}"
-    path.write_bytes(content)
-    settings = defaults(task) | {"source": str(path)}
+    from scripts.long.fuzz_forms import FORMS  # which is made of the kinds here
+
+    kind = draw(st.sampled_from(sorted([*KINDS, *FORMS])))
+    if kind in FORMS:
+        task, given = FORMS[kind](draw, folder)
+    else:
+        task, suffix, make = KINDS[kind]
+        path = folder / f"own{suffix}"
+        path.write_bytes(changed(draw, make(draw, suffix)))
+        given = {"source": str(path)}
+    size = sum(file.lstat().st_size for file in folder.glob("**/own*"))
     whole_run = draw(st.integers(0, 5)) == 0
-    return kind, len(content), lambda: _used(settings, whole_run)
+    return kind, size, lambda: _used(defaults(task) | dict(given), whole_run)
 
 
 def _used(settings: Mapping[str, Any], whole_run: bool) -> str:

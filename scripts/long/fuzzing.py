@@ -6,6 +6,7 @@ traceback, take more than ``SECONDS`` of processor time, or allocate more than `
 
 import argparse
 import importlib
+import json
 import logging
 import math
 import shutil
@@ -16,7 +17,7 @@ import time
 import traceback
 import tracemalloc
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -34,6 +35,7 @@ from seqexp.config import build
 from seqexp.runs.location import Location, choose
 from seqexp.system.errors import UserError
 
+WHAT = ("overrides", *["file"] * 4, *["checkpoint"] * 5)  # what a case is, as often as it is named
 SECONDS = 20.0
 LONGEST_LINE = 2_000  # characters of an error
 MEMORY, TIMES = 64_000_000, 100  # bytes that a case may allocate at once, and times its file's size beside
@@ -130,9 +132,9 @@ def in_time() -> Iterator[None]:
 class Fuzz:
     """How cases ended, by kind, and those that ended badly."""
 
-    def __init__(self, folder: Path, until: float) -> None:
-        """``until``: the moment, by the monotonic clock, after which no case is tried."""
-        self.folder = folder
+    def __init__(self, folder: Path, until: float, what: Sequence[str] = WHAT) -> None:
+        """``until``: the moment, by the monotonic clock, after which no case is tried; ``what``: kinds to draw from."""
+        self.folder, self.what = folder, what
         self.ended: dict[str, Counter[str]] = defaultdict(Counter)
         self.bad: list[str] = []
         self.longest, self.until = 0.0, until
@@ -141,12 +143,12 @@ class Fuzz:
         importlib.import_module("sklearn.pipeline")  # which is no case's to pay for
 
     def one(self, data: Any) -> None:
-        """Draw a case and see how it ends: one in ten overrides, four files, five checkpoints."""
+        """Draw a case and see how it ends."""
         if time.monotonic() > self.until:
             raise KeyboardInterrupt  # which hypothesis passes on
-        which = data.draw(st.sampled_from(("overrides", *["file"] * 4, *["checkpoint"] * 5)))
-        for file in self.folder.glob("own.*"):
-            file.unlink()
+        which = data.draw(st.sampled_from(self.what))
+        for file in self.folder.glob("own*"):
+            file.unlink() if file.is_symlink() or not file.is_dir() else shutil.rmtree(file)
         if which == "overrides":
             self.overrides(data.draw(words()))
         elif which == "file":
@@ -183,8 +185,8 @@ class Fuzz:
 
     def keep(self, kind: str, error: BaseException, said: str) -> None:
         places = traceback.extract_tb(error.__traceback__)
-        for file in self.folder.glob("own.*"):  # kept to be looked at
-            said = str(file.rename(file.with_name(f"bad{len(self.bad)}{file.suffix}")))
+        for file in self.folder.glob("own*"):  # kept to be looked at
+            said = str(file.rename(file.with_name(f"bad{len(self.bad)}_{file.name}")))
         where = f"{Path(places[-1].filename).name}:{places[-1].lineno}" if places else ""
         self.bad.append(f"{kind}: {type(error).__name__}: {str(error)[:160]} ({where}) {said}")
         print(self.bad[-1], file=sys.stderr, flush=True)
@@ -214,14 +216,14 @@ class Fuzz:
         self.passed += passed
 
 
-def fuzz(cases: int, number: int, folder: Path, minutes: float = math.inf) -> Fuzz:
+def fuzz(cases: int, number: int, folder: Path, minutes: float = math.inf, what: Sequence[str] = WHAT) -> Fuzz:
     """Try so many cases, or as many as the time allows; ``number`` seeds them. ``folder`` keeps the files that ended
     badly."""
     from hydra import initialize_config_dir
 
     config.register_resolvers()
     vars(yaml)["SafeLoader"] = yaml.CSafeLoader  # Hydra reads its files anew for each case
-    tried = Fuzz(folder, time.monotonic() + 60 * minutes)
+    tried = Fuzz(folder, time.monotonic() + 60 * minutes, what)
 
     @seed(number)
     @settings(max_examples=cases, database=None, deadline=None, suppress_health_check=list(HealthCheck))
@@ -242,6 +244,7 @@ def fuzz(cases: int, number: int, folder: Path, minutes: float = math.inf) -> Fu
 
 
 HOW = ("accepted", "refused in one line", "diverged", "ended badly")
+PIECE = 1_000  # cases of one line of the log
 
 
 def main() -> None:
@@ -249,25 +252,47 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--minutes", type=float, default=math.inf, help="start no case after this time")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--what", choices=sorted({*WHAT}), nargs="+", default=WHAT, help="kinds of cases")
+    parser.add_argument("--log", type=Path, help="a file of counts: typed again, it goes on from there")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="fuzzing_"))
-    tried = fuzz(given.cases, given.seed, folder, given.minutes)
-    print("| cases | " + " | ".join(HOW) + " |", "|---|" + "--:|" * len(HOW), sep="\n")
-    total: Counter[str] = Counter()
-    for kind, ended in [*sorted(tried.ended.items()), ("all", total)]:
-        total += ended if kind != "all" else Counter()
-        print(f"| {kind} | " + " | ".join(f"{ended[how]:,}" for how in HOW) + " |")
-    share = tried.passed / max(1, sum(tried.ended["overrides"].values()))
-    print(
-        f"{share:.0%} of the overrides past composition; the longest case took {tried.longest:.1f} s; "
-        f"the most that one allocated at once was {tried.most / 1e6:.0f} MB; {len(tried.bad)} ended badly"
-    )
-    print(*tried.bad[:40], sep="\n")
-    if tried.bad:
+    logged = given.log.read_text().splitlines() if given.log and given.log.exists() else []
+    pieces = [json.loads(line) for line in logged]
+    end = time.monotonic() + 60 * given.minutes
+    for first in range(PIECE * len(pieces), given.cases, PIECE):
+        minutes = (end - time.monotonic()) / 60
+        tried = fuzz(min(PIECE, given.cases - first), given.seed + first // PIECE, folder, minutes, given.what)
+        pieces.append({key: getattr(tried, key) for key in ("ended", "bad", "longest", "most", "passed")})
+        if given.log:
+            with given.log.open("a") as log:
+                print(json.dumps(pieces[-1]), file=log)
+    bad = _tell(pieces)
+    if bad:
         print(f"files that ended badly: {folder}")
     else:
         shutil.rmtree(folder)
-    sys.exit(1 if tried.bad or share < 0.3 or total.total() < given.cases else 0)
+    sys.exit(1 if bad else 0)
+
+
+def _tell(pieces: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Print the table of all pieces; gives the cases that ended badly."""
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    for piece in pieces:
+        for kind, ended in piece["ended"].items():
+            kinds[kind].update(ended)
+    total = sum(kinds.values(), Counter[str]())
+    print("| cases | " + " | ".join(HOW) + " |", "|---|" + "--:|" * len(HOW), sep="\n")
+    for kind, ended in [*sorted(kinds.items()), ("all", total)]:
+        print(f"| {kind} | " + " | ".join(f"{ended[how]:,}" for how in HOW) + " |")
+    bad = [line for piece in pieces for line in piece["bad"]]
+    longest, most = (max((piece[key] for piece in pieces), default=0) for key in ("longest", "most"))
+    passed = sum(piece["passed"] for piece in pieces) / max(1, kinds["overrides"].total())
+    print(
+        f"{passed:.0%} of the overrides past composition; the longest case took {longest:.1f} s; "
+        f"the most that one allocated at once was {most / 1e6:.0f} MB; {len(bad)} ended badly"
+    )
+    print(*bad[:40], sep="\n")
+    return bad
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from seqexp.statistics.paired import Paired, paired
 from seqexp.statistics.pairs import half_interval
 from seqexp.statistics.sequential import Sequential
 from seqexp.system.errors import UserError
+from seqexp.system.printable import printable
 from seqexp.tasks.metrics import Direction
 
 FEWEST = 2  # pairs that a difference has an interval from
@@ -207,8 +208,7 @@ def direction_of(metric: str, runs: Sequence[Run]) -> Direction:
 
 def _told(reason: Any) -> str:
     """A reason in one line that a terminal can show."""
-    text = " ".join(str(reason or "no reason was recorded").split())
-    return "".join(c if c.isprintable() else "�" for c in text)[:LONGEST_REASON]
+    return printable(" ".join(str(reason or "no reason was recorded").split()))[:LONGEST_REASON]
 
 
 def _claim(a: Entry, b: Entry, task: str, label: str, terms: Terms) -> Claim:

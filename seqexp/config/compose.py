@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqexp.system import plugins, signals
 from seqexp.system.errors import UserError, masked, unknown_key
+from seqexp.system.printable import printable
 
 OTHER_NAMES = {  # what other programs call these keys
     **dict.fromkeys(("step", "steps", "iterations", "max_steps"), ("training.epochs", "task.steps_per_epoch")),
@@ -136,7 +137,9 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
         text = f"{key}: expected one value; got {value!r}; add -m for a sweep, or write [{value}] for a list"
     line = " ".join(line.strip() for line in text.splitlines() if line.strip() and "full_key" not in line)
     line = re.sub(r"\s*See https?://\S+ for details", "", line)
-    return masked(line or f"the command line could not be parsed ({type(error).__name__}): {' '.join(words)[:200]}")
+    return printable(
+        masked(line or f"the command line could not be parsed ({type(error).__name__}): {' '.join(words)[:200]}")
+    )
 
 
 def _no_such_key(path: str, words: Sequence[str]) -> str:

@@ -10,11 +10,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from seqexp.config.compose import keys_of, one_line
+from seqexp.config.compose import keys_of
 from seqexp.system import plugins
 from seqexp.system.errors import UserError, masked, unknown_key
+from seqexp.system.regular_files import Unreadable
+from seqexp.system.yaml_files import read_yaml
 
-LONGEST_YAML = 1_000_000  # bytes of a stored config worth reading
+LONGEST_CONFIG = 100_000  # bytes of a stored config
 DECIDING = {"model", "task", "optimizer", "training", "seed", "dtype", "threads"}  # groups and keys of the top level
 NOT_DECIDING = {"training.checkpoint_every", "task.margin"}  # do not change the result
 
@@ -122,23 +124,25 @@ def stored(path: Path) -> RunConfig:
 
     Nothing in it is resolved, expanded or imported: the file may be a stranger's.
     """
-    import yaml
-
     try:
-        if path.stat().st_size > LONGEST_YAML:
-            raise UserError(f"{path}: expected at most {LONGEST_YAML:,} bytes")
-        text = path.read_text(encoding="utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise UserError(f"{path}: expected plain values; got an alias")
-        config = yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise UserError(f"{path}: expected a run's config ({one_line(error)[:200]})") from error
-    if not isinstance(config, dict):
-        raise UserError(f"{path}: expected a run's config; got {type(config).__name__}")
+        config = stored_settings(path)
+    except Unreadable as error:
+        raise UserError(f"{path}: expected a run's config; it {error}") from error
     try:
         return checked({str(key): value for key, value in config.items()})
     except UserError as error:
         raise UserError(f"{path}: {error}{lacking(config.get('plugins'))}") from error
+
+
+def stored_settings(path: Path) -> dict[str, Any]:
+    """What a run directory's config.yaml says, which nobody has checked. Unreadable where it is no config."""
+    try:
+        config = read_yaml(path, LONGEST_CONFIG)
+    except FileNotFoundError:
+        raise Unreadable("does not exist") from None
+    if not isinstance(config, dict):
+        raise Unreadable(f"holds a {type(config).__name__}, not a run's settings")
+    return config
 
 
 def lacking(named: Any) -> str:

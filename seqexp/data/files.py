@@ -15,6 +15,7 @@ from seqexp.data.fetch import sha256
 from seqexp.system.errors import UserError
 
 LARGEST_UNPACKED = 1_000_000_000  # bytes of a gzip's content: a small file can claim to hold any number
+BLOCK = 1 << 20  # bytes that are unpacked at once
 SHOWN_FAULTS = 10
 
 _PACKED = (".zip", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz")
@@ -226,12 +227,21 @@ def _unpacked(path: Path) -> bytes:
         return raw
     try:
         with gzip.open(path) as file:
-            raw = file.read(LARGEST_UNPACKED + 1)
+            raw = _up_to(file, LARGEST_UNPACKED + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: expected a whole gzip ({error}); pack it anew, or unpack it first") from error
     if len(raw) > LARGEST_UNPACKED:
         raise UserError(f"{path}: expected at most {LARGEST_UNPACKED:,} bytes in the gzip; unpack it first")
     return raw
+
+
+def _up_to(file: gzip.GzipFile, limit: int) -> bytes:
+    """At most so many bytes. Block by block: a gzip's reader takes the memory for all that it is asked for."""
+    blocks, left = [], limit
+    while left and (block := file.read(min(left, BLOCK))):
+        blocks.append(block)
+        left -= len(block)
+    return b"".join(blocks)
 
 
 def _undecodable(path: Path, raw: bytes, encoding: str, error: UnicodeDecodeError) -> str:

@@ -10,6 +10,7 @@ from seqexp.plots import pictures
 from seqexp.plots.figure import BLUE, RED, frame, headline, number
 from seqexp.plots.midi import midi_file
 from seqexp.plots.samples import text_table
+from seqexp.system.atomic_files import write_bytes, write_text
 from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, Images, Midi, PianoRoll, ScatterPlot, TextSamples
 
 NUMBERED = 20  # classes, at most, of a confusion matrix that shows its numbers
@@ -34,13 +35,13 @@ def draw(artifact: Artifact, path: Path) -> Path:
                 headline(axes, "", artifact.title)
         case TextSamples():
             path = path.with_suffix(".txt")
-            path.write_text(text_table(artifact), encoding="utf-8")
+            write_text(path, text_table(artifact))
         case PianoRoll():
             path = path.with_suffix(".png")
             _piano_roll(artifact, path)
         case Midi():
             path = path.with_suffix(".mid")
-            path.write_bytes(midi_file(artifact.roll))
+            write_bytes(path, midi_file(artifact.roll))
     return path
 
 

@@ -6,10 +6,13 @@ Matplotlib is imported when a figure is drawn.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 from warnings import catch_warnings, filterwarnings
+
+from seqexp.system.atomic_files import write_bytes
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#555555"
 STYLES = ((ORANGE, "o"), (GREEN, "s"), (BLUE, "^"), (RED, "D"), (GREY, "v"))  # colour and marker of each model
@@ -43,7 +46,9 @@ def frame(path: Path, *, rows: int = 1, columns: int = 1, width: float = 7.2, he
         FigureCanvasAgg(figure)
         axes = figure.subplots(rows, columns, sharex=True, sharey=columns > 1, squeeze=False).ravel()
         yield list(axes)
-        figure.savefig(path, format="png")
+        drawn = BytesIO()
+        figure.savefig(drawn, format="png")
+        write_bytes(path, drawn.getvalue())  # through no link that lies there
 
 
 def headline(axes: Any, subject: str, message: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqexp.runs.tables import shown
+from seqexp.system.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +104,7 @@ def as_markdown(title: str, sections: Sequence[Section]) -> str:
         parts += [f"![{_escaped(name)}]({path.name})" for name, path in section.figures]
         if section.commands:
             fence = "`" * max(3, 1 + max(map(len, re.findall("`+", " ".join(section.commands))), default=0))
-            parts.append("\n".join([f"{fence}sh", *section.commands, fence]))
+            parts.append("\n".join([f"{fence}sh", *map(printable, section.commands), fence]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -161,15 +162,10 @@ def _markdown_table(table: "pd.DataFrame") -> str:
 
 
 def _text(text: object) -> str:
-    return re.sub(r"(\d) %", r"\1&nbsp;%", html.escape(_printable(str(text))))
+    return re.sub(r"(\d) %", r"\1&nbsp;%", html.escape(printable(str(text))))
 
 
 def _escaped(text: object) -> str:
     """In one line, with what Markdown or HTML in it would act on made harmless."""
-    line = " ".join(_printable(str(text)).split())
+    line = " ".join(printable(str(text)).split())
     return re.sub(r"([\\`*_\[\]])", r"\\\1", html.escape(line, quote=False))
-
-
-def _printable(text: str) -> str:
-    """Without control characters, which a terminal would obey and a page cannot show."""
-    return "".join(c if c in "\n\t" or c.isprintable() else "�" for c in text)

@@ -15,8 +15,9 @@ from seqexp.comparison.wording import advice, headline, number, percent, sentenc
 from seqexp.report import across_tasks, figures, mechanism, tables
 from seqexp.report.render import Box, Section, as_html, as_markdown
 from seqexp.runs.reader import deciding
-from seqexp.runs.tables import as_rich
+from seqexp.runs.tables import as_rich, to_csv
 from seqexp.system.atomic_files import write_text
+from seqexp.system.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -57,8 +58,8 @@ def write(answer: Answer, folder: Path, match: str | None, commands: Commands) -
     texts = {
         "report.html": as_html(title, sections),
         "report.md": markdown,
-        "comparison.csv": tables.comparison(answer.contests).to_csv(index=False),
-        "runs.csv": tables.every_run(answer.contests).to_csv(index=False),
+        "comparison.csv": to_csv(tables.comparison(answer.contests)),
+        "runs.csv": to_csv(tables.every_run(answer.contests)),
     }
     for name, text in texts.items():
         write_text(folder / name, text)
@@ -75,14 +76,17 @@ def renderables(report: Report) -> "list[RenderableType]":
         if section.title in ("Provenance",):
             continue
         for box in section.boxes:
-            body = Text("\n".join([box.sentence, *box.remarks]))
-            title = Text(box.headline, style="bold")
+            body = Text(printable("\n".join([box.sentence, *box.remarks])))
+            title = Text(printable(box.headline), style="bold")
             shown.append(Panel(body, title=title, title_align="left", border_style=COLOURS[box.verdict]))
         if section.title in ("Warnings", "Notes"):
             word = section.title.lower().rstrip("s")
-            shown += [Text(f"{word}: {text}", style="yellow" if word == "warning" else "") for text in section.bullets]
+            shown += [
+                Text(printable(f"{word}: {text}"), style="yellow" if word == "warning" else "")
+                for text in section.bullets
+            ]
             continue
-        shown += [Text(text) for text in section.paragraphs]
+        shown += [Text(printable(text)) for text in section.paragraphs]
         shown += [as_rich(table, name) for name, table in section.tables if len(table)]
     return shown
 

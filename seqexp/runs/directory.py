@@ -6,10 +6,13 @@ whether a process works on it.
 
 import errno
 import json
+import logging
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +25,7 @@ from seqexp.system.paths import CONFIG, LOCK, METRICS, RESULT, STARTED
 from seqexp.system.regular_files import Unreadable, opened_to_append
 
 GONE = "it was deleted or moved while the run went on"
+logger = logging.getLogger("seqexp")
 
 Line = dict[str, Any]  # {"step": 100, "time": 1730000000.1, "train/loss": 0.3, …}
 
@@ -131,6 +135,22 @@ def _is_time(value: object) -> bool:
 
 def _timeless(line: Line) -> Line:
     return {name: value for name, value in line.items() if name != "time" and not name.startswith("time/")}
+
+
+@contextmanager
+def log_file(path: Path) -> Iterator[None]:
+    """The run's log lines go to its own file too."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        path.unlink()  # it was not the run that put it there
+    handler = logging.StreamHandler(TextIOWrapper(opened_to_append(path), encoding="utf-8", write_through=True))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        with suppress(OSError):  # a full disk was reported already
+            handler.stream.close()
 
 
 def leave_nothing(path: Path, *, config: bool = False) -> None:

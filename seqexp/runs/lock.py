@@ -13,7 +13,7 @@ from typing import IO
 
 from seqexp.system.errors import UserError
 from seqexp.system.paths import LOCK
-from seqexp.system.regular_files import opened_to_append
+from seqexp.system.regular_files import opened_to_append, refuse_linked
 
 POLL = 0.2  # seconds
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}  # of a file system without them
@@ -44,6 +44,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
 def _hold(path: Path, wait: bool) -> IO[bytes] | None:
     while True:
         path.mkdir(parents=True, exist_ok=True)
+        refuse_linked(path)
         try:
             file = opened_to_append(path / LOCK)
         except FileNotFoundError:  # another process has just removed the empty directory

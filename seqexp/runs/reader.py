@@ -9,16 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seqexp.config.run_config import flattened, is_source, that_decide
+from seqexp.config.run_config import flattened, is_source, stored_settings, that_decide
 from seqexp.runs.lock import locked
-from seqexp.runs.result import RunResult, read_result, read_started
+from seqexp.runs.result import LONGEST_NAME, RunResult, read_result, read_started
 from seqexp.system.errors import UserError
 from seqexp.system.paths import BESIDE_TASKS, CONFIG, RESULT, STARTED
-from seqexp.system.regular_files import Unreadable, read_file
+from seqexp.system.regular_files import Unreadable
 
 Settings = Mapping[str, Any]  # flattened: {"model.hidden_size": 64, …}
 
-LONGEST_CONFIG = 100_000  # bytes
 DEEPEST = 6  # folders below the root that a run's directory lies in, at most
 ABSENT = "absent"  # of a setting that a model lacks
 
@@ -76,9 +75,11 @@ def with_settings(runs: Sequence[Run], broken: list[str]) -> list[Run]:
             read.append(run)
             continue
         try:
-            read.append(Run(run.result, run.directory, read_settings(run.directory / CONFIG)))
+            settings = read_settings(run.directory / CONFIG)
+            _refuse_another(run.result, settings)
+            read.append(Run(run.result, run.directory, settings))
         except ValueError as error:
-            broken.append(f"{run.directory}: {error}")
+            broken.append(f"{run.directory}: {CONFIG} {error}")
     return _of_one_spelling(read)
 
 
@@ -96,24 +97,25 @@ def _of_one_spelling(runs: Sequence[Run]) -> list[Run]:
 
 def read_settings(path: Path) -> dict[str, Any]:
     """A stored config, flattened. Two levels of plain values and short lists are all it may have; ValueError else."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
     try:
-        config = yaml.load(read_file(path, LONGEST_CONFIG), loader)
-    except FileNotFoundError:
-        raise ValueError("there is no config.yaml") from None
+        flat = flattened(stored_settings(path))
     except Unreadable as error:
-        raise ValueError(f"config.yaml {error}") from None
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"config.yaml cannot be read ({type(error).__name__})") from None
-    if not isinstance(config, dict):
-        raise ValueError("config.yaml is not a run's config")
-    flat = flattened(config)
-    bad = next((key for key, value in flat.items() if not _is_plain(value)), None)
-    if bad is not None:
-        raise ValueError(f"config.yaml: {bad[:60]} is not a plain value")
+        raise ValueError(str(error)) from None
+    for key, value in flat.items():
+        if len(key) > LONGEST_NAME or not all(part.isidentifier() for part in key.split(".")):
+            raise ValueError(f"has a key that is no setting's, {key[:60]!r}")
+        if not _is_plain(value):
+            raise ValueError(f"has no plain value for {key}")
     return flat
+
+
+def _refuse_another(result: RunResult, settings: Settings) -> None:
+    """ValueError where the settings are not those of the result's model and task: they would choose what is typed to
+    make the run again."""
+    for group, name in (("model", result.model), ("task", result.task)):
+        said = settings.get(f"{group}.name")
+        if said != name:
+            raise ValueError(f"has {group}.name={said!r:.60}, and {RESULT} {name!r}")
 
 
 def matches(run: Run, filters: Settings) -> bool:

@@ -4,8 +4,7 @@ import gc
 import json
 import logging
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
@@ -17,7 +16,7 @@ from seqexp.config.command_line import typed, word
 from seqexp.config.run_config import RunConfig
 from seqexp.networks import Network
 from seqexp.runs.description import about, announce, draw, last_tags, params, run_name, scored, tags
-from seqexp.runs.directory import GONE, RunDirectory, leave_nothing, now, numbers
+from seqexp.runs.directory import GONE, RunDirectory, leave_nothing, log_file, now, numbers
 from seqexp.runs.location import Location, choose, earlier_result, refuse_another, refuse_differences
 from seqexp.runs.lock import locked
 from seqexp.runs.probes import Probes
@@ -144,7 +143,7 @@ class _Run:
         for line in directory.known:  # what was not sent yet, or will be found there
             tracker.log(line["step"], numbers(line), line["time"])
         try:
-            with _log_file(self.path / LOG):
+            with log_file(self.path / LOG):
                 self._train(directory, tracker)
         finally:
             directory.close()
@@ -271,20 +270,6 @@ class _Run:
             logger.warning("go on with: %s", typed(word("resume", str(self.path))))
         tracker.finish(status, {}, directory.path, ended=self.result.ended, tags=last_tags(self.result))
         directory.wrapped_up()
-
-
-@contextmanager
-def _log_file(path: Path) -> Iterator[None]:
-    """The run's log lines go to its own file too."""
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        with suppress(OSError):  # a full disk was reported already
-            handler.close()
 
 
 def _described(error: Exception) -> str:

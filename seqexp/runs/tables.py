@@ -1,18 +1,22 @@
 """Tables of runs, from their result.json: every score stands beside the best memoryless baseline.
 
-The only home of pandas, which is imported when a table is made.
+What is in a table may come from a stranger's run: no cell reaches a terminal with escape codes, or a spreadsheet as a
+formula. The only home of pandas, which is imported when a table is made.
 """
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seqexp.runs.result import RunResult
+from seqexp.system.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
 NOTHING = "-"  # how a table shows that there is no value
+# What a cell begins with that a spreadsheet calculates; the last four are wide forms. Source: OWASP, CSV Injection.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def run_table(result: RunResult) -> "Table":
@@ -32,7 +36,7 @@ def run_table(result: RunResult) -> "Table":
     for name, value, is_model in rows:
         difference = NOTHING if is_model or math.isnan(value - own) else _signed(value - own)
         cells = (name if is_model else f"{name} (no memory)", _shown(value), difference)
-        table.add_row(*(Text(cell) for cell in cells), style="bold" if is_model else None)
+        table.add_row(*(Text(printable(cell)) for cell in cells), style="bold" if is_model else None)
     return table
 
 
@@ -43,11 +47,19 @@ def _signed(difference: float) -> str:
 
 def to_markdown(frame: "pd.DataFrame") -> str:
     """The frame as a Markdown table, numbers right-aligned."""
-    cells = [[str(name) for name in frame.columns], *_cells(frame)]
+    cells = [[printable(str(name)) for name in frame.columns], *_cells(frame)]
     cells = [[" ".join(cell.replace("|", "\\|").split()) for cell in row] for row in cells]
     rules = ["---:" if right else "---" for right in _numeric(frame)]
     lines = ["| " + " | ".join(row) + " |" for row in (cells[0], rules, *cells[1:])]
     return "\n".join(lines) + "\n"
+
+
+def to_csv(frame: "pd.DataFrame") -> str:
+    """The frame as a CSV file's text. Numbers stay as they are; text that a spreadsheet would take for a formula gets
+    an apostrophe before it."""
+    safe = frame.map(_inert)
+    safe.columns = [_inert(str(name)) for name in frame.columns]
+    return str(safe.to_csv(index=False))
 
 
 def as_rich(frame: "pd.DataFrame", title: str) -> "Table":
@@ -57,7 +69,7 @@ def as_rich(frame: "pd.DataFrame", title: str) -> "Table":
 
     table = Table(title=Text(title), title_justify="left")
     for name, right in zip(frame.columns, _numeric(frame), strict=True):
-        table.add_column(Text(str(name)), justify="right" if right else "left", overflow="fold")
+        table.add_column(Text(printable(str(name))), justify="right" if right else "left", overflow="fold")
     for row in _cells(frame):
         table.add_row(*(Text(cell) for cell in row))
     return table
@@ -89,14 +101,29 @@ def _shown(value: object, column: str = "") -> str:
     if column in ("job", "seed", "params") and isinstance(value, float) and value.is_integer():
         value = int(value)  # a missing neighbour made the column one of floats
     if column in ("job", "seed"):
-        return str(value)
+        return printable(str(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         if column == "seconds":
             return f"{value:,.1f}"
         return f"{value:.4f}" if 0.01 <= abs(value) < 100 else f"{value:,.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else printable(str(value))
+
+
+def _inert(value: Any) -> Any:
+    """A cell that no spreadsheet calculates."""
+    if not isinstance(value, str):
+        return value
+    return f"'{printable(value)}" if value.startswith(FORMULA) and not _is_number(value) else printable(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.isascii() and text.isprintable()
 
 
 def _missing(value: object) -> bool:

@@ -1,6 +1,7 @@
 """What a sweep's job came to: a file in the sweep's directory, since jobs and leader may be different processes."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -73,7 +74,8 @@ def read_record(sweep_dir: Path, job: int) -> JobRecord:
 
 def read_records(sweep_dir: Path) -> list[JobRecord]:
     """Those of all jobs that have ended, by number."""
-    return [read_record(sweep_dir, int(file.stem)) for file in sorted((sweep_dir / JOBS).glob("*.json"))]
+    files = sorted((sweep_dir / JOBS).glob("*.json"))
+    return [read_record(sweep_dir, int(file.stem)) for file in files if re.fullmatch("[0-9]{1,9}", file.stem)]
 
 
 def _file(sweep_dir: Path, job: int) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqexp.plots import memory_horizon, sweep, trainability, tuning
+from seqexp.runs.tables import to_csv
 from seqexp.sweeps import tables
 from seqexp.sweeps.job_record import JobRecord
 
@@ -30,7 +31,7 @@ def summarise(runs: Sequence[JobRecord], studies: Sequence[Mapping[str, Any]], f
     figures into ``folder``."""
     end = Summary(figures=tuning.draw(studies, folder))
     jobs, summary = tables.sweep_tables(runs)
-    end.files = {"jobs.csv": jobs.to_csv(index=False), "summary.csv": summary.to_csv(index=False)}
+    end.files = {"jobs.csv": to_csv(jobs), "summary.csv": to_csv(summary)}
     end.metrics = _means(summary)
     end.figures += sweep.draw(jobs, summary, folder)
     for title, (table, metrics, figures) in _of_numbers(jobs, summary, runs, folder).items():
@@ -38,7 +39,7 @@ def summarise(runs: Sequence[JobRecord], studies: Sequence[Mapping[str, Any]], f
         end.figures += figures
         if table is not None:
             end.tables[title] = table
-            end.files[f"{title.lower().replace(' ', '_')}.csv"] = table.to_csv(index=False)
+            end.files[f"{title.lower().replace(' ', '_')}.csv"] = to_csv(table)
     if runs:
         end.tables[SUMMARY] = summary
     if studies:

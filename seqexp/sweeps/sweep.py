@@ -19,6 +19,7 @@ from seqexp.system.atomic_files import write_text
 from seqexp.system.errors import UserError
 from seqexp.system.exit_codes import BAD_INPUT, FAILED, OK
 from seqexp.system.paths import JOBS, LOCK, MULTIRUN
+from seqexp.system.printable import printable
 from seqexp.tracking.dashboard import dashboard_command, leaderboard_address
 from seqexp.tracking.mlflow_store import TrackingSettings, said_by_environment
 
@@ -112,7 +113,7 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
     _show(*(tables.as_rich(table, title) for title, table in reversed(end.tables.items())))
     for record in [*(trial for trial in trials if trial.status == "BAD_INPUT"), *runs]:
         if record.error:
-            print(f"job {record.job}: {record.error}")
+            print(printable(f"job {record.job}: {record.error}"))
     for line in [*study.last_words(studies), *(f"figure: {figure}" for figure in end.figures)]:
         print(line)
     failed = any(record.status != "FINISHED" for record in runs) or not all(map(study.has_winner, studies))
@@ -150,7 +151,7 @@ def show_run(run: "CompletedRun", cfg: DictConfig) -> None:
     if run.result.status == "FINISHED":
         _show(tables.run_table(run.result))
     else:
-        print(f"{run.result.status.lower()}: {run.result.error}", file=sys.stderr)
+        print(printable(f"{run.result.status.lower()}: {run.result.error}"), file=sys.stderr)
     print(f"run: {run.directory}")
     _show_addresses(TrackingSettings(**cfg.tracking))
 

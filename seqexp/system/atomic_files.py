@@ -6,6 +6,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from seqexp.system.regular_files import refuse_linked
+
 SUFFIX = ".tmp"  # of a file that is being written; a killed process may leave one
 
 
@@ -17,6 +19,7 @@ def name_beside(path: Path) -> Path:
 def write_beside(path: Path, data: bytes) -> Path:
     """Write the bytes to the disk, in a new file beside ``path`` that the caller moves there. No file stays if they do
     not fit."""
+    refuse_linked(path.parent)
     # No file or link of that name: else a link could lead the bytes elsewhere.
     beside = name_beside(path)
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
@@ -34,7 +37,12 @@ def write_beside(path: Path, data: bytes) -> Path:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, complete or not at all."""
-    os.replace(write_beside(path, text.encode()), path)
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file, complete or not at all. A link of its name is replaced, and what it leads to is left alone."""
+    os.replace(write_beside(path, data), path)
     sync_folder(path.parent)  # the new name is an entry of the folder, which is a file of its own
 
 

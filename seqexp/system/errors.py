@@ -8,20 +8,23 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
+from seqexp.system.printable import printable
+
 HIDDEN = "***"
+SECRET = "password|passwd|passphrase|pwd|secret|token|credential|signature|api[_-]?key|access[_-]?key"  # in a query
 LONGEST = 1_000  # characters of a line
 
 
 class UserError(Exception):
     """The user's input is wrong: one line saying where, what was expected, what was given, what to try.
 
-    The command line prints the line and exits with 2. Passwords in addresses are masked. A line that quotes too much of
-    the input loses its middle.
+    The command line prints the line and exits with 2. Passwords in addresses are masked, and what a terminal would obey
+    is replaced. A line that quotes too much of the input loses its middle.
     """
 
     def __init__(self, line: str) -> None:
         # Quoted input and library messages may hold line breaks.
-        line = masked(" ".join(line.splitlines()))
+        line = printable(masked(" ".join(line.splitlines())))
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}")
 
 
@@ -43,17 +46,20 @@ def did_you_mean(guesses: Sequence[str]) -> str:
 
 
 def masked(text: str) -> str:
-    """The text without passwords: those of addresses, from the user's colon to the last possible @, and in queries."""
+    """The text without passwords and tokens: those of addresses, from the user's colon to the last possible @, and in
+    queries. A web address loses all that is before its @: a token takes the user's place there."""
     # Greedy, up to the last @: a password may hold an @ itself.
     text = re.sub(r"(://[^:/\s]*:)\S*@", rf"\1{HIDDEN}@", text)
     # Passwords may hold blanks too; a port may not.
     text = re.sub(rf"(://[^:/\s]*:)(?!{re.escape(HIDDEN)}@)(?!\d+(?:[/\s?#'\"]|$)).*@", rf"\1{HIDDEN}@", text)
-    return re.sub(r"(?i)([?&][\w.-]*(?:password|passwd|pwd|secret|token)=)[^&\s'\"]+", rf"\1{HIDDEN}", text)
+    text = re.sub(r"(?i)(\bhttps?://)[^:/?#\s@][^:/?#\s]*(?=(?::\*\*\*)?@)", rf"\1{HIDDEN}", text)
+    return re.sub(rf"(?i)([?&#](?:[\w.-]*(?:{SECRET})|key|sig)=)[^&\s'\"]+", rf"\1{HIDDEN}", text)
 
 
 @cache
 def mask_logs() -> None:
-    """From now on, no line that this process logs shows a password, whoever logs it: Hydra logs each job's overrides.
+    """From now on, no line that this process logs shows a password or holds an escape code, whoever logs it: Hydra logs
+    each job's overrides.
 
     The record factory is the one place that every logger passes; ``cache`` installs it once a process.
     """
@@ -63,7 +69,7 @@ def mask_logs() -> None:
         made = own(*args, **kwargs)
         with suppress(Exception):  # logging itself reports a line that cannot be formatted
             said = made.getMessage()
-            if said != (kept := masked(said)):
+            if said != (kept := printable(masked(said))):
                 made.msg, made.args = kept, ()
         return made
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,14 +10,33 @@ from seqexp.system.regular_files import Unreadable, opened, read_file
 
 LONGEST_JSON = 10_000_000  # bytes of a JSON file, or of one line, worth reading
 LONGEST_LINES = 1_000_000_000  # bytes of a file of lines
+DEEPEST = 32  # levels of arrays and objects
 
 
 def read_json(path: Path) -> Any:
     """What a JSON file holds. FileNotFoundError where there is none; Unreadable where it is damaged."""
     try:
-        return json.loads(read_file(path, LONGEST_JSON))
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        return parsed(read_file(path, LONGEST_JSON))
+    except ValueError as error:
         raise Unreadable("is no JSON") from error
+
+
+def parsed(text: str | bytes) -> Any:
+    """The value of a JSON text. ValueError where it is none, or is nested so deeply that it could not be written."""
+    try:
+        value = json.loads(text)  # UnicodeDecodeError is a ValueError
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [inner for each in level for inner in _inside(each)]
+    if level:
+        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+    return value
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -44,8 +63,8 @@ def whole_lines(file: IO[bytes], is_whole: Callable[[Any], bool]) -> tuple[list[
     file.seek(0)
     while ends[-1] < LONGEST_LINES and (text := file.readline(LONGEST_JSON)).endswith(b"\n"):
         try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
+            line = parsed(text)
+        except ValueError:
             break
         if not is_whole(line):
             break

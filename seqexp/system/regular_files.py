@@ -4,12 +4,15 @@ A directory that was copied or unzipped may hold a FIFO, which stops its reader 
 a file that is larger than it says.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from seqexp.system.paths import RUNS
 
 # A link is refused, and opening a FIFO does not wait for its other end. Windows has none of these but O_BINARY.
 SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
@@ -42,6 +45,15 @@ def opened_to_append(path: Path) -> IO[bytes]:
         os.close(handle)
         raise OSError(0, "it is no regular file", str(path))
     return os.fdopen(handle, "a+b")
+
+
+def refuse_linked(folder: Path) -> None:
+    """OSError where the folder is reached through a link below runs/, which may lead out of it. runs/ may be a link."""
+    parts = folder.parts
+    begin = len(parts) - parts[::-1].index(RUNS) if RUNS in parts else len(parts)  # behind the last runs/
+    for end in range(begin + 1, len(parts) + 1):
+        if (linked := Path(*parts[:end])).is_symlink():
+            raise OSError(errno.ELOOP, "a link below runs/; link runs/ as a whole, or move the folder", str(linked))
 
 
 def read_file(path: Path, limit: int) -> bytes:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from seqexp.system.errors import UserError, masked
-from seqexp.system.json_files import read_object
+from seqexp.system.json_files import parsed, read_object
 from seqexp.system.paths import RESULT
 from seqexp.tracking import sqlite_file
 from seqexp.tracking.mlflow_store import TrackingSettings, cause_of, connect, locate, send_file, shorten, usable
@@ -126,6 +126,6 @@ def _add_baselines(client: Any, pairs: Sequence[tuple[dict[str, Any], dict[str, 
 def _value(text: str) -> Any:
     """A param as the value it was."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parsed(text)
+    except ValueError:
         return text

@@ -53,8 +53,12 @@ def named_by(uri: str) -> tuple[str, Path] | None:
 
 
 def refuse_strange(file: Path) -> None:
-    """UserError where the file, or what SQLite opens beside it, is there and no regular file, or where a table that is
-    read was made by hand."""
+    """UserError where the file, or what SQLite opens beside it, is there and no regular file, where the folder for
+    files is a link, or where a table that is read was made by hand."""
+    if (file.parent / ARTIFACTS).is_symlink():
+        raise UserError(
+            f"tracking.uri: {file.parent / ARTIFACTS} is a link; link the whole folder {file.parent} instead"
+        )
     for path in (file, *(file.with_name(file.name + companion) for companion in COMPANIONS)):
         with suppress(FileNotFoundError, NotADirectoryError):
             if not stat.S_ISREG(path.lstat().st_mode):

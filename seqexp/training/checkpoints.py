@@ -19,6 +19,7 @@ import numpy as np
 from seqexp.numerics.params import Layout, Params
 from seqexp.system.atomic_files import remove_leftovers, sync_folder, write_beside
 from seqexp.system.errors import UserError
+from seqexp.system.regular_files import Unreadable, read_file
 
 logger = logging.getLogger("seqexp")
 
@@ -100,19 +101,16 @@ class Checkpoints:
 
 
 def _read(path: Path, limit: int) -> Snapshot:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
-        size = path.stat().st_size
-        if size > limit + HEADER:
-            raise Damaged(f"it has {size:,} bytes, more than this network's {limit:,}")
-        data = path.read_bytes()
-        if int.from_bytes(data[:8], "little") > HEADER:  # the format begins with its header's length
+        data = read_file(path, limit + HEADER)
+        length = int.from_bytes(data[:8], "little")  # the format begins with its header's length
+        if length > HEADER:
             raise Damaged("its header is too long")
         arrays = load(data)
-        with safe_open(path, "np") as file:
-            header = file.metadata() or {}
+        header = json.loads(data[8 : 8 + length])["__metadata__"]  # SafetensorError above where it is no JSON
         text = header["seqexp"]
         if header["sha256"] != _digest(text, arrays):
             raise Damaged("its SHA-256 differs from the one it was saved with")
@@ -120,8 +118,8 @@ def _read(path: Path, limit: int) -> Snapshot:
         snapshot = Snapshot(arrays, dict(content["numbers"]), dict(content["about"]))
     except FileNotFoundError:
         raise
-    except OSError as error:
-        raise Damaged(error.strerror or str(error)) from error
+    except Unreadable as error:
+        raise Damaged(f"it {error}") from error
     except (SafetensorError, KeyError, ValueError, TypeError, RecursionError, OverflowError, MemoryError) as error:
         raise Damaged(f"expected a checkpoint of this project ({_brief(error)})") from error
     return snapshot
@@ -193,9 +191,9 @@ def load_weights(path: Path, layout: Layout) -> Params:
     from safetensors.numpy import load
 
     try:
-        if path.stat().st_size > layout.size * np.dtype(np.float64).itemsize + HEADER:
-            raise UserError(f"{path}: expected the network's {layout.size:,} weights; the file is larger")
-        arrays = load(path.read_bytes())
+        arrays = load(read_file(path, layout.size * np.dtype(np.float64).itemsize + HEADER))
+    except Unreadable as error:
+        raise UserError(f"{path}: expected the network's {layout.size:,} weights; the file {error}") from error
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: expected a checkpoint of this project; {_brief(error)}") from error
     dtype = next(iter(arrays.values())).dtype if arrays else np.dtype(np.float32)

@@ -84,7 +84,7 @@ def test_a_file_larger_than_the_network_is_not_read(tmp_path):
     big = Snapshot({"weights": np.zeros(2 * HEADER, np.uint8)}, {"step": 1})
     checkpoints.save(big)
     assert checkpoints.load(2 * HEADER) is not None
-    with pytest.raises(UserError, match="more than this network's"):
+    with pytest.raises(UserError, match=r"it has more than [0-9,]+ bytes"):
         checkpoints.load(HEADER // 2)
 
 
@@ -188,7 +188,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
     with pytest.raises(UserError, match="expected weights in float32 or float64; got float16"):
         load_weights(path, layout())
     path.write_bytes(bytes(HEADER + 100))
-    with pytest.raises(UserError, match="expected the network's 8 weights; the file is larger"):
+    with pytest.raises(UserError, match="expected the network's 8 weights; the file has more than"):
         load_weights(path, layout())
     path.unlink()
     with pytest.raises(UserError, match="expected a checkpoint of this project"):
