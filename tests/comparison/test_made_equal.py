@@ -27,7 +27,7 @@ def asked(runs, compare, monkeypatch):
             configs[run_config.name("model")] = run_config.settings
             if len(configs) == 2:
                 raise UserError("enough")
-            return None
+            return
 
         monkeypatch.setattr(paired_runs, "run", run)
         _, said, error = compare(*PAIR, *words)
@@ -140,9 +140,14 @@ def told(runs, monkeypatch):
 
 @pytest.mark.parametrize(
     ("second", "status", "code"),
-    [(0.5, "FINISHED", 0), (None, "FAILED", 1), (UserError("no such file"), "FAILED", 2), (KeyboardInterrupt(), "KILLED", 130)],
+    [
+        (0.5, "FINISHED", 0),
+        (None, "FAILED", 1),
+        (UserError("no such file"), "FAILED", 2),
+        (KeyboardInterrupt(), "KILLED", 130),
+    ],
     ids=["all finish", "one diverges", "one is refused", "Ctrl-C"],
-)  # fmt: skip
+)
 def test_the_parent_run_ends_as_the_comparison_did(runs, compare, told, monkeypatch, second, status, code):
     def run(run_config, location):
         assert location.parent_run_id == "the parent"
@@ -150,12 +155,15 @@ def test_the_parent_run_ends_as_the_comparison_did(runs, compare, told, monkeypa
         if isinstance(second, BaseException) and seed == 1:
             raise second
         made = choose(run_config, location)
+        assert made is not None
         assert made == location.root / "adding" / model / run_config.signature, "where the same command looks for it"
         score = second if seed == 1 else 0.25
         written = fabricate(runs / "scratch", model, seed, score, result={"signature": run_config.signature})
         made.parent.mkdir(parents=True, exist_ok=True)
         written.rename(made)
-        return CompletedRun(read_result(made), made)
+        result = read_result(made)
+        assert result is not None
+        return CompletedRun(result, made)
 
     monkeypatch.setattr(paired_runs, "run", run)
     done, _, error = compare(*PAIR, "task=adding", "max_seeds=2")

@@ -42,7 +42,7 @@ def test_t_interval_and_p_are_scipys(n, level):
 def test_the_interval_of_a_mean_is_scipys(n, level):
     values = scores(n)[0]
     low, high = stats.t.interval(level, n - 1, np.mean(values), stats.sem(values))
-    assert half_interval(values, level) == pytest.approx((high - low) / 2, rel=1e-9)
+    assert half_interval(values.tolist(), level) == pytest.approx((high - low) / 2, rel=1e-9)
 
 
 def test_one_value_has_no_interval_and_two_have_a_wide_one():
