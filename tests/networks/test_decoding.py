@@ -18,7 +18,7 @@ class Language:
             self.log_p = np.log(np.asarray(table))
         self.fed = []
 
-    def begin(self, *last):
+    def begin(self, *last: int) -> tuple[np.ndarray, np.ndarray]:
         """The answers (Y, N) to a prompt that ended in these tokens, and the state (1, N)."""
         return self.log_p[list(last)].T.copy(), np.array([last])
 
