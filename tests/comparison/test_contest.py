@@ -1,12 +1,14 @@
 """The runs of some models on a task: what is counted of each model, which pairs are compared, and who is told."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from seqexp.comparison.contest import Contest, Entry, Terms, contest, corrected, direction_of
+from seqexp.comparison.tuning_studies import Study
 from seqexp.comparison.warnings import warnings
 from seqexp.comparison.wording import advice, headline, number, percent
 from seqexp.runs.reader import Run
@@ -231,3 +233,27 @@ def test_the_fewest_pairs_are_those_whose_only_pattern_is_rare_enough(level, eno
         found = warnings(held(runs("rnn", [0.5] * n), runs("lstm", [0.25] * n), terms=terms), None)
         assert found == ([] if n == enough else [found[0]])
         assert n == enough or found[0].endswith(f"at least {enough} are needed")
+
+
+def test_a_model_of_unknown_size_hides_no_other_models_budget():
+    sizes = {"rnn": 1000, "stacked_rnn": None, "lstm": 2000}
+    three = [runs(model, [0.5] * 6, params=params) for model, params in sizes.items()]
+    assert warnings(held(*three, terms=Terms("test/mse", "min", 0.005, 0.9)), None) == [
+        "adding: budgets differ by 50%: rnn has 1,000 parameters, lstm 2,000, without the embedding; "
+        "model.param_budget makes them equal"
+    ]
+
+
+def test_of_three_models_one_tuned_is_told_beside_each_other_one():
+    def study(model, trials):
+        return Study(Path(), "adding", model, {}, trials, "tpe", "val/mse", "min", [0.1], frozenset({f"{model}0"}))
+
+    three = [runs(model, [0.5] * 6) for model in ("rnn", "stacked_rnn", "lstm")]
+    tuned = "adding: lstm's runs come from a tuning study's winner, {}'s runs do not".format
+    assert warnings(held(*three, studies={"lstm": study("lstm", 3)}), None) == [tuned("rnn"), tuned("stacked_rnn")]
+    both = {"lstm": study("lstm", 3), "rnn": study("rnn", 5)}
+    assert sorted(warnings(held(*three, studies=both), None)) == [
+        tuned("stacked_rnn"),
+        "adding: rnn's runs come from a tuning study's winner, stacked_rnn's runs do not",
+        "adding: tuned unequally: trials 5 for rnn, 3 for lstm",
+    ]
