@@ -86,6 +86,15 @@ def test_the_greedy_first_step_is_not_the_best_sequence():
     assert found(2, 3, A, table=doubtful) == [[END, END, END]]
 
 
+@pytest.mark.parametrize("shift", [-1e4, 1e4])
+def test_what_is_added_to_all_answers_changes_nothing(shift):
+    """However large they are: exp of them would overflow."""
+    language = Language(np.array(NEXT) + 1e-9)
+    plain = beam(*language.begin(A, B), language.advance, 3, 2, END)
+    language.log_p += shift
+    assert beam(*language.begin(A, B), language.advance, 3, 2, END).tolist() == plain.tolist()
+
+
 def test_columns_are_searched_each_on_their_own():
     assert found(2, 3, A, B, A) == [[B, END, END], [END, END, END], [B, END, END]]
 

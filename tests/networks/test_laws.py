@@ -1,6 +1,8 @@
 """What every network keeps beside its gradient: where it starts, what dropout leaves alone, what a tape lends, and how
 it generates."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -112,14 +114,51 @@ def test_an_absent_derivative_of_the_state_is_zero(kind):
 
 
 @every_network
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_gradient_along_a_random_direction_is_exact(kind):
+    """Of the answers and the last state together, by the parameters and the first state, with dropout."""
+    network, rng = NETWORKS[kind](0.3), np.random.default_rng(11)
+    p, batch = drawn(network), batch_for(kind, rng)
+    first = (network.encoder if isinstance(network, EncoderDecoder) else network).core.state_size
+    state0 = rng.standard_normal((first, B))
+    y, state, tape = network.forward(p, batch, state0, np.random.default_rng(0))
+    dy, dstate = rng.standard_normal(y.shape), rng.standard_normal(state.shape)
+    grad = p.like()
+    dstate0 = network.backward(p, grad, dy, tape, dstate)
+    along, along0 = rng.standard_normal(p.flat.size), rng.standard_normal(state0.shape)
+    moved = p.like(p.flat + 1e-30j * along), state0 + 1e-30j * along0
+    y, state, _ = network.forward(moved[0], batch, moved[1], np.random.default_rng(0))
+    want = ((dy * y).sum() + (dstate * state).sum()).imag / 1e-30  # Squire and Trapp 1998
+    assert grad.flat @ along + (dstate0 * along0).sum() == pytest.approx(want, rel=1e-12)
+
+
+@every_network
+def test_a_second_step_takes_the_firsts_memory(kind):
+    """The buffers that a tape holds are most of what a step needs."""
+    network = NETWORKS[kind](0.0)
+    p, batch = drawn(network), batch_for(kind, np.random.default_rng(12), 50, 40, False)
+
+    def peak(tape):
+        tracemalloc.start()
+        step(network, p, batch, tape)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(None)  # imports and caches
+    tape = network.new_tape()
+    first, second = peak(tape), peak(tape)
+    assert second < 0.6 * first
+
+
+@every_network
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
 def test_what_comes_out_has_the_dtype_of_the_parameters_whatever_the_batch_has(kind, dtype):
     network = NETWORKS[kind](0.3)
     p = network.init(np.random.default_rng(0), dtype)
     batch = batch_for(kind, np.random.default_rng(4))  # whose numbers are float64
     y, state, tape = network.forward(p, batch, None, np.random.default_rng(0))
-    dstate0 = network.backward(p, p.like(), y, tape, state)
-    assert {array.dtype for array in (p.flat, y, state, dstate0)} == {np.dtype(dtype)}
+    ends = [network.backward(p, p.like(), y, tape, dstate) for dstate in (state, None)]
+    assert {array.dtype for array in (p.flat, y, state, *ends)} == {np.dtype(dtype)}
 
 
 @every_network
