@@ -1,4 +1,4 @@
-"""What a core is before it is trained: where its weights start, how large its state is, and what it refuses."""
+"""What a core is beside its equations: where its weights start, how its state lies, what it lends and refuses."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from seqexp import models
 from seqexp.models import Celled, Gated
 from seqexp.system.errors import UserError
+from seqexp.system.registry import Registry
 
 X, H = 20, 30
 CORES = [("rnn", {}), ("stacked_rnn", {"num_layers": 3}), ("lstm", {})]
@@ -124,3 +125,41 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are():
     assert models.lookup("lstm") is type(models.create("lstm", input_size=X, hidden_size=H))
     with pytest.raises(UserError, match=f"expected one of {', '.join(models.names())}; got 'lsmt'"):
         models.create("lsmt", input_size=X, hidden_size=H)
+
+
+def test_a_registered_class_is_a_model_by_its_name(monkeypatch):
+    monkeypatch.setattr(models, "_registry", Registry("model"))
+
+    @models.register("clockwork")
+    class Clockwork:
+        def __init__(self, **sizes):
+            self.sizes = sizes
+
+    assert models.names() == ["clockwork"]
+    assert models.lookup("clockwork") is Clockwork
+    assert models.create("clockwork", input_size=1, hidden_size=2).sizes == {"input_size": 1, "hidden_size": 2}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm"])
+def test_what_does_not_fit_is_refused_in_the_models_name(name):
+    core = models.create(name, input_size=X, hidden_size=H)
+    p = core.init(np.random.default_rng(0))
+    with pytest.raises(ValueError, match=rf"^{name}: x must be \(T, {X}, B\), got \(3, 2, {X}\)"):
+        core.forward(p, np.ones((3, 2, X), np.float32))
+    with pytest.raises(ValueError, match=rf"^{name}: tokens must lie in -1\.\.{X - 1}, got 0\.\.{X}"):
+        core.forward(p, np.array([[0], [X]]))
+
+
+@pytest.mark.parametrize(("name", "settings"), CORES)
+def test_a_lent_tape_lends_its_memory(name, settings):
+    core = models.create(name, input_size=X, hidden_size=H, **settings)
+    p, x = core.init(np.random.default_rng(0)), np.ones((3, X, 2), np.float32)
+    h, _, tape = core.forward(p, x)
+    dx, _ = core.backward(p, p.like(), h, None, tape)
+    for lent, shares in ((tape, True), (None, False)):
+        h_again, _, tape = core.forward(p, x, tape=lent)
+        dx_again, _ = core.backward(p, p.like(), h_again, None, tape)
+        assert dx is not None
+        assert dx_again is not None
+        assert np.shares_memory(h_again, h) == shares
+        assert np.shares_memory(dx_again, dx) == shares
