@@ -131,7 +131,9 @@ def _readings(word: str) -> list[str]:
 
 
 def _close(key: str) -> list[str]:
-    return get_close_matches(key, [*OWN, *TOP], 1) or meant(key)
+    """The words that a mistaken one may stand for."""
+    settings = [each for each in meant(key) if each in TOP or each.partition(".")[0] in GROUPS]
+    return get_close_matches(key, [*OWN, *TOP], 1) or settings
 
 
 def _take(words: Arguments, key: str, text: str) -> None:

@@ -93,7 +93,7 @@ def normalised(
             f"tasks {np.flatnonzero(width <= 0).tolist()}: no run is better than the memoryless baseline, "
             "so they have no scale; leave them out (has_scale) and say so"
         )
-    return {model: sign * (np.asarray(matrix, float) - lower) / width for model, matrix in scores.items()}
+    return {model: sign * (matrix - lower) / width for model, matrix in scores.items()}
 
 
 # -- summaries -------------------------------------------------------------------------------------------------------

@@ -64,18 +64,16 @@ def horizon(
         passed += 1
     low = -1
     to_pass = math.ceil(math.log(error) / math.log(share))  # n solved of n pass once share^n < error
-    while low < last:
-        count = _enough(runs_[low + 1 :], to_pass)
+    while count := _enough(runs_[low + 1 :], to_pass):
         pool = slice(low + 1, low + 1 + count)
-        if not count or clopper_pearson(solved_[pool].sum(), runs_[pool].sum(), level)[0] <= share:
+        if clopper_pearson(solved_[pool].sum(), runs_[pool].sum(), level)[0] <= share:
             break
         low += 1
     high = last
     to_exclude = math.ceil(math.log(error) / math.log(1 - share))
-    while high >= 0:
-        count = _enough(runs_[high::-1], to_exclude)
+    while count := _enough(runs_[: high + 1][::-1], to_exclude):
         pool = slice(high + 1 - count, high + 1)
-        if not count or clopper_pearson(solved_[pool].sum(), runs_[pool].sum(), level)[1] >= share:
+        if clopper_pearson(solved_[pool].sum(), runs_[pool].sum(), level)[1] >= share:
             break
         high -= 1
 

@@ -105,6 +105,20 @@ def absent_cotangents_are_zero(name: str, **settings: Any) -> None:
         np.testing.assert_array_equal(left_out.flat, written_out.flat)
 
 
+def a_dx_that_nobody_needs_is_not_computed(name: str, **settings: Any) -> None:
+    """``need_dx=False``: dx is None, and all other derivatives are the same."""
+    rng = random(15)
+    core, p = made(name, settings, rng)
+    _, state, tape = core.forward(p, rng.standard_normal((4, X, 2)))
+    dh, dstate = rng.standard_normal((4, H, 2)), rng.standard_normal(state.shape)
+    whole, without = p.like(), p.like()
+    _, dstate0 = core.backward(p, whole, dh, dstate, tape)
+    dx, dstate0_without = core.backward(p, without, dh, dstate, tape, need_dx=False)
+    require(dx is None, f"{name}: dx must be None where it is not needed")
+    np.testing.assert_array_equal(without.flat, whole.flat)
+    np.testing.assert_array_equal(dstate0_without, dstate0)
+
+
 def a_vanishing_gradient_ends_in_zeros(name: str, **settings: Any) -> None:
     """Not among the subnormal numbers, with which a CPU computes up to a hundred times slower."""
     core, _ = made(name, settings, random(13))

@@ -7,6 +7,8 @@ import pytest
 
 from scripts.tables.fabricate import fabricate, two_models
 
+undrawn = pytest.mark.usefixtures("without_figures")  # where figures are not what is tested: they are most of the time
+
 
 class Page(HTMLParser):
     """The tags of a page and its text."""
@@ -45,6 +47,7 @@ def test_text_of_strangers_is_escaped_and_the_page_needs_no_other_file(runs, com
     assert "\\*\\*x\\*\\*" in markdown
 
 
+@undrawn
 @pytest.mark.parametrize(
     "content",
     ["{", "[]", "null", '{"status": "FINISHED"}', "[" * 100_000, '{"model": "rnn\\u001b", "task": "adding"}', "\x00"],
@@ -60,6 +63,7 @@ def test_a_broken_result_is_named_and_not_fatal(runs, compare, content):
     assert str(Path("runs/adding/rnn/broken")) in said
 
 
+@undrawn
 @pytest.mark.parametrize(
     "content",
     [
@@ -121,6 +125,7 @@ def test_without_runs_it_says_how_to_make_some(runs, compare):
 # -- speed -----------------------------------------------------------------------------------------------------------
 
 
+@undrawn
 def test_only_the_candidates_files_are_opened(runs, compare, monkeypatch):
     """A thousand runs take seconds as long as each costs one small file, and only those compared a second one."""
     from seqexp.runs import reader as reading

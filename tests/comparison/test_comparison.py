@@ -9,6 +9,8 @@ import pytest
 
 from scripts.tables.fabricate import LSTM, RNN, fabricate, two_models
 
+undrawn = pytest.mark.usefixtures("without_figures")  # where figures are not what is tested: they are most of the time
+
 
 def report(root, name="adding_rnn_lstm"):
     return root / "compare" / name
@@ -32,6 +34,7 @@ def test_the_better_model_is_named_with_its_effect_as_computed_by_hand(runs, com
     assert len(list(csv.DictReader((report(runs) / "runs.csv").read_text().splitlines()))) == 16
 
 
+@undrawn
 def test_the_verdict_does_not_depend_on_who_is_called_a(runs, compare):
     two_models(runs)
     first, second = (compare(*pair, "task=adding")[1] for pair in (("a=rnn", "b=lstm"), ("a=lstm", "b=rnn")))
@@ -39,6 +42,7 @@ def test_the_verdict_does_not_depend_on_who_is_called_a(runs, compare):
     assert sentence.findall(first) == sentence.findall(second) != []
 
 
+@undrawn
 def test_a_metric_of_which_more_is_better_turns_the_verdict(runs, compare):
     about = {"primary_metric": "test/accuracy", "direction": "max", "baseline": {"chance": 0.01}}
     for model, scores in (("rnn", RNN), ("lstm", LSTM)):
@@ -47,6 +51,7 @@ def test_a_metric_of_which_more_is_better_turns_the_verdict(runs, compare):
     assert "rnn is better than lstm: test/accuracy" in compare("a=rnn", "b=lstm", "task=adding")[1]
 
 
+@undrawn
 @pytest.mark.parametrize(("direction", "better"), [("max", "rnn"), ("min", "lstm")])
 def test_a_secondary_metric_that_no_table_knows_is_judged_as_the_runs_say(runs, compare, direction, better):
     for model, scores in (("rnn", RNN), ("lstm", LSTM)):
@@ -58,6 +63,7 @@ def test_a_secondary_metric_that_no_table_knows_is_judged_as_the_runs_say(runs, 
     assert f"{better} is better" in said
 
 
+@undrawn
 def test_a_metric_of_which_nobody_knows_whether_larger_is_better_is_refused(runs, compare):
     for model, scores in (("rnn", RNN), ("lstm", LSTM)):
         for seed, score in enumerate(scores):
@@ -68,6 +74,7 @@ def test_a_metric_of_which_nobody_knows_whether_larger_is_better_is_refused(runs
     assert error.count("\n") == 1
 
 
+@undrawn
 def test_runs_that_contradict_each_other_on_a_direction_are_refused(runs, compare):
     two_models(runs)
     fabricate(runs, "rnn", 8, 0.1, result={"direction": "max"})
@@ -76,6 +83,7 @@ def test_runs_that_contradict_each_other_on_a_direction_are_refused(runs, compar
     assert "expected runs that agree whether larger is better" in error
 
 
+@undrawn
 def test_within_the_margin_models_are_equivalent_and_five_pairs_can_never_be_enough(runs, compare):
     two_models(runs, RNN, [score + 1e-4 for score in RNN])
     assert "equivalent" in compare("a=rnn", "b=lstm", "task=adding")[1]
@@ -85,6 +93,7 @@ def test_within_the_margin_models_are_equivalent_and_five_pairs_can_never_be_eno
     assert "at least 11 are needed" in said
 
 
+@undrawn
 def test_diverged_and_killed_runs_are_counted_named_and_never_scored(runs, compare):
     two_models(runs, [*RNN, None, None], [*LSTM, 0.03, 0.04, 0.05])
     killed = fabricate(runs, "rnn", 10, None)
@@ -100,6 +109,7 @@ def test_diverged_and_killed_runs_are_counted_named_and_never_scored(runs, compa
     assert not (killed / "result.json").exists(), "comparing changes no run"
 
 
+@undrawn
 def test_three_models_are_compared_in_pairs_with_corrected_p_values(runs, compare):
     two_models(runs)
     for seed, score in enumerate(RNN):
@@ -128,6 +138,7 @@ def test_several_tasks_are_put_on_one_scale(runs, compare):
 # -- which runs count ------------------------------------------------------------------------------------------------
 
 
+@undrawn
 def test_of_a_seed_that_was_run_twice_the_newest_finished_run_counts(runs, compare):
     two_models(runs)
     old = fabricate(runs / "again", "rnn", 0, 0.9, result={"started": 1.0})
@@ -139,6 +150,7 @@ def test_of_a_seed_that_was_run_twice_the_newest_finished_run_counts(runs, compa
     assert "2 rnn runs repeat a seed" in said
 
 
+@undrawn
 def test_several_configurations_are_refused_by_name_and_a_word_chooses_one(runs, compare):
     two_models(runs)
     two_models(runs, [0.9] * 8, [0.8] * 8, settings={"task.length": 100, "training.epochs": 3})
@@ -153,6 +165,7 @@ def test_several_configurations_are_refused_by_name_and_a_word_chooses_one(runs,
     assert "adding (length 50)" in said
 
 
+@undrawn
 def test_a_budget_is_taken_where_parameters_are_to_match(runs, compare):
     two_models(runs)
     two_models(runs, [0.2] * 8, [0.1] * 8, settings={"model.param_budget": 4353, "model.hidden_size": None})
@@ -160,6 +173,7 @@ def test_a_budget_is_taken_where_parameters_are_to_match(runs, compare):
     assert "test/mse 0.1 lower" in compare("a=rnn", "b=lstm", "task=adding", "match=params")[1]
 
 
+@undrawn
 def test_models_on_different_problems_are_not_compared(runs, compare):
     for seed in range(6):
         fabricate(runs, "rnn", seed, 0.1, settings={"task.length": 50})
@@ -201,6 +215,7 @@ def test_the_winners_of_a_tuning_study_are_taken_and_unequal_tuning_is_told(runs
 # -- warnings --------------------------------------------------------------------------------------------------------
 
 
+@undrawn
 @pytest.mark.parametrize(
     ("changed", "warns"),
     [
@@ -231,6 +246,7 @@ def test_what_is_unequal_is_warned_of(runs, compare, changed, warns):
         assert warns[:20] in (report(runs) / page).read_text()
 
 
+@undrawn
 def test_a_budget_within_one_hidden_unit_is_equal_enough(runs, compare):
     for seed, (rnn, lstm) in enumerate(zip(RNN, LSTM, strict=True)):
         fabricate(runs, "rnn", seed, rnn, result={"params": 1000, "params_per_unit": 60})
@@ -238,6 +254,7 @@ def test_a_budget_within_one_hidden_unit_is_equal_enough(runs, compare):
     assert "warning" not in compare("a=rnn", "b=lstm", "task=adding")[1]
 
 
+@undrawn
 def test_settings_that_were_to_match_are_checked(runs, compare):
     two_models(runs)
     said = compare("a=rnn", "b=lstm", "task=adding", "match=seconds")[1]
@@ -272,6 +289,7 @@ def test_what_runs_tell_of_their_mechanism_is_shown_beside_each_other(runs, comp
         assert (report(runs) / f"adding_{figure}.png").stat().st_size > 5_000
 
 
+@undrawn
 @pytest.mark.parametrize(
     "content",
     ["{", "[]", '{"gradient": {"lag": [0], "h": [null, 1]}}', '{"gradient": 3, "half_life": [], "gates": {"f": 1}}',

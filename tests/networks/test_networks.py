@@ -7,8 +7,7 @@ import pytest
 
 from seqexp import models
 from seqexp.data.batch import Batch
-from seqexp.networks import Chain, Embedding, sample
-from seqexp.networks.layers import dropout_mask
+from seqexp.networks import Chain, Embedding
 from seqexp.numerics.params import Gradient, Layout
 from seqexp.testing.gradcheck import complex_step, worst_error
 from seqexp.training import losses, optimizers
@@ -129,26 +128,6 @@ def test_padding_changes_nothing(name):
     network.backward(p, grad, loss.backward(loss_tape), tape)
     assert value == 0
     assert not grad.flat.any()
-
-
-def test_dropout_keeps_the_mean_and_is_off_in_evaluation():
-    rng = np.random.default_rng(3)
-    network = Chain(models.create("rnn", input_size=V, hidden_size=2000), Y, "last", dropout=0.3)
-    mask = dropout_mask(rng, 0.3, (200, 2000), np.dtype(np.float32))
-    assert set(np.unique(mask)) == {np.float32(0), np.float32(1 / 0.7)}
-    assert mask.mean() == pytest.approx(1, abs=0.01)
-    p, batch = network.init(rng), Batch(rng.standard_normal((T, V, B)), np.zeros(B, int))
-    assert np.array_equal(network.forward(p, batch)[0], network.forward(p, batch)[0])
-
-
-def test_sampling_follows_the_softmax():
-    rng = np.random.default_rng(4)
-    y = np.repeat(np.log([[0.1], [0.6], [0.3]]), 20_000, axis=1)
-    assert (sample(y, 0.0, rng) == 1).all()
-    at_one = np.bincount(sample(y, 1.0, rng)) / 20_000
-    np.testing.assert_allclose(at_one, [0.1, 0.6, 0.3], atol=0.015)
-    at_half = np.bincount(sample(y, 0.5, rng)) / 20_000  # softmax(2 log p) is p^2, normalised
-    np.testing.assert_allclose(at_half, np.array([0.01, 0.36, 0.09]) / 0.46, atol=0.015)
 
 
 def quadratic(name, steps, **settings):

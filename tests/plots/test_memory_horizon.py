@@ -87,6 +87,24 @@ def test_its_interval_on_counts_done_by_hand():
     assert (found.low, found.reached, found.high) == (None, 10, 40)
 
 
+def test_each_distance_is_judged_by_its_own_number_of_runs():
+    assert horizon([10, 20, 40], [5, 5, 5], [5, 10, 5]).reached == 10  # 5 of 10 are too few
+    assert horizon([10, 20, 40], [8, 4, 4], [10, 5, 5]).reached == 40
+    # 20 of 20 pass alone (0.8^20 < 0.025) and 0 of 10 are excluded alone, whatever few runs the others have.
+    found = horizon([10, 20, 40], [20, 1, 1], [20, 1, 1])
+    assert (found.low, found.reached, found.high) == (10, 40, 40)
+    found = horizon([10, 20, 40], [1, 1, 0], [1, 1, 10])
+    assert (found.low, found.reached, found.high) == (None, 20, 20)
+    # 16 runs are too few; with the one of the next distance they are 17, which pass if all of them solved theirs.
+    assert horizon([10, 20, 40], [16, 1, 0], [16, 1, 10]).low == 10
+    assert horizon([10, 20, 40], [16, 0, 0], [16, 1, 10]).low is None
+
+
+def test_no_distances_have_no_horizon():
+    found = horizon([], [], [])
+    assert (found.low, found.reached, found.high) == (None, None, None)
+
+
 def test_bounds_are_those_of_the_exact_test():
     from scipy.stats import binomtest
 

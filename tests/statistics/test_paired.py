@@ -9,7 +9,7 @@ from statsmodels.stats.power import TTestPower
 
 from scripts.tables import calibration
 from seqexp.statistics.paired import Paired, paired
-from seqexp.statistics.pairs import sign_flip
+from seqexp.statistics.pairs import half_interval, sign_flip
 from seqexp.statistics.sequential import Sequential
 
 
@@ -34,6 +34,21 @@ def test_t_interval_and_p_are_scipys(n, level):
     got = judge(a, b, level=level)
     assert [got.low, got.high, got.p_t] == pytest.approx([low, high, want.pvalue], rel=1e-9, abs=1e-12)
     assert [got.effect, got.sd] == pytest.approx([np.mean(a - b), stats.tstd(a - b)], rel=1e-12)
+    assert got.n == n
+
+
+@pytest.mark.parametrize("n", [2, 3, 12])
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_the_interval_of_a_mean_is_scipys(n, level):
+    values = scores(n)[0]
+    low, high = stats.t.interval(level, n - 1, np.mean(values), stats.sem(values))
+    assert half_interval(values.tolist(), level) == pytest.approx((high - low) / 2, rel=1e-9)
+
+
+def test_one_value_has_no_interval_and_two_have_a_wide_one():
+    assert half_interval([0.0, 2.0]) == pytest.approx(12.7062, rel=1e-5)  # t of one degree of freedom
+    assert math.isnan(half_interval([1.0]))
+    assert math.isnan(half_interval([]))
 
 
 @pytest.mark.parametrize("n", [2, 5, 6, 9, 12])
@@ -71,6 +86,16 @@ def test_sign_flip_draws_patterns_of_more_pairs(n, effect):
     assert sign_flip(d) == pytest.approx(want, abs=5 * math.sqrt(want * (1 - want) / 99_999) + 1e-5)
     assert sign_flip(d) == sign_flip(-d) == sign_flip(d[::-1])
     assert sign_flip(np.ones(n)) == 1 / 100_000  # never zero
+
+
+def test_the_patterns_drawn_are_the_same_every_time_and_on_every_machine():
+    assert sign_flip(np.arange(-17, 24)) == 0.12005  # whole numbers, so that no machine rounds
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+def test_sign_flip_loses_no_small_difference_beside_a_large_one(dtype):
+    """2^24 + 1 is not a float32. Of the eight patterns only + + + and - - - have a sum of 2^24 + 2."""
+    assert sign_flip(np.array([2**24, 1, 1], dtype)) == 2 / 8
 
 
 @pytest.mark.parametrize("wins, n", [(0, 5), (3, 6), (17, 20), (20, 20)])
@@ -151,10 +176,11 @@ def test_five_pairs_can_never_reach_five_percent_and_six_can():
     assert judge(np.arange(5) / 100 + 1, np.zeros(5), level=0.9375).verdict == "better"  # 1 - 1/16, exactly
 
 
-def test_an_outlier_that_carries_the_mean_convinces_only_together_with_signs():
-    d = np.array([1.0, 1.1, 0.9, 1.0, 1.2, 0.8, 1.0, 30.0])
+@pytest.mark.parametrize("unit", [1.0, 1e-3, -1.0])
+def test_an_outlier_that_carries_the_mean_convinces_only_together_with_signs(unit):
+    d = unit * np.array([1.0, 1.1, 0.9, 1.0, 1.2, 0.8, 1.0, 30.0])
     got = judge(d, np.zeros(8))
-    assert (got.verdict, got.p_sign_flip < 0.05, got.low > 0) == ("not resolved", True, False)
+    assert (got.verdict, got.p_sign_flip < 0.05, got.low < 0 < got.high) == ("not resolved", True, True)
 
 
 def test_the_interval_alone_does_not_decide():
@@ -172,7 +198,8 @@ def test_what_is_certain_but_within_the_margin_is_equivalent():
 
 
 def test_equal_scores_are_equivalent_once_there_are_five():
-    four, five = (judge(np.ones(n), np.ones(n), margin=0.01) for n in (4, 5))
+    two, four, five = (judge(np.ones(n), np.ones(n), margin=0.01) for n in (2, 4, 5))
+    assert (two.verdict, two.more_seeds) == ("not resolved", 3)
     assert (four.verdict, four.more_seeds) == ("not resolved", 1)
     assert five.verdict == "equivalent"
     assert (five.effect, five.low, five.high, five.p_t, five.p_sign_flip, five.wins) == (0, 0, 0, 1, 1, 0.5)
@@ -184,6 +211,8 @@ def test_a_constant_difference_needs_six():
     five, six = (judge(np.full(n, 0.75), np.full(n, 0.5), margin=0.01) for n in (5, 6))
     assert (five.verdict, five.more_seeds, five.p_t) == ("not resolved", 1, 0)
     assert (six.verdict, six.low, six.high) == ("better", 0.25, 0.25)
+    tenth = judge(np.full(6, 0.1), np.zeros(6))  # the mean of six tenths is rounded to less
+    assert (tenth.effect, tenth.sd, tenth.low, tenth.high, tenth.p_t) == (0.1, 0, 0.1, 0.1, 0)
 
 
 def test_rounding_is_no_difference():
@@ -211,6 +240,8 @@ def test_no_number_of_seeds_resolves_no_effect_without_a_margin():
         ([[1, 2]], [[1, 2]], {}, "same n"),
         ([1, math.nan], [1, 2], {}, "finite"),
         ([1, 2], [1, -math.inf], {}, "finite"),
+        ([1, None], [1, 2], {}, "finite"),
+        ([1, 2], [None, 2], {}, "finite"),
         ([1, 2], [1, 2], {"direction": "up"}, "direction"),
         ([1, 2], [1, 2], {"margin": -1}, "margin"),
         ([1, 2], [1, 2], {"margin": math.nan}, "margin"),

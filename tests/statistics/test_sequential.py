@@ -96,6 +96,19 @@ def test_few_pairs_leave_the_interval_open():
     assert run(np.ones(7)).interval() == pytest.approx((1, 1), abs=1e-6)
 
 
+@pytest.mark.parametrize("shift", [0.0, 100.0, -100.0])
+def test_the_interval_of_barely_enough_pairs_reaches_far_and_moves_with_the_pairs(shift):
+    """Seven equal differences refute 0 up to the level 0.9666. At 0.966 an effect has to lie many times their spread
+    away before seven unequal ones look equal from there."""
+    d = np.random.default_rng([7, 0]).normal(0.4, 1, 7)
+    test = run(d + shift, level=0.966)
+    low, high = test.interval()
+    assert low - shift < d.min() - 5 * np.ptp(d)
+    assert (low - shift, high - shift) == pytest.approx(run(d, level=0.966).interval(), abs=1e-6)
+    assert [test.refutes(effect) for effect in (low - 1e-6, low + 1e-6)] == [True, False]
+    assert [test.refutes(effect) for effect in (high - 1e-6, high + 1e-6)] == [False, True]
+
+
 def test_thousands_of_pairs_do_not_overflow():
     test = run(np.resize([1.0, -1.0], 1_200), margin=0.0)
     assert test.verdict == "not resolved"

@@ -27,6 +27,14 @@ def forgets_the_state(self, p, grad, dh, dstate, tape, need_dx=True):
     return backward(self, p, grad, dh, None, tape, need_dx)
 
 
+def computes_what_nobody_needs(self, p, grad, dh, dstate, tape, need_dx=True):
+    return backward(self, p, grad, dh, dstate, tape)
+
+
+def leaves_out_too_much(self, p, grad, dh, dstate, tape, need_dx=True):
+    return backward(self, p, grad if need_dx else p.like(), dh, dstate, tape, need_dx)
+
+
 def spoils_the_tape(self, p, grad, dh, dstate, tape, need_dx=True):
     found = backward(self, p, grad, dh, dstate, tape, need_dx)
     tape.array("a", (len(tape.x) + 1, 1 + self.hidden_size + self.input_size, tape.x.shape[-1]), p.flat.dtype)[1:] *= 2
@@ -50,6 +58,8 @@ def takes_anything(self, p, x, *rest, **how):
     [
         (gradients.gradients_are_exact, "backward", overwrites),
         (gradients.gradients_are_exact, "backward", forgets_the_state),
+        (gradients.a_dx_that_nobody_needs_is_not_computed, "backward", computes_what_nobody_needs),
+        (gradients.a_dx_that_nobody_needs_is_not_computed, "backward", leaves_out_too_much),
         (gradients.backward_leaves_the_tape_intact, "backward", spoils_the_tape),
         (models.no_step_sees_a_later_one, "forward", sees_ahead),
         (models.state_carries_across_a_split, "forward", sees_ahead),

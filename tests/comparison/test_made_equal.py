@@ -1,0 +1,174 @@
+"""run=true: what is held equal between the two models, which words reach which model, and what MLflow is told at the
+end. Nothing is trained."""
+
+import pytest
+
+from scripts.tables.fabricate import fabricate
+from seqexp.comparison import paired_runs
+from seqexp.runs.location import choose
+from seqexp.runs.result import CompletedRun, read_result
+from seqexp.system.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("without_figures")
+
+PAIR = ("run=true", "a=rnn", "b=lstm")
+ENOUGH = "error: enough\n"
+
+
+@pytest.fixture
+def asked(runs, compare, monkeypatch):
+    """What compare would train: asked("task=adding", …) -> the settings of the first pair by model, and what was
+    said."""
+
+    def call(*words):
+        configs = {}
+
+        def run(run_config, location):
+            configs[run_config.name("model")] = run_config.settings
+            if len(configs) == 2:
+                raise UserError("enough")
+            return
+
+        monkeypatch.setattr(paired_runs, "run", run)
+        _, said, error = compare(*PAIR, *words)
+        return configs, said, error
+
+    return call
+
+
+def sizes(configs):
+    return [(each["model"]["hidden_size"], each["model"]["param_budget"]) for each in configs.values()]
+
+
+# -- what is equal ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [[], ["match=params"]], ids=str)
+def test_both_models_get_the_parameters_that_the_first_has(asked, words):
+    """rnn, 64 units on two inputs: 64 (64 + 2 + 1) + 65 = 4,353. lstm, H units: 4 H (H + 2 + 1) + H + 1."""
+    configs, said, error = asked("task=adding", *words)
+    assert error == ENOUGH
+    assert sizes(configs) == [(None, 4353), (None, 4353)]
+    assert "match=params: model.param_budget=4353, what rnn has with 64 units, the embedding not counted" in said
+    assert "rnn gets 64 units: 4,353 parameters (one more: 4,486)" in said
+    assert "lstm gets 31 units: 4,248 parameters (one more: 4,513)" in said
+
+
+def test_a_size_asked_for_is_both_models_own(asked):
+    configs, said, _ = asked("task=adding", "model.hidden_size=16")
+    assert sizes(configs) == [(16, None), (16, None)]
+    assert "match=" not in said
+
+
+def test_a_size_that_is_asked_for_with_match_params_is_the_first_models(asked):
+    """16 (16 + 2 + 1) + 17 = 321."""
+    configs, said, _ = asked("task=adding", "model.hidden_size=16", "match=params")
+    assert sizes(configs) == [(None, 321), (None, 321)]
+    assert "what rnn has with 16 units" in said
+
+
+@pytest.mark.parametrize("words", [[], ["match=params"]], ids=str)
+def test_a_budget_asked_for_is_both_models_budget(asked, words):
+    configs, said, _ = asked("task=adding", "model.param_budget=5000", *words)
+    assert sizes(configs) == [(None, 5000), (None, 5000)]
+    assert "match=" not in said
+
+
+def test_hidden_units_are_equal_or_it_is_refused(asked):
+    configs, said, error = asked("task=adding", "match=hidden")
+    assert error == ENOUGH
+    assert sizes(configs) == [(64, None), (64, None)]
+    assert "match=hidden: both models have 64 hidden units" in said
+    configs, _, error = asked("task=adding", "match=hidden", "model.param_budget=5000")
+    assert configs == {}
+    assert error == (
+        "error: match=hidden: expected equal hidden sizes; got [None, None]; add model.hidden_size=<units>\n"
+    )
+
+
+def test_seconds_are_equal_and_end_the_training_before_the_epochs_do(asked):
+    configs, said, error = asked("task=adding", "match=seconds", "training.max_seconds=2.5")
+    assert error == ENOUGH
+    assert [each["training"]["max_seconds"] for each in configs.values()] == [2.5, 2.5]
+    assert {each["training"]["epochs"] for each in configs.values()} == {paired_runs.UNLIMITED}
+    assert sizes(configs) == [(64, None), (64, None)]
+    assert "match=seconds: both models train for 2.5 s, in any number of epochs" in said
+
+
+# -- which words reach the runs --------------------------------------------------------------------------------------
+
+
+def test_a_setting_of_one_model_goes_to_that_model_alone_and_all_others_to_both(asked):
+    configs, _, error = asked(
+        "task=copy", "task.delay=7", "model.forget_bias=2", "model.recurrent_scale=0.5", "training.epochs=3"
+    )
+    assert error == ENOUGH
+    assert "forget_bias" not in configs["rnn"]["model"]
+    assert configs["lstm"]["model"]["forget_bias"] == 2
+    for each in configs.values():
+        assert (each["task"]["name"], each["task"]["delay"], each["training"]["epochs"]) == ("copy", 7, 3)
+        assert each["model"]["recurrent_scale"] == 0.5
+        assert each["seed"] == 0
+
+
+def test_an_experiment_gives_its_task_and_settings_to_both(asked):
+    configs, _, error = asked("experiment=quick", "training.epochs=1")
+    assert error == ENOUGH
+    assert {(each["task"]["name"], each["task"]["feed"]) for each in configs.values()} == {("hello", "previous")}
+
+
+# -- what MLflow is told ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(runs, monkeypatch):
+    """The parent runs that MLflow is told of: [opened with, the status it ended with], a list each."""
+    parents = []
+
+    def opened(tracking, **about):
+        parents.append([about])
+        return "the parent"
+
+    def finished(tracking, parent, status, *rest):
+        assert parent == "the parent"
+        parents[-1].append(status)
+
+    monkeypatch.setattr(paired_runs, "open_parent", opened)
+    monkeypatch.setattr(paired_runs, "finish_parent", finished)
+    return parents
+
+
+@pytest.mark.parametrize(
+    ("second", "status", "code"),
+    [
+        (0.5, "FINISHED", 0),
+        (None, "FAILED", 1),
+        (UserError("no such file"), "FAILED", 2),
+        (KeyboardInterrupt(), "KILLED", 130),
+    ],
+    ids=["all finish", "one diverges", "one is refused", "Ctrl-C"],
+)
+def test_the_parent_run_ends_as_the_comparison_did(runs, compare, told, monkeypatch, second, status, code):
+    def run(run_config, location):
+        assert location.parent_run_id == "the parent"
+        model, seed = run_config.name("model"), run_config.settings["seed"]
+        if isinstance(second, BaseException) and seed == 1:
+            raise second
+        made = choose(run_config, location)
+        assert made is not None
+        assert made == location.root / "adding" / model / run_config.signature, "where the same command looks for it"
+        score = second if seed == 1 else 0.25
+        written = fabricate(runs / "scratch", model, seed, score, result={"signature": run_config.signature})
+        made.parent.mkdir(parents=True, exist_ok=True)
+        written.rename(made)
+        result = read_result(made)
+        assert result is not None
+        return CompletedRun(result, made)
+
+    monkeypatch.setattr(paired_runs, "run", run)
+    done, _, error = compare(*PAIR, "task=adding", "max_seeds=2")
+    ((about, ended),) = told
+    assert (done, ended) == (code, status)
+    assert (about["name"], about["tags"]) == ("comparison", {"kind": "comparison"})
+    assert "python -m seqexp.compare run=true a=rnn b=lstm task=adding max_seeds=2" in about["note"]
+    assert ("stopped; the same command goes on where this one ended" in error) == (status == "KILLED")
