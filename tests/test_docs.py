@@ -8,7 +8,9 @@ from itertools import combinations
 
 import pytest
 
-from scripts.tables import architecture
+from scripts.tables import architecture, catalogue
+from seqexp.sweeps.job_record import read_records
+from tests.fabricated import job_records
 from tests.test_architecture import PACKAGES, ROOT
 
 TOP = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
@@ -118,3 +120,14 @@ def test_nothing_in_the_picture_overlaps():
     assert edges == sorted(edges), "the storeys overlap"
     for (upper, lower), points in architecture.routes(placed).items():  # ValueError where an arrow meets a box
         assert points[0, 1] > points[-1, 1], f"the arrow from {upper} to {lower} points upward"
+
+
+def test_a_row_of_the_catalogue_is_what_a_sweeps_job_left(tmp_path):
+    scored = {"metrics": {"test/mse": 0.25}, "baseline": {"mean": 0.5}, "best_baseline": "mean", "params": 9}
+    (record,) = job_records([scored | {"embedding_params": 2, "seconds": 1.5, "hidden_size": 3}])
+    record.write(tmp_path)
+    (result,) = (record.result for record in read_records(tmp_path))
+    assert result is not None
+    row = catalogue.as_row("adding", result)
+    assert set(row) == set(catalogue.COLUMNS)
+    assert (row["value"], row["direction"], row["counted"], row["baseline_value"]) == (0.25, "min", 7, 0.5)

@@ -12,13 +12,15 @@ same words is not run again.
 
 import argparse
 import csv
-import json
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from seqexp.runs.result import RunResult
+from seqexp.sweeps.job_record import read_records
 
 ROOT = Path(__file__).resolve().parents[2]
 SCORES, PAGE = ROOT / "docs" / "catalogue.csv", ROOT / "docs" / "tasks.md"
@@ -72,8 +74,8 @@ def run(name: str, chosen: list[int], more: list[str]) -> None:
     command = [sys.executable, "-m", "seqexp", "-m", *words, f"hydra.sweep.dir={folder}", *more]
     print(shlex.join(["python", *command[1:]]), flush=True)
     subprocess.run(command, cwd=ROOT, check=False)
-    results = [json.loads(file.read_text(encoding="utf-8")) for file in sorted((folder / "jobs").glob("*.json"))]
-    found = [as_row(name, result) for result in results if result.get("status") in ENDED]
+    results = [record.result for record in read_records(folder)]
+    found = [as_row(name, result) for result in results if result is not None and result.status in ENDED]
     replaced = {(row["model"], row["seed"]) for row in found}
     kept = [
         row
@@ -83,19 +85,20 @@ def run(name: str, chosen: list[int], more: list[str]) -> None:
     write([*kept, *found])
 
 
-def as_row(name: str, result: dict[str, Any]) -> dict[str, Any]:
-    best = result.get("best_baseline")
+def as_row(name: str, result: RunResult) -> dict[str, Any]:
+    best = result.best_baseline
     return {
         "row": name,
         "words": ROWS[name],
-        **{key: result[key] for key in ("task", "model", "seed", "status", "direction", "hidden_size", "seconds")},
-        "metric": result["primary_metric"],
-        "value": result["metrics"].get(result["primary_metric"], ""),
-        "counted": result["params"] - result["embedding_params"],
-        "embedding": result["embedding_params"],
+        **{key: getattr(result, key) for key in ("task", "model", "seed", "status", "hidden_size", "seconds")},
+        "metric": result.primary_metric,
+        "direction": result.direction,
+        "value": result.metrics.get(result.primary_metric, ""),
+        "counted": result.counted_params,
+        "embedding": result.embedding_params,
         "baseline": best or "",
-        "baseline_value": result["baseline"][best] if best else "",
-        "git_sha": result.get("git_sha") or "",
+        "baseline_value": result.baseline[best] if best else "",
+        "git_sha": result.git_sha or "",
     }
 
 

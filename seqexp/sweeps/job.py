@@ -42,6 +42,7 @@ def job(cfg: DictConfig) -> None:
 def _job(cfg: DictConfig, hydra: Any) -> None:
     from seqexp.runs.progress import configure_logging
 
+    os.chdir(hydra.runtime.cwd)  # with hydra.job.chdir=true too, paths are meant from where the command was typed
     if hydra.mode == RunMode.MULTIRUN:
         configure_logging(f"#{hydra.job.num} ")
         overrides = dict(word.lstrip("+~").partition("=")[::2] for word in hydra.overrides.task)

@@ -5,7 +5,6 @@ Jobs may run in other processes, so they and the callback meet in files of the s
 
 import json
 import logging
-import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +18,7 @@ from seqexp.sweeps import workers
 from seqexp.system.atomic_files import write_text
 from seqexp.system.errors import UserError
 from seqexp.system.exit_codes import BAD_INPUT, FAILED, OK
-from seqexp.system.paths import JOBS
+from seqexp.system.paths import JOBS, LOCK, MULTIRUN
 from seqexp.tracking.dashboard import dashboard_command, leaderboard_address
 from seqexp.tracking.mlflow_store import TrackingSettings, said_by_environment
 
@@ -95,6 +94,10 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
     from seqexp.sweeps.summary import summarise
 
     records = read_records(sweep_dir)
+    if not records:
+        end_parent(sweep_dir, "FAILED", {}, {}, typed_command())
+        print(f"failed: no job left a record in {sweep_dir}", file=sys.stderr)
+        return FAILED
     if all(record.status == "BAD_INPUT" for record in records):
         for line in dict.fromkeys(record.error for record in records):
             print(f"error: {line}", file=sys.stderr)
@@ -131,10 +134,12 @@ def discard() -> None:
 
 
 def _remove(sweep_dir: Path) -> None:
-    """Remove a sweep's directory, and the two above where only it was in them."""
-    shutil.rmtree(sweep_dir, ignore_errors=True)
-    with suppress(OSError):
-        for folder in sweep_dir.parents[:2]:
+    """Remove what a sweep has made of its directory, and the two above where only it was in them."""
+    workers.forget(sweep_dir)
+    (sweep_dir / MULTIRUN).unlink(missing_ok=True)
+    (sweep_dir / LOCK).unlink(missing_ok=True)
+    with suppress(OSError):  # the user has more in it
+        for folder in (sweep_dir, *sweep_dir.parents[:2]):
             folder.rmdir()
 
 

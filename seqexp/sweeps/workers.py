@@ -5,9 +5,8 @@ and gives them the time to finish their step and save.
 """
 
 import json
-import shutil
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
@@ -15,7 +14,7 @@ from types import FrameType
 from seqexp.system import signals
 from seqexp.system.atomic_files import write_text
 from seqexp.system.json_files import read_object
-from seqexp.system.paths import JOBS, PARENT, STOPPED, STUDIES, WORKERS
+from seqexp.system.paths import JOBS, PARENT, PARENT_LOCK, STOPPED, STUDIES, WORKERS
 from seqexp.system.processes import Process, this_process
 from seqexp.system.regular_files import Unreadable
 
@@ -32,10 +31,22 @@ def lead(sweep_dir: Path) -> None:
     global _sweep
     _lock.enter_context(locked(sweep_dir, wait=False))
     _sweep = sweep_dir
-    for name in (PARENT, STOPPED, STUDIES):  # of an earlier sweep, in a folder that the user has named
+    forget(sweep_dir)  # an earlier sweep, in a folder that the user has named
+
+
+def forget(sweep_dir: Path) -> None:
+    """Remove the records of a sweep, and nothing else: the folder may be one in which the user has more."""
+    for name in (PARENT, PARENT_LOCK, STOPPED, STUDIES):
         (sweep_dir / name).unlink(missing_ok=True)
     for name in (JOBS, WORKERS):
-        shutil.rmtree(sweep_dir / name, ignore_errors=True)
+        _remove_records(sweep_dir / name)
+
+
+def _remove_records(folder: Path) -> None:
+    for file in folder.glob("*[0-9].json"):  # a job's number, or a worker's host and process
+        file.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def leading() -> Path | None:
@@ -50,7 +61,8 @@ def any_job() -> bool:
 
 def end() -> None:
     """The sweep is over."""
-    shutil.rmtree(_sweep / WORKERS, ignore_errors=True) if _sweep else None
+    if _sweep is not None:
+        _remove_records(_sweep / WORKERS)
     _lock.close()
 
 

@@ -1,5 +1,6 @@
 """Files that survive a crash: written beside their place, brought to the disk, and then moved into place."""
 
+import glob
 import os
 import secrets
 from contextlib import suppress
@@ -8,11 +9,16 @@ from pathlib import Path
 SUFFIX = ".tmp"  # of a file that is being written; a killed process may leave one
 
 
+def name_beside(path: Path) -> Path:
+    """A name beside ``path`` that nobody can foresee, for what will be moved there once it is whole."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}{SUFFIX}")
+
+
 def write_beside(path: Path, data: bytes) -> Path:
     """Write the bytes to the disk, in a new file beside ``path`` that the caller moves there. No file stays if they do
     not fit."""
-    # A name that nobody can foresee, and no file or link of that name: else a link could lead the bytes elsewhere.
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}{SUFFIX}")
+    # No file or link of that name: else a link could lead the bytes elsewhere.
+    beside = name_beside(path)
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -41,7 +47,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes were writing. Nobody else may write in the folder."""
-    for file in folder.glob(f".*{SUFFIX}"):
+def remove_leftovers(folder: Path, name: str = "") -> None:
+    """Remove what killed processes were writing, of one file if it is named. Nobody else may write it now."""
+    for file in folder.glob(f".{glob.escape(name)}*{SUFFIX}*" if name else f".*{SUFFIX}"):  # SQLite adds its own ending
         file.unlink(missing_ok=True)

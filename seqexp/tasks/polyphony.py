@@ -9,7 +9,7 @@ from annotated_types import Ge, Le
 
 from seqexp.data import fetch, files, piano_rolls, sources, splits
 from seqexp.data.batch import Batch, Split
-from seqexp.data.generated.chords import piece
+from seqexp.data.generated.chords import progression
 from seqexp.data.splits import PARTS as SPLITS
 from seqexp.data.summary import Summary
 from seqexp.numerics.rng import Purpose, stream
@@ -19,6 +19,7 @@ from seqexp.tasks._epochs import Passes
 from seqexp.tasks.scorers import RollScorer
 
 GENERATED_SIZES = {"val": 100, "test": 200}
+GENERATED = "generated, no progression in two parts"  # the data's name: older runs had other pieces
 NAMED = ("generated", "jsb-chorales", "nottingham")
 
 Pieces = list[np.ndarray]  # packed frames (T, 11) each
@@ -50,7 +51,8 @@ class Polyphony(Task):
     nll_per_frame: negative log-likelihood in nats, summed over the keys, mean over the frames 2 to T of all pieces
     (Boulanger-Lewandowski, Bengio and Vincent 2012; keys independent given the past).
 
-    ``generated``: chord progressions that come round (see ``tasks._progressions``), ``examples`` new ones an epoch.
+    ``generated``: chord progressions that come round (see ``data.generated.chords``), ``examples`` new ones an epoch;
+    no progression is in two parts, in whatever key.
     ``jsb-chorales``, ``nottingham``: with their published split. Of Nottingham's training pieces the two that
     validation and test repeat note for note are left out of *training*, and so is the repeat of a third, so the scored
     sets stay comparable and were not heard before.
@@ -84,7 +86,7 @@ class Polyphony(Task):
             files.no_own_parts(self.source, {f"{part}_source": other for part, other in held_out.items()})
         if self.source == "generated":
             self._parts = {split: self._generated(split, self.split_seed, 0) for split in SPLITS}
-            self._fingerprint = "generated"
+            self._fingerprint = GENERATED
         else:
             whole, self._fingerprint = _read(self.source, self.data_dir, held_out)
             self._parts = splits.filled(whole, np.ndarray.tobytes, self.split_seed, self.source, "pieces")
@@ -97,7 +99,12 @@ class Polyphony(Task):
     def _generated(self, split: Split, seed: int, epoch: int) -> Pieces:
         which = SPLITS.index(split)
         rng = stream(seed, Purpose.SPLIT, which) if which else stream(seed, Purpose.DATA, epoch)
-        return [piece(rng) for _ in range(GENERATED_SIZES.get(split, self.examples))]
+        pieces: Pieces = []
+        while len(pieces) < GENERATED_SIZES.get(split, self.examples):
+            drawn = progression(rng)
+            if splits.part_of(drawn.pattern, self.split_seed) == split:
+                pieces.append(drawn.roll())
+        return pieces
 
     def _cut(self, whole: np.ndarray) -> Pieces:
         """Parts that overlap by the frame that one predicts last and the next hears first."""

@@ -23,7 +23,7 @@ GENERATED_SIZES = {"val": 1000, "test": 2000}  # a standard error of 0.004 at a 
 class Sentiment(OwnTexts, TextClassifier):
     """Many-to-one classification of texts, from one of three kinds of source.
 
-    ``generated``: reviews from a seeded grammar (see ``tasks._reviews``) in which words alone do not decide. Each
+    ``generated``: reviews from a seeded grammar (see ``data.generated.reviews``): words alone do not decide. Each
     epoch draws ``examples`` new ones by (seed, epoch); 1,000 validation and 2,000 test reviews come from
     ``split_seed``, and no text occurs in two splits.
 

@@ -3,7 +3,8 @@
 import logging
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import islice
 from typing import Annotated
 
 import numpy as np
@@ -25,6 +26,7 @@ from seqexp.tasks._spans import entity_f1, scheme_of, spans_of
 from seqexp.tasks.scorers import TagScorer
 
 GENERATED_SIZES = {"val": 500, "test": 1000}
+GENERATED = "generated, no sentence in two parts"  # the data's name: older runs had other sentences
 PUBLISHED = {  # source -> training, validation and test file
     "ud-english-partut": ("en_partut-ud-train.conllu", "en_partut-ud-dev.conllu", "en_partut-ud-test.conllu"),
     "atis": ("atis-2.train.w-intent.iob", "atis-2.dev.w-intent.iob", "atis.test.w-intent.iob"),
@@ -52,8 +54,9 @@ class _Tagged:
 class Tagging(Task):
     """Each word's tag, told while the sentence is read: the network sees the words up to ``lookahead`` behind it.
 
-    ``generated``: a small grammar whose words are ambiguous (see ``tasks._grammar``); ``examples`` new sentences an
-    epoch by (seed, epoch), 500 validation and 1,000 test sentences by ``split_seed``.
+    ``generated``: a small grammar whose words are ambiguous (see ``data.generated.sentences``); ``examples`` new
+    sentences an epoch by (seed, epoch), 500 validation and 1,000 test sentences by ``split_seed``, which are in no
+    other part.
     ``ud-english-partut``: universal parts of speech. ``atis``: slots of airline requests. ``wnut17``: entities. Their
     splits are the published ones; sentences of validation and test that occur in training too (ATIS: 65) are left out
     of *training*, so the scored sets stay comparable and were not read before. Tags are those of all three parts, as
@@ -106,8 +109,12 @@ class Tagging(Task):
             files.no_own_parts(self.source, {f"{part}_source": other for part, other in held_out.items()})
             files.no_own_parts(self.source, {"word_column": columns.word, "tag_column": columns.tag})
         if self.source == "generated":
-            self._fingerprint = "generated"
-            return {split: self._generated(split, self.split_seed, 0) for split in SPLITS}
+            self._fingerprint = GENERATED
+            test = self._generated("test", self.split_seed, 0, set())
+            self._scored = {one.words for one in test}
+            val = self._generated("val", self.split_seed, 0, self._scored)
+            self._scored |= {one.words for one in val}
+            return {"train": self._generated("train", self.split_seed, 0, self._scored), "val": val, "test": test}
         if self.source in PUBLISHED:
             self._fingerprint = sources.fingerprint(self.source)
             whole = _published(self.source, self.data_dir)
@@ -148,17 +155,19 @@ class Tagging(Task):
         """The words as the network tells them apart."""
         return [word if word in self._known else looks(word) for word in one.words]
 
-    def _generated(self, split: Split, seed: int, epoch: int) -> Sentences:
+    def _generated(self, split: Split, seed: int, epoch: int, others: set[tuple[str, ...]]) -> Sentences:
+        """New sentences, none of which the ``others`` have."""
         which = SPLITS.index(split)
         rng = stream(seed, Purpose.SPLIT, which) if which else stream(seed, Purpose.DATA, epoch)
-        return [sentence(rng) for _ in range(GENERATED_SIZES.get(split, self.examples))]
+        fresh = (one for one in iter(partial(sentence, rng), None) if one.words not in others)
+        return list(islice(fresh, GENERATED_SIZES.get(split, self.examples)))
 
     def _size(self, split: Split) -> int:
         return len(self._parts[split])
 
     def _draw(self, split: Split, seed: int, epoch: int) -> _Tagged:
         fresh = split == "train" and self.source == "generated"
-        part = self._generated(split, seed, epoch) if fresh else self._parts[split]
+        part = self._generated(split, seed, epoch, self._scored) if fresh else self._parts[split]
         words = Ragged.of([self.vocabulary.encode(self._seen(one)) for one in part])
         return _Tagged(words, Ragged.of([np.array([self._numbers[tag] for tag in one.tags], np.int32) for one in part]))
 

@@ -13,7 +13,8 @@ from typing import Any
 from seqexp.system.errors import UserError, masked
 from seqexp.system.json_files import read_object
 from seqexp.system.paths import RESULT
-from seqexp.tracking.mlflow_store import TrackingSettings, cause_of, connect, locate, shorten, usable
+from seqexp.tracking import sqlite_file
+from seqexp.tracking.mlflow_store import TrackingSettings, cause_of, connect, locate, send_file, shorten, usable
 from seqexp.tracking.tracker import LONGEST_TAG
 
 logger = logging.getLogger("seqexp")
@@ -37,11 +38,9 @@ def may_have_more(settings: TrackingSettings, known: Collection[str]) -> bool:
         "and run_uuid not in (select run_uuid from tags where key = 'kind')"
     )
     try:
-        connection = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)
-        try:
-            return any(run_id not in known for (run_id,) in connection.execute(query))
-        finally:
-            connection.close()
+        sqlite_file.refuse_strange(file)
+        with sqlite_file.opened(file) as database:
+            return any(run_id not in known for (run_id,) in database.execute(query))
     except sqlite3.Error:
         return False
 
@@ -71,7 +70,7 @@ def attach(settings: TrackingSettings, run_id: str, files: Sequence[Path], note:
     try:
         client, _ = connect(settings)
         for file in files:
-            usable(settings, partial(client.log_artifact, run_id, str(file), "report"))
+            usable(settings, partial(send_file, client, run_id, file, "report"))
         before = usable(settings, partial(client.get_run, run_id)).data.tags.get(NOTE, "").rpartition(MARK)[2]
         content = shorten(masked(note + MARK + before), LONGEST_TAG)
         usable(settings, partial(client.set_tag, run_id, NOTE, content))

@@ -11,7 +11,6 @@ import re
 import shlex
 import shutil
 import socket
-import sqlite3
 import sys
 import warnings
 import zlib
@@ -28,8 +27,11 @@ from filelock import FileLock
 
 from seqexp.system.errors import HIDDEN, UserError, masked
 from seqexp.system.paths import ARTIFACTS, DATABASE_LOCK
+from seqexp.tracking import sqlite_file
 
 T = TypeVar("T")
+
+logger = logging.getLogger("seqexp")
 
 WAITS = (0.1, 0.5)  # seconds before the second and the third attempt
 LONGEST_NAME = 250  # characters; MLflow's limit
@@ -74,13 +76,12 @@ def locate(settings: TrackingSettings) -> Store:
     """What ``uri`` names; nothing is opened or created. UserError where it names nothing that can keep runs."""
     uri = settings.uri or ""
     origin = " of MLFLOW_TRACKING_URI" if uri and uri == os.environ.get("MLFLOW_TRACKING_URI") else ""
-    scheme, _, rest = uri.partition("://")
-    path, mark, query = rest[1:].partition("?")
-    if scheme == "sqlite" and path not in ("", ":memory:"):
-        file = Path(path).expanduser().absolute()
-        return Store(f"sqlite:///{file.as_posix()}{mark}{query}", file.parent, file)
+    scheme = uri.partition("://")[0].partition("+")[0]
+    if scheme == "sqlite" and (named := sqlite_file.named_by(uri)) is not None:
+        address, file = named
+        return Store(address, file.parent, file)
     with suppress(ValueError):  # of urlsplit, as for "http://[": refused below
-        if scheme.partition("+")[0] in PORTS and urlsplit(uri).hostname:
+        if scheme in PORTS and urlsplit(uri).hostname:
             return Store(uri, Path("runs").absolute())
     raise UserError(
         f"tracking.uri: expected sqlite:///<file>, http(s)://<host> or a database like postgresql://<host>/<name>; "
@@ -156,29 +157,37 @@ def _open(store: Store, experiment: str) -> tuple[Any, str]:
         address = urlsplit(store.uri)
         port = address.port or PORTS[address.scheme.partition("+")[0]]
         socket.create_connection((address.hostname or "", port), timeout=5).close()
-    if store.is_server or (store.file is not None and _is_ready(store.file, experiment)):
+    if store.file is not None:
+        sqlite_file.refuse_strange(store.file)
+        sqlite_file.refuse_unwritable(store.file)
+    if store.is_server or (store.file is not None and sqlite_file.is_ready(store.file, experiment)):
         return _experiment(store, experiment)
     _import_mlflow()  # before the lock: others need not wait for it
     store.folder.mkdir(parents=True, exist_ok=True)
     # MLflow's own creation fails and can corrupt the file when several processes start at once.
     with FileLock(store.folder / DATABASE_LOCK, timeout=300):
+        if store.file is not None:
+            _prepare(store, store.file, experiment)
         return _experiment(store, experiment)
 
 
-def _is_ready(database: Path, experiment: str) -> bool:
-    """Whether the file and the experiment exist; asked of SQLite itself, as MLflow would start to create them."""
-    if not database.exists():
-        return False
-    for path in (database, database.parent):  # SQLite keeps its journal beside the file
-        if not os.access(path, os.W_OK):
-            raise PermissionError(f"{path} cannot be written")
-    connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
-    try:
-        return connection.execute("select 1 from experiments where name = ?", (experiment,)).fetchone() is not None
-    except sqlite3.OperationalError:  # no such table, yet
-        return False
-    finally:
-        connection.close()
+def _prepare(store: Store, file: Path, experiment: str) -> None:
+    """Have a whole database at its place, whose experiment keeps its files beside it."""
+    half_made = file.exists() and sqlite_file.is_half_made(file)
+    if file.exists() and not half_made:
+        before = sqlite_file.keep_files_beside(file, experiment)
+        if before is not None:
+            logger.info("tracking: the files of runs are kept beside %s now; it named %s", file, masked(before))
+        return
+    if half_made:
+        logger.warning("tracking: %s was left half-made by a process that was stopped; it is made again", file)
+    sqlite_file.create(file, lambda uri: _fill(replace(store, uri=uri), experiment))
+
+
+def _fill(store: Store, experiment: str) -> None:
+    """MLflow's tables and the experiment at the store's address, which nothing has open afterwards."""
+    client, _ = _experiment(store, experiment)
+    client._tracking_client.store._dispose_engine()
 
 
 def _import_mlflow() -> Any:
@@ -226,6 +235,16 @@ def saved_view() -> str:
 def leaderboard_path(experiment: str) -> str:
     """Where the pages show the experiment with id ``experiment`` through its saved view; to follow an address's "/"."""
     return f"#/experiments/{experiment}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
+
+
+def send_file(client: Any, run_id: str | None, file: Path, folder: str | None = None) -> None:
+    """Send a run a file, into a ``folder`` of its files. UserError where an SQLite database, which may be a stranger's,
+    would have it written to another place than beside itself."""
+    named = sqlite_file.named_by(client.tracking_uri)
+    why = named and sqlite_file.leads_elsewhere(named[1], str(run_id), f"{folder or '.'}/{file.name}")
+    if why:
+        raise UserError(f"tracking: files are not sent: {why}")
+    client.log_artifact(run_id, str(file), folder)
 
 
 # -- patience, and what may be sent and said -------------------------------------------------------------------------

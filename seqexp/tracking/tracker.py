@@ -27,6 +27,7 @@ from seqexp.tracking.mlflow_store import (
     connect,
     legal,
     retried,
+    send_file,
     shorten,
     usable,
 )
@@ -176,7 +177,7 @@ class MlflowTracker:
                 copyfileobj(source, target)
         except (FileNotFoundError, Unreadable):  # it is no file of the run's
             return
-        self._client.log_artifact(self.run_id, str(copy), artifact_path)
+        send_file(self._client, self.run_id, copy, artifact_path)
         copy.unlink()
         self.files += 1
 
@@ -244,10 +245,13 @@ def finish_parent(
         logger.warning("tracking: could not finish the sweep's parent run (%s)", error)
         return
     tracker = MlflowTracker(client, run_id, {})
-    for file, text in tables.items():
-        tracker.attempt("upload the tables", partial(client.log_text, run_id, text, file))
+    with TemporaryDirectory() as folder:
+        for name, text in tables.items():
+            table = Path(folder, name)
+            table.write_text(text, encoding="utf-8")
+            tracker.attempt("upload the tables", partial(send_file, client, run_id, table))
     for figure in figures:
-        tracker.attempt("upload a figure", partial(client.log_artifact, run_id, str(figure)))
+        tracker.attempt("upload a figure", partial(send_file, client, run_id, figure))
     content = shorten(masked(note), LONGEST_TAG)
     tracker.attempt("set the note", lambda: client.set_tag(run_id, "mlflow.note.content", content))
     tracker.finish(status, metrics, None)

@@ -93,6 +93,8 @@ def test_sync_sends_nowhere_that_the_user_has_not_named(runs, listener):
 
 def test_a_link_inside_a_run_is_not_uploaded(tmp_path):
     class Client:
+        tracking_uri = "https://runs.example.org"
+
         def __init__(self):
             self.sent = {}
 

@@ -7,7 +7,7 @@ import pytest
 
 from seqexp import tasks
 from seqexp.data import piano_rolls
-from seqexp.data.generated.chords import piece
+from seqexp.data.generated.chords import progression
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
 from seqexp.tasks import passes
@@ -35,9 +35,29 @@ def make(task_settings, tmp_path):
 
 def test_a_progression_comes_round():
     for number in range(50):
-        roll = piano_rolls.unpack(piece(stream(0, Purpose.DATA, number)))
+        roll = piano_rolls.unpack(progression(stream(0, Purpose.DATA, number)).roll())
         assert any(np.array_equal(roll[: -4 * bar], roll[4 * bar :]) for bar in (2, 3, 4))
         assert (roll.sum(axis=1) >= 4).all()
+
+
+def test_no_progression_of_the_test_is_in_training_in_another_key(make):
+    def first_round(frames):
+        bar = next(bar for bar in (2, 3, 4) if np.array_equal(frames[: -4 * bar], frames[4 * bar :]))
+        keys = [np.flatnonzero(frame) for frame in frames[: 4 * bar]]
+        return tuple(tuple(each - keys[0][0]) for each in keys)
+
+    task = make(source="generated", transpose=2)
+    found = {
+        split: {
+            first_round(np.concatenate([batch.x[:1, :, b], batch.target[: batch.lengths[b], :, b]]))
+            for batch in batches(task, split, 100)
+            for b in range(batch.size)
+        }
+        for split in ("train", "val", "test")
+    }
+    assert min(map(len, found.values())) > 50
+    for one, other in (("train", "val"), ("train", "test"), ("val", "test")):
+        assert not found[one] & found[other]
 
 
 def test_the_target_is_the_next_frame(make):

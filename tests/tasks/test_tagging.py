@@ -86,7 +86,7 @@ def test_generated_batches_are_pure_and_fresh(make):
             getattr(task.batch(0, "train", 1, 32), name), getattr(other.batch(0, "train", 1, 32), name)
         )
     assert sorted(pairs(task, "train")) != sorted(pairs(task, "train", epoch=1))
-    assert task.fingerprint() == "generated"
+    assert task.fingerprint().startswith("generated")
     assert 0.8 < task.baselines()["most frequent tag of the word"] < 0.95
     with pytest.raises(IndexError):
         task.batch(0, "test", task.batches("test", 8), 8)

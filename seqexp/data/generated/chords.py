@@ -5,6 +5,8 @@ one chord: its root in the bass and its three notes above, held, and a melody th
 frame. The four bars are played three or four times.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from seqexp.data.piano_rolls import KEYS, LOWEST
@@ -25,19 +27,37 @@ CHORDS = 4
 ROUNDS = (3, 5)  # at least 3, less than 5
 
 
-def piece(rng: np.random.Generator) -> np.ndarray:
-    """Packed frames (T, 11), T from 24 to 64: see ``data.piano_rolls``."""
+@dataclass(frozen=True)
+class Progression:
+    """What a piece plays. key: semitones above C; bar: frames; degrees, up: a chord's degree, and its direction."""
+
+    key: int
+    bar: int
+    rounds: int
+    degrees: tuple[int, ...]
+    up: tuple[bool, ...]
+
+    @property
+    def pattern(self) -> bytes:
+        """Equal for progressions of which whoever knows one knows the other: in another key, or played longer."""
+        return bytes((self.bar, *self.degrees, *self.up))
+
+    def roll(self) -> np.ndarray:
+        """Packed frames (T, 11), T from 24 to 64: see ``data.piano_rolls``."""
+        roll = np.zeros((self.rounds * CHORDS * self.bar, KEYS), np.uint8)
+        for t in range(len(roll)):
+            number = t // self.bar % CHORDS
+            root = (self.key + DEGREES[self.degrees[number]]) % 12
+            triad = [root + interval for interval in TRIADS[self.degrees[number]]]
+            step = t % self.bar if self.up[number] else self.bar - 1 - t % self.bar
+            notes = [36 + root, *(60 + note for note in triad), 72 + triad[step % 3] + 12 * (step // 3)]
+            roll[t, np.array(notes) - LOWEST] = 1
+        return np.packbits(roll, axis=1)
+
+
+def progression(rng: np.random.Generator) -> Progression:
     key, bar, rounds = int(rng.integers(12)), int(rng.integers(2, 5)), int(rng.integers(*ROUNDS))
     degrees = [0]
     while len(degrees) < CHORDS:
         degrees.append(int(rng.choice(len(DEGREES), p=NEXT[degrees[-1]])))
-    up = rng.random(CHORDS) < 0.5
-    roll = np.zeros((rounds * CHORDS * bar, KEYS), np.uint8)
-    for t in range(len(roll)):
-        number = t // bar % CHORDS
-        root = (key + DEGREES[degrees[number]]) % 12
-        triad = [root + interval for interval in TRIADS[degrees[number]]]
-        step = t % bar if up[number] else bar - 1 - t % bar
-        notes = [36 + root, *(60 + note for note in triad), 72 + triad[step % 3] + 12 * (step // 3)]
-        roll[t, np.array(notes) - LOWEST] = 1
-    return np.packbits(roll, axis=1)
+    return Progression(key, bar, rounds, tuple(degrees), tuple((rng.random(CHORDS) < 0.5).tolist()))

@@ -26,12 +26,12 @@ asides among the long ones make learning possible: with all asides 20 tokens lon
 after 1,400 steps; with this mixture it reaches 1.0.
 """
 
-import hashlib
 from itertools import product
 
 import numpy as np
 
 from seqexp.data.batch import Split
+from seqexp.data.splits import part_of
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
 from seqexp.numerics.rng import Purpose, stream
 
@@ -130,18 +130,8 @@ class Reviews:
         while len(missing):
             phrases[missing] = self._draw(rng, labels[missing])
             texts = self._texts(phrases[missing])
-            missing = missing[[self._split(texts[row]) != which for row in range(len(texts))]]
+            missing = missing[[part_of(texts[row].tobytes(), self.split_seed) != split for row in range(len(texts))]]
         return self._texts(phrases), labels
-
-    def _split(self, text: np.ndarray) -> int:
-        """The one split that the text may occur in, as an index into SPLITS: a hash of it and the split's seed.
-
-        So no text is in two splits, and each split has short and long reviews in the same proportion.
-        """
-        # blake2b takes at most 16 bytes of salt. A hash of the text needs no list of the other splits' texts.
-        digest = hashlib.blake2b(text.tobytes(), digest_size=4, salt=str(self.split_seed).encode()[-16:]).digest()
-        share = int.from_bytes(digest, "little") % 10
-        return 0 if share < 8 else share - 7
 
     def _texts(self, phrases: np.ndarray) -> Ragged:
         """The reviews that rows of phrase numbers (N, slots) spell."""
