@@ -7,6 +7,7 @@ import yaml
 
 from seqexp import config, models, tasks
 from seqexp.config import schema
+from seqexp.config.compose import meant
 from seqexp.system import plugins
 from seqexp.system.errors import UserError
 
@@ -69,6 +70,25 @@ def test_what_hydra_refuses_is_one_line_too(word, line):
     with pytest.raises(UserError) as refusal:
         config.composed([word])
     assert str(refusal.value) == line
+
+
+def test_a_choice_of_a_group_without_any_is_one_line_too():
+    assert config.one_line(ValueError("In 'config': Could not find 'own/thing'\n")) == "own: no such choice 'thing'"
+
+
+@pytest.mark.parametrize(
+    "given, keys",
+    [
+        ("lr", ["optimizer.learning_rate"]),  # its initials,
+        ("s", []),  # which a key of one word has not
+        ("units", ["model.hidden_size"]),
+        ("training.step", ["training.epochs", "task.steps_per_epoch"]),  # the group that was named comes first
+        ("task.step", ["task.steps_per_epoch", "training.epochs"]),
+        ("seed", ["seed"]),
+    ],
+)
+def test_the_keys_that_a_mistaken_one_may_stand_for(given, keys):
+    assert meant(given, ["task=adding"])[:2] == keys
 
 
 @pytest.mark.parametrize("name", ["", " "])
