@@ -41,20 +41,32 @@ TESTS = {
     "data": ["tests/data", "tests/tasks"],
     "networks": ["tests/networks"],
     "models": ["tests/models"],
-    "config": ["tests/config", "tests/runs/test_bounds.py", "tests/commands/test_compare_input.py"],
+    "config": ["tests/config", "tests/commands/test_command_line.py", "tests/commands/test_compare_input.py"],
     "runs": ["tests/runs", "tests/comparison", "tests/commands/test_compare_input.py"],
     "tracking": ["tests/tracking"],
 }
 LEFT_OUT = (  # they start processes, which mutmut does not follow, or train for a second and more
+    "tests/commands/test_command_line.py::test_a_file_with_an_equals_sign_in_its_name",
+    "tests/commands/test_command_line.py::test_a_folder_of_ones_own_after_other_words",
+    "tests/commands/test_command_line.py::test_such_a_line_ends_the_program_and_leaves_nothing",
+    "tests/commands/test_command_line.py::test_every_command_has_its_name_as_a_first_word",
+    "tests/commands/test_command_line.py::test_the_version_is_ours",
     "tests/plots/test_memory_horizon.py::test_a_sweep_ends_with_its_horizons",
     "tests/plots/test_memory_horizon.py::test_a_task_without_distances_is_refused",
     "tests/runs/test_disks.py",
     "tests/runs/test_interrupted.py",
     "tests/runs/test_probes.py::test_the_command_line_of_explain",
     "tests/runs/test_resume.py::test_training_to_60_equals_training_to_25_and_going_on",
+    "tests/tasks/test_contract.py",
+    "tests/tasks/test_labelled_texts.py::test_hate_offensive",
+    "tests/tasks/test_sentiment.py::test_counting_words_does_not_decide",
+    "tests/tasks/test_translate.py::test_tatoeba",
     "tests/tracking/test_mlflow_store.py",
 )
-KILLED = {1, 3, 36, 24, -24, 152, 255, -11, -9}  # pytest's failure, its internal error, mutmut's timeouts, crashes
+KILLED = {1, 3, 36, 24, -24, 152, -11, -9}  # pytest's failure, its internal error, mutmut's timeouts, crashes
+NOT_RUN = 255  # mutmut's, where pytest did not find a test: no answer
+# A fork collects the tests a second time, and pytest would then escape the letters of their names twice.
+PYTEST = ("-p", "no:cacheprovider", "-o", "disable_test_id_escaping_and_forfeit_all_rights_to_community_support=true")
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ def prepare(package: str) -> Path:
         "only_mutate": [f"seqexp/{package}/*"],
         "also_copy": [name for name in COPIED if name not in ("seqexp", "pyproject.toml")],
         "pytest_add_cli_args_test_selection": [name for name in TESTS[package] if (ROOT / name).exists()],
-        "pytest_add_cli_args": ["-p", "no:cacheprovider", *(f"--deselect={name}" for name in LEFT_OUT)],
+        "pytest_add_cli_args": [*PYTEST, *(f"--deselect={name}" for name in LEFT_OUT)],
         "process_isolation": "forkserver",
         "use_git_change_detection": False,
         "timeout_multiplier": 10.0,
@@ -125,7 +137,8 @@ def found(folder: Path, package: str) -> Iterator[Mutant]:
             stem, _, _ = name.rpartition("__mutmut_")
             before, after = functions.get(f"{stem}__mutmut_orig"), functions.get(name)
             if before is not None and after is not None and not _words_alone(before, after):
-                yield Mutant(key, module.removeprefix("seqexp."), code, _changed(stem, before, after))
+                known = None if code == NOT_RUN else code
+                yield Mutant(key, module.removeprefix("seqexp."), known, _changed(stem, before, after))
 
 
 def _words_alone(before: ast.FunctionDef, after: ast.FunctionDef) -> bool:
@@ -216,8 +229,7 @@ def main() -> None:
         folder = WORK / package
         if not given.table:
             prepare(package)
-            if not any(folder.glob("mutants/seqexp/**/*.meta")) or not given.again:
-                mutmut(folder, ["no mutant has this name"], given.workers)  # makes them, and notes what tests reach
+            mutmut(folder, ["no mutant has this name"], given.workers)  # makes them, and notes what tests reach
         chosen = drawn(list(found(folder, package)), given.each, given.seed)
         wanted = [m.key for m in chosen if m.code is None or (given.again and not m.killed)]
         if wanted and not given.table:

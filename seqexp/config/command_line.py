@@ -96,8 +96,7 @@ def _flag(word: str, rest: Iterator[str]) -> str:
 
 def _no_flag(word: str, legal: Sequence[str]) -> str:
     name, equals, value = re.sub("^[-–—]+", "", word).partition("=")
-    hyphens = "-" if len(name) == 1 else "--"
-    close = [f"{hyphens}{name}"] if f"{hyphens}{name}" in legal else get_close_matches(f"--{name}", legal, 1)
+    close = get_close_matches(f"--{name}", legal, 1)
     if not close and legal != HELP:  # --seed 3, as other programs take it
         close = [f"{key}={value if equals else '<value>'}" for key in meant(name)[:1]]
     return f"{word}: no such flag{did_you_mean(close)}; --help says what there is"

@@ -123,7 +123,9 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
     ``words`` are the command line's: they tell which choice of a group the legal keys are those of.
     """
     text = masked(str(error))
-    choice = re.search(r"Could not find '(.+?)/([^']*)'\s*(?:Available options in '.+?':\s*(.*))?", text, re.DOTALL)
+    choice = re.search(
+        r"Could not find '((?:hydra/)?.+?)/([^']*)'\s*(?:Available options in '.+?':\s*(.*))?", text, re.DOTALL
+    )
     if choice:
         group, given, options = choice.groups()
         legal = ", ".join((options or "").split("Config search path")[0].split())
@@ -147,7 +149,10 @@ def _no_such_key(path: str, words: Sequence[str]) -> str:
     owners = _choices_with(group, key)
     if owners:
         return f"{path}: belongs to {' and '.join(owners)}, which is not chosen; add {owners[0]}"
-    return unknown_key(group, key, keys_of(group, words), meant(path, words))
+    legal = keys_of(group, words)
+    if key in legal:  # a mapping: task.margin={auroc: 0.1}
+        return f"{path}: expected keys that it has; another is added by +{path}.<key>=<value>"
+    return unknown_key(group, key, legal, meant(path, words))
 
 
 def _choices_with(group: str, key: str) -> list[str]:

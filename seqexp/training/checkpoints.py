@@ -58,7 +58,7 @@ class Checkpoints:
         """Save a snapshot. OSError if it cannot be written; the earlier snapshots are then unchanged."""
         from safetensors.numpy import save
 
-        text = json.dumps({"numbers": snapshot.numbers, "about": snapshot.about}, sort_keys=True)
+        text = json.dumps({"numbers": snapshot.numbers, "about": snapshot.about})
         header = {"seqexp": text, "sha256": _digest(text, snapshot.arrays)}
         data = save({name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}, metadata=header)
         self.folder.mkdir(parents=True, exist_ok=True)

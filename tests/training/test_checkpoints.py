@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from seqexp.numerics.params import Layout, Params
 from seqexp.system.errors import UserError
@@ -77,6 +78,19 @@ def test_any_change_is_noticed(spoiled, tmp_path):
     checkpoints.newest.write_bytes(data.replace(old, new))
     with pytest.raises(UserError, match="SHA-256 differs from the one"):
         checkpoints.load(LARGE)
+
+
+def test_a_damaged_newest_is_warned_of_and_the_one_before_counts(tmp_path, caplog):
+    checkpoints = Checkpoints(tmp_path)
+    for step in (1, 2):
+        checkpoints.save(snapshot(step))
+    checkpoints.newest.write_bytes(checkpoints.newest.read_bytes()[:-1])
+    loaded = checkpoints.load(LARGE)
+    assert loaded is not None
+    same(loaded, snapshot(1))
+    (warning,) = caplog.messages
+    said = f"checkpoint damaged, resuming from {checkpoints.before.name}: {checkpoints.newest}: expected a checkpoint"
+    assert warning.startswith(said)
 
 
 def test_a_file_larger_than_the_network_is_not_read(tmp_path):
@@ -174,6 +188,8 @@ def test_weights_come_back(dtype, tmp_path):
     assert again.flat.dtype == dtype
     assert np.array_equal(again.flat, p.flat)
     assert os.listdir(path.parent) == [path.name]
+    with safe_open(path, "np") as file:
+        assert file.metadata() == {"step": "7"}
 
 
 def test_weights_of_another_network_are_refused(tmp_path):

@@ -87,3 +87,13 @@ def test_moments_of_what_gets_no_gradient_end_in_zeros(name, settings):
     for step in range(1, 1501):
         optimizer.update(w, np.full(5, step == 1, np.float32), state, 0.1, step)
     assert not next(iter(state.values())).any()
+
+
+@pytest.mark.parametrize("name", ["momentum", "rmsprop", "adam"])
+def test_moments_too_small_to_count_are_zeros_after_every_hundredth_step(name):
+    """By the step's number alone, so that a resumed run flushes when an uninterrupted one does."""
+    w, optimizer = np.ones(1, np.float32), optimizers.create(name, learning_rate=0.1)
+    for step in (99, 100, 101, 200):
+        state = {moment: np.full(1, 1e-38, np.float32) for moment in optimizer.init(w)}
+        optimizer.update(w, np.zeros(1, np.float32), state, 0.1, step)
+        assert all(moment.any() == (step % optimizers.FLUSH_EVERY > 0) for moment in state.values()), step

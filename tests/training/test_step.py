@@ -13,6 +13,7 @@ from seqexp.networks import Chain
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import Diverged
 from seqexp.tasks import Shape
+from seqexp.tasks.scorers import ValueScorer
 from seqexp.training import optimizers
 from seqexp.training.trainer import Trainer, Training
 from tests.training.scripted import Log, Script, trainer
@@ -133,6 +134,12 @@ class Ones:
     def batch(self, seed, split, index, batch_size):
         return Batch(np.ones((4, 2, batch_size)), np.ones((1, batch_size)))
 
+    def scorer(self):
+        return ValueScorer()
+
+    def generate(self, generator, split):
+        return {}, []
+
 
 @pytest.mark.parametrize("name", models.names())
 def test_the_start_depends_on_the_seed_and_on_nothing_else(name):
@@ -148,6 +155,51 @@ def test_the_start_depends_on_the_seed_and_on_nothing_else(name):
     for other in (1, 2):
         assert not np.allclose(starts[0], starts[other])
     assert not np.allclose(starts[1], starts[2])
+
+
+# -- a real network
+
+
+def of_a_real_network(dtype=np.float64, optimizer="sgd", **settings):
+    network = Chain(models.create("rnn", input_size=2, hidden_size=3), 1, "last")
+    training = Training(epochs=1, batch_size=2, clip_norm=None, patience=None, max_seconds=None)
+    task: Any = Ones()
+    return Trainer(network, task, optimizers.create(optimizer, **settings), training, seed=1, dtype=dtype)
+
+
+def test_a_step_goes_down_the_gradient():
+    run = of_a_real_network(learning_rate=0.25)
+    before, grad = run.p.like(run.p.flat.copy()), run.p.like()
+    batch = Ones().batch("train", 0, 0, 2)
+    y, _, tape = run.network.forward(before, batch)
+    loss, loss_tape = run.loss.forward(y, batch.answers())
+    run.network.backward(before, grad, run.loss.backward(loss_tape), tape)
+    told, norm = run.train_step()
+    assert (told, norm) == (float(loss), pytest.approx(float(np.linalg.norm(grad.flat))))
+    np.testing.assert_allclose(run.p.flat, before.flat - 0.25 * grad.flat, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_all_of_a_training_is_in_one_precision(dtype):
+    run = of_a_real_network(dtype, "adam", learning_rate=0.1)
+    run.train_step()
+    arrays = [run.p.flat, run.best.flat, run.grad.flat, *run.state.values()]
+    assert {array.dtype for array in arrays} == {np.dtype(dtype)}
+
+
+def test_training_steps_write_over_one_tape_and_evaluations_over_another():
+    """So that neither asks for memory again and again."""
+    run = of_a_real_network(learning_rate=0.1)
+    forward, tapes = run.network.forward, []
+
+    def watched(p, batch, state0=None, dropout_rng=None, tape=None, keep=True):
+        tapes.append((keep, id(tape)))
+        return forward(p, batch, state0, dropout_rng, tape, keep)
+
+    run.network.forward = watched  # type: ignore[method-assign]
+    run.fit(Log())
+    assert [keep for keep, _ in tapes] == [True] * 3 + [False] * 6
+    assert len(set(tapes)) == len({tape for _, tape in tapes} - {id(None)}) == 2
 
 
 # -- the state that is carried
