@@ -93,6 +93,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, help="a file of rows; those that it has already are not repeated")
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else a run started in the background would ignore it too
     rows = [json.loads(line) for line in given.log.read_text().splitlines()] if given.log and given.log.exists() else []
     for number in range(len(rows), given.kills):
         rows.append(one(number, given.seed))

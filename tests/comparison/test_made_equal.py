@@ -154,7 +154,7 @@ def test_the_parent_run_ends_as_the_comparison_did(runs, compare, told, monkeypa
         model, seed = run_config.name("model"), run_config.settings["seed"]
         if isinstance(second, BaseException) and seed == 1:
             raise second
-        made = choose(run_config, location)
+        made = choose(run_config, location, str)
         assert made is not None
         assert made == location.root / "adding" / model / run_config.signature, "where the same command looks for it"
         score = second if seed == 1 else 0.25
