@@ -196,7 +196,7 @@ def test_training_steps_write_over_one_tape_and_evaluations_over_another():
         tapes.append((keep, id(tape)))
         return forward(p, batch, state0, dropout_rng, tape, keep)
 
-    run.network.forward = watched  # type: ignore[method-assign]
+    run.network.forward = watched
     run.fit(Log())
     assert [keep for keep, _ in tapes] == [True] * 3 + [False] * 6
     assert len(set(tapes)) == len({tape for _, tape in tapes} - {id(None)}) == 2
