@@ -64,9 +64,9 @@ LEFT_OUT = (  # they start processes, which mutmut does not follow, or train for
     "tests/tracking/test_mlflow_store.py",
 )
 KILLED = {1, 3, 36, 24, -24, 152, -11, -9}  # pytest's failure, its internal error, mutmut's timeouts, crashes
-NOT_RUN = 255  # mutmut's, where pytest did not find a test: no answer
-# A fork collects the tests a second time, and pytest would then escape the letters of their names twice.
-PYTEST = ("-p", "no:cacheprovider", "-o", "disable_test_id_escaping_and_forfeit_all_rights_to_community_support=true")
+# No answer: pytest did not find a test. A fork collects them a second time, and pytest then escapes once more what
+# ``ids=`` says, so that such names must be of ASCII letters and without backslashes.
+NOT_RUN = 255
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def prepare(package: str) -> Path:
         "only_mutate": [f"seqexp/{package}/*"],
         "also_copy": [name for name in COPIED if name not in ("seqexp", "pyproject.toml")],
         "pytest_add_cli_args_test_selection": [name for name in TESTS[package] if (ROOT / name).exists()],
-        "pytest_add_cli_args": [*PYTEST, *(f"--deselect={name}" for name in LEFT_OUT)],
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", *(f"--deselect={name}" for name in LEFT_OUT)],
         "process_isolation": "forkserver",
         "use_git_change_detection": False,
         "timeout_multiplier": 10.0,

@@ -209,7 +209,7 @@ def test_a_folder_of_ones_own_after_other_words(group, choice, tmp_path):
         (["task.source='abc"], "task.source: expected a closing '; got 'abc"),
         (["seed=1,2"], "seed: expected one value; got '1,2'; add -m for a sweep, or write [1,2] for a list"),
     ],
-    ids=lambda case: " ".join(case) if isinstance(case, list) else "",
+    ids=lambda case: " ".join(case).encode("ascii", "replace").decode() if isinstance(case, list) else "",
 )
 def test_what_cannot_be_is_one_line_with_what_to_type(words, says):
     with pytest.raises(UserError) as refused:

@@ -2,14 +2,19 @@
 
 import pytest
 
-from seqexp import config, tasks, testing
+from seqexp import config, models, tasks, testing
 from seqexp.data import sources
+from seqexp.testing.tasks import a_network_learns_from_it
+
+LAWS = [pytest.param(law, (), id=testing.title(law)) for law in testing.TASK_LAWS if law != a_network_learns_from_it]
+LAWS += [pytest.param(a_network_learns_from_it, (f"model={name}",), id=f"{name} learns") for name in models.names()]
+SMALLER = {"translate": ["task.examples=400"], "polyphony": ["task.examples=200"], "sentiment": ["task.examples=640"]}
 
 
-@pytest.mark.parametrize("law", testing.TASK_LAWS, ids=testing.title)
+@pytest.mark.parametrize("law, words", LAWS)
 @pytest.mark.parametrize("name", tasks.names())  # below: a task's laws follow each other, and its data are read once
-def test_law(name, law, request):
+def test_law(name, law, words, request):
     config.register_resolvers()
-    settings = config.composed([f"task={name}"]).task
-    needs_data = settings.get("source") in sources.FILES
-    law(name, *([f"data_dir={request.getfixturevalue('data_dir')}"] if needs_data else []))
+    if config.composed([f"task={name}"]).task.get("source") in sources.FILES:
+        words = (*words, f"data_dir={request.getfixturevalue('data_dir')}")
+    law(name, *words, *SMALLER.get(name, ()))

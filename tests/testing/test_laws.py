@@ -111,6 +111,19 @@ calls = iter(range(1, 10**9))
         (of_tasks.batches_fit_the_shape, {"batch": lambda *a: replace(b := batch(*a), x=b.x.swapaxes(1, 2))}),
         (of_tasks.batches_fit_the_shape, {"batch": lambda *a: replace(b := batch(*a), target=b.target * np.nan)}),
         (of_tasks.a_pass_has_every_example_once, {"batches": lambda self, split, size: self.examples // size}),
+        (
+            of_tasks.a_pass_has_every_example_once,
+            {"batch": lambda *a: replace(b := batch(*a), target=b.target + a[-1])},
+        ),
+        (of_tasks.training_follows_the_seed_and_the_epoch, {"batch": lambda self, _, *a: batch(self, 0, *a)}),
+        (
+            of_tasks.training_follows_the_seed_and_the_epoch,
+            {"batch": lambda self, s, p, i, n: batch(self, s, p, i % 2, n)},
+        ),
+        (
+            of_tasks.validation_and_test_follow_the_split_seed,
+            {"_held_out": property(lambda self: held_out.func(replace(self, split_seed=0)))},
+        ),
         (of_tasks.splits_are_disjoint, {"batch": lambda self, seed, _, *a: batch(self, seed, "val", *a)}),
         (of_tasks.scores_do_not_depend_on_the_batch_size, {"scorer": lambda self: MeanOfBatches()}),
         (of_tasks.true_answers_beat_every_baseline, {"direction": "max"}),
@@ -118,14 +131,14 @@ calls = iter(range(1, 10**9))
     ],
 )
 def test_a_mistake_in_a_task_is_told(law, changes, monkeypatch):
-    of_tasks._task.cache_clear()
-    law("adding", "task.examples=103", "task.length=6")
-    of_tasks._task.cache_clear()
+    of_tasks._built.cache_clear()
+    law("adding", "task.examples=103", "task.length=6", "task.steps_per_epoch=2")
+    of_tasks._built.cache_clear()
     for name, value in changes.items():
         monkeypatch.setattr(Adding, name, value)
     with pytest.raises((AssertionError, ValueError)):
-        law("adding", "task.examples=103", "task.length=6")
-    of_tasks._task.cache_clear()
+        law("adding", "task.examples=103", "task.length=6", "task.steps_per_epoch=2")
+    of_tasks._built.cache_clear()
 
 
 def test_all_laws_in_one_call():
