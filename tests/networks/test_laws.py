@@ -1,72 +1,15 @@
-"""What every network keeps beside its gradient: where it starts, what dropout leaves alone, what a tape lends, and how
-it generates."""
+"""What every network keeps beside its gradient: where it starts, what dropout leaves alone, and what a tape lends."""
 
 import tracemalloc
 
 import numpy as np
 import pytest
 
-from seqexp import models
-from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
-from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder
+from seqexp.data.batch import Batch
+from seqexp.networks import Chain, Dense, Embedding, EncoderDecoder
 from seqexp.networks.layers import Readout, dropout_mask
 from seqexp.numerics.params import Params
-
-V, H, D, F, T, B = 5, 4, 3, 7, 4, 6
-V_SOURCE = 6
-
-
-def core(name="lstm", inputs=V, **settings):
-    return models.create(name, input_size=inputs, hidden_size=H, **settings)
-
-
-def pair(encoder="lstm", decoder="lstm", dropout=0.0):
-    read = Encoder(core(encoder, D), Embedding(V_SOURCE, D), dropout)
-    said = Chain(core(decoder, D), V, "steps", Embedding(V, D), dropout)
-    return EncoderDecoder(read, said, bridge=encoder != decoder, reverse_source=True)
-
-
-NETWORKS = {
-    "numbers, the last step answers": lambda dropout: Chain(core(), V, "last", dropout=dropout),
-    "one-hot, marked steps answer": lambda dropout: Chain(core("rnn"), V, "steps", dropout=dropout),
-    "embedding": lambda dropout: Chain(core("stacked_rnn", D), V, "steps", Embedding(V, D), dropout),
-    "features": lambda dropout: Chain(core(inputs=D), V, "steps", Embedding(V, D), dropout, Dense(F, D)),
-    "encoder-decoder": lambda dropout: pair(dropout=dropout),
-    "encoder-decoder with a bridge": lambda dropout: pair("rnn", "lstm", dropout),
-}
-every_network = pytest.mark.parametrize("kind", NETWORKS)
-
-
-def batch_for(kind, rng, steps=T, columns=B, ragged=True):
-    lengths = rng.integers(1, steps + 1, columns) if ragged else None
-    answered = np.arange(steps)[:, None] < (np.full(columns, steps) if lengths is None else lengths)
-    x, target = rng.integers(-1, V, (steps, columns)), rng.integers(0, V, (steps, columns))
-    if kind.startswith("numbers"):
-        return Batch(rng.standard_normal((steps, V, columns)), target[0], lengths)
-    if kind == "features":
-        return FeatureBatch(x, target, lengths, answered, features=rng.standard_normal((F, columns)))
-    if kind.startswith("encoder"):
-        source = rng.integers(0, V_SOURCE, (steps + 1, columns))
-        return SourceBatch(x, target, lengths, answered, source=source, source_lengths=lengths)
-    return Batch(x, target, lengths, answered)
-
-
-def drawn(network, seed=0, dtype=np.float64):
-    p = network.init(np.random.default_rng(seed), dtype)
-    p.flat[:] = np.random.default_rng(seed).standard_normal(p.flat.size)
-    return p
-
-
-def step(network, p, batch, tape, dropout_seed=None):
-    """Answers, state and gradients of one training step."""
-    rng = None if dropout_seed is None else np.random.default_rng(dropout_seed)
-    y, state, tape = network.forward(p, batch, None, rng, tape)
-    grad = p.like()
-    dstate0 = network.backward(p, grad, np.cos(y), tape, np.sin(state))
-    return [y.copy(), state.copy(), grad.flat, dstate0]
-
-
-# -- laws ------------------------------------------------------------------------------------------------------------
+from tests.networks.parts import NETWORKS, V_SOURCE, B, D, F, T, V, batch_for, core, drawn, every_network, pair, step
 
 
 @every_network
@@ -285,87 +228,3 @@ def test_features_enter_at_the_first_step_and_are_added_to_what_is_fed_there():
     # A batch of tokens alone feeds nothing beside them.
     tokens = Batch(batch.x, batch.target, batch.lengths, batch.answered)
     np.testing.assert_array_equal(network.forward(p, tokens)[0], got)
-
-
-# -- generation ------------------------------------------------------------------------------------------------------
-
-
-def chain_and_prompt(seed=0):
-    network = Chain(core("rnn"), V, "steps")
-    return network, drawn(network, seed), np.random.default_rng(seed).integers(0, V, (3, B))
-
-
-def answers(network, p, x):
-    """The last step's answers (Y, B) to tokens x (T, B)."""
-    marked = np.zeros(x.shape, bool)
-    marked[-1] = True
-    return network.forward(p, Batch(x, x, answered=marked))[0]
-
-
-@pytest.mark.parametrize("feed", ["previous", "zeros"])
-def test_each_token_is_the_likeliest_after_all_that_was_fed_so_far(feed):
-    network, p, prompt = chain_and_prompt()
-    said, seen = [], prompt
-    for _ in range(5):
-        said.append(answers(network, p, seen).argmax(axis=0))
-        seen = np.vstack([seen, said[-1] if feed == "previous" else np.full(B, -1)])
-    np.testing.assert_array_equal(network.generate(p, prompt, 5, feed), said)
-
-
-def test_generation_goes_on_from_a_state():
-    network, p, prompt = chain_and_prompt(1)
-    _, state, _ = network.forward(p, Batch(prompt[:2], prompt[:2], answered=np.ones((2, B), bool)))
-    whole, rest = network.generate(p, prompt, 4), network.generate(p, prompt[2:], 4, state0=state)
-    np.testing.assert_array_equal(rest, whole)
-
-
-def test_what_is_drawn_depends_on_the_seed_and_on_nothing_else():
-    network, p, prompt = chain_and_prompt(2)
-    p.flat[:] *= 0.1  # so that nothing is nearly sure
-    one, same, other = (network.generate(p, prompt, 30, temperature=1.0, seed=seed) for seed in (5, 5, 6))
-    np.testing.assert_array_equal(one, same)
-    assert (one != other).any()
-    assert len(np.unique(one)) == V
-    assert (one != network.generate(p, prompt, 30)).any()
-
-
-def test_a_prompts_padding_marks_and_lengths_do_not_matter():
-    """A prompt has full columns, and its last step is what answers."""
-    network, p, prompt = chain_and_prompt(3)
-    marked = Batch(prompt, prompt, np.ones(B, int), np.ones(prompt.shape, bool))
-    np.testing.assert_array_equal(network.generate(p, marked, 4), network.generate(p, prompt, 4))
-
-
-def test_a_picture_is_a_prompt():
-    network = NETWORKS["features"](0.0)
-    p, rng = drawn(network), np.random.default_rng(9)
-    start = np.zeros((1, B), int)
-    pictures = [FeatureBatch(start, start, features=rng.standard_normal((F, B))) for _ in range(2)]
-    said = [network.generate(p, picture, 6) for picture in pictures]
-    marked = FeatureBatch(start, start, None, np.ones((1, B), bool), features=pictures[0].features)
-    np.testing.assert_array_equal(said[0][0], network.forward(p, marked)[0].argmax(axis=0))
-    assert (said[0] != said[1]).any()
-
-
-@pytest.mark.parametrize("how", [{"temperature": 1.0}, {"feed": "zeros"}], ids=str)
-def test_a_beam_draws_nothing_and_feeds_back_its_own_answers(how):
-    network, p, prompt = chain_and_prompt()
-    with pytest.raises(ValueError, match="a beam search feeds back its own answers and draws nothing"):
-        network.generate(p, prompt, 4, beam_width=2, **how)
-
-
-@pytest.mark.parametrize("bridge", [False, True])
-def test_a_translation_begins_in_the_encoders_last_state(bridge):
-    network = pair("rnn" if bridge else "lstm", "lstm")
-    p, rng = drawn(network), np.random.default_rng(10)
-    start, source = np.zeros((1, B), int), rng.integers(0, V_SOURCE, (5, B))
-    lengths = np.array([5, 1, 3, 2, 4, 5])
-    said, fed = [], start
-    for _ in range(4):
-        marked = np.zeros(fed.shape, bool)
-        marked[-1] = True
-        batch = SourceBatch(fed, fed, None, marked, source=source, source_lengths=lengths)
-        said.append(network.forward(p, batch)[0].argmax(axis=0))
-        fed = np.vstack([fed, said[-1]])
-    prompt = SourceBatch(start, start, source=source, source_lengths=lengths)
-    np.testing.assert_array_equal(network.generate(p, prompt, 4), said)

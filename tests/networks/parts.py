@@ -1,0 +1,61 @@
+"""Small networks of every kind, and batches that fit them."""
+
+import numpy as np
+import pytest
+
+from seqexp import models
+from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
+from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder
+
+V, H, D, F, T, B = 5, 4, 3, 7, 4, 6
+V_SOURCE = 6
+
+
+def core(name="lstm", inputs=V, **settings):
+    return models.create(name, input_size=inputs, hidden_size=H, **settings)
+
+
+def pair(encoder="lstm", decoder="lstm", dropout=0.0):
+    read = Encoder(core(encoder, D), Embedding(V_SOURCE, D), dropout)
+    said = Chain(core(decoder, D), V, "steps", Embedding(V, D), dropout)
+    return EncoderDecoder(read, said, bridge=encoder != decoder, reverse_source=True)
+
+
+NETWORKS = {
+    "numbers, the last step answers": lambda dropout: Chain(core(), V, "last", dropout=dropout),
+    "one-hot, marked steps answer": lambda dropout: Chain(core("rnn"), V, "steps", dropout=dropout),
+    "embedding": lambda dropout: Chain(core("stacked_rnn", D), V, "steps", Embedding(V, D), dropout),
+    "features": lambda dropout: Chain(core(inputs=D), V, "steps", Embedding(V, D), dropout, Dense(F, D)),
+    "encoder-decoder": lambda dropout: pair(dropout=dropout),
+    "encoder-decoder with a bridge": lambda dropout: pair("rnn", "lstm", dropout),
+}
+every_network = pytest.mark.parametrize("kind", NETWORKS)
+
+
+def batch_for(kind, rng, steps=T, columns=B, ragged=True):
+    lengths = rng.integers(1, steps + 1, columns) if ragged else None
+    answered = np.arange(steps)[:, None] < (np.full(columns, steps) if lengths is None else lengths)
+    x, target = rng.integers(-1, V, (steps, columns)), rng.integers(0, V, (steps, columns))
+    if kind.startswith("numbers"):
+        return Batch(rng.standard_normal((steps, V, columns)), target[0], lengths)
+    if kind == "features":
+        return FeatureBatch(x, target, lengths, answered, features=rng.standard_normal((F, columns)))
+    if kind.startswith("encoder"):
+        source = rng.integers(0, V_SOURCE, (steps + 1, columns))
+        return SourceBatch(x, target, lengths, answered, source=source, source_lengths=lengths)
+    return Batch(x, target, lengths, answered)
+
+
+def drawn(network, seed=0, dtype=np.float64):
+    p = network.init(np.random.default_rng(seed), dtype)
+    p.flat[:] = np.random.default_rng(seed).standard_normal(p.flat.size)
+    return p
+
+
+def step(network, p, batch, tape, dropout_seed=None):
+    """Answers, state and gradients of one training step."""
+    rng = None if dropout_seed is None else np.random.default_rng(dropout_seed)
+    y, state, tape = network.forward(p, batch, None, rng, tape)
+    grad = p.like()
+    dstate0 = network.backward(p, grad, np.cos(y), tape, np.sin(state))
+    return [y.copy(), state.copy(), grad.flat, dstate0]
