@@ -77,12 +77,12 @@ def without_absent(group: str, settings: dict[str, Any], legal: Fields) -> dict[
 
 def group_fields(group: str, config: Mapping[str, Any]) -> Fields:
     """The legal fields of a config group, given which model, task or optimizer it names."""
-    if not isinstance(config, Mapping):
-        raise UserError(f"{group}: expected a group of keys; got {config!r:.200}")
     if group == "training":
         return fields(Training)
     if group == "tracking":
         return fields(TrackingSettings)
+    if not isinstance(config, Mapping):
+        raise UserError(f"{group}: expected a group of keys; got {config!r:.200}")
     name = config.get("name")
     if not isinstance(name, str):
         raise UserError(f"{group}.name: expected the name of a {group}; got {name!r}")

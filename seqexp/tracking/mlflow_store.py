@@ -190,6 +190,10 @@ def _prepare(store: Store, file: Path, experiment: str) -> None:
 
 def _fill(store: Store, experiment: str) -> None:
     """MLflow's tables and the experiment at the store's address, which nothing has open afterwards."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    # MLflow's first experiment: left to itself, MLflow writes the current folder's name into SQL, quotes and all.
+    SqlAlchemyStore(store.uri, (store.folder / ARTIFACTS).as_uri())._dispose_engine()
     client, _ = _experiment(store, experiment)
     client._tracking_client.store._dispose_engine()
 

@@ -70,10 +70,13 @@ def test_a_folders_name_may_have_any_character(name, tmp_path, monkeypatch):
     assert "mlflow.db" in dashboard_command(relative)
 
 
-def test_the_database_of_a_strange_folder_is_in_it(tmp_path):
-    keep_run(tmp_path / "a?b#c%20d" / "runs")
-    assert (tmp_path / "a?b#c%20d" / "runs" / "mlflow.db").exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["a?b#c%20d"]
+def test_the_database_of_a_strange_folder_is_in_it(tmp_path, monkeypatch):
+    folder = tmp_path / "a?b#c%20d'e\"f"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    keep_run(folder / "runs")
+    assert (folder / "runs" / "mlflow.db").exists()
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_creation_that_fails_leaves_nothing(tmp_path):
