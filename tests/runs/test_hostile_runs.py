@@ -39,16 +39,23 @@ def hostile(tmp_path, monkeypatch):
 def test_all_are_read_and_marked_and_each_oddity_is_one_line(hostile, tmp_path):
     found = find(tmp_path / "runs")
     with_settings(found.runs, found.broken)
+    assert any("a_model_that_is_a_tree: config.yaml has no plain value for model.name" in line for line in found.broken)
+    assert any("a_model_that_is_no_name: config.yaml has model.name=None" in line for line in found.broken)
     assert len(found.broken) > 20
     assert all(len(line.splitlines()) == 1 for line in found.broken)
     mark_killed(tmp_path / "runs", OFF)
 
 
-def test_a_model_that_is_no_name_is_left_out_of_a_comparison(hostile, compare, without_figures):
+def test_a_comparison_leaves_out_what_is_none_and_writes_no_escape_code(hostile, compare, without_figures, tmp_path):
     code, said, error = compare("a=rnn", "b=lstm", "task=adding", "dtype=float32", "model.hidden_size=4")
     assert (code, error) == (0, "")
-    assert "has model.name=None, and result.json 'lstm'" in said
-    assert "\x1b" not in said
+    assert "directories or files could not be read and are left out" in said
+    files = [file for file in tmp_path.glob("runs/compare/*/*") if file.suffix in (".csv", ".html", ".md")]
+    assert len(files) == 4
+    written = [file.read_bytes().decode() for file in files]
+    assert "evil" in "".join(written)
+    for text in (said, *written):
+        assert not {"\x1b", "\x07", "\u202e", "\x9b", "\0"} & {*text}
 
 
 def test_explaining_ends_in_success_or_one_line(hostile):
