@@ -79,7 +79,9 @@ def locate(settings: TrackingSettings) -> Store:
     if scheme == "sqlite" and path not in ("", ":memory:"):
         file = Path(path).expanduser().absolute()
         _refuse_another_place(file)
-        return Store(f"sqlite:///{file.as_posix()}{mark}{query}", file.parent, file)
+        # MLflow decodes %20 and the like in the path, and then would open another file than is looked for here.
+        path = re.sub("%(?=[0-9A-Fa-f]{2})", "%25", file.as_posix())
+        return Store(f"sqlite:///{path}{mark}{query}", file.parent, file)
     with suppress(ValueError):  # of urlsplit, as for "http://[": refused below
         if scheme.partition("+")[0] in PORTS and urlsplit(uri).hostname:
             return Store(uri, Path("runs").absolute())
