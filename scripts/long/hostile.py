@@ -115,7 +115,7 @@ def _commands(folder: Path, uri: str, each: int) -> dict[str, list[tuple[list[st
         "start": [[*start, "tracking=off"]],
         "start in MLflow": [start],
         "sweep": [["seqexp", "-m", "seed=0,1", *start[1:], "tracking=off"]],
-        "compare": [["seqexp.compare", "a=rnn", "b=lstm", "task=adding"], ["seqexp.compare", "task=adding", "sweep=x"]],
+        "compare": [["seqexp.compare", "a=rnn", "b=lstm", "task=adding", *more] for more in ([], ["dtype=float32"])],
         "compare run=true": [
             ["seqexp.compare", "run=true", "a=rnn", "b=lstm", "task=adding", "max_seeds=2", *TINY[:-1]]
         ],

@@ -116,6 +116,8 @@ def _refuse_another(result: RunResult, settings: Settings) -> None:
         said = settings.get(f"{group}.name")
         if said != name:
             raise ValueError(f"has {group}.name={said!r:.60}, and {RESULT} {name!r}")
+    if "model.hidden_size" not in settings:  # which every model's settings have
+        raise ValueError("has no model.hidden_size")
 
 
 def matches(run: Run, filters: Settings) -> bool:

@@ -23,6 +23,7 @@ from seqexp.tasks.metrics import Direction
 
 SCHEMA = 1  # of result.json; a higher one is a later version's
 LONGEST_NAME = 100  # characters
+LARGEST = 1e100  # a score from which on counts as not finite: its square must not overflow
 
 Status = Literal["FINISHED", "FAILED", "DIVERGED", "KILLED", "RUNNING"]  # RUNNING is never written, only found
 
@@ -36,6 +37,7 @@ def _printable(name: str) -> str:
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), AfterValidator(_printable)]
 Count = Annotated[int, Ge(0), Lt(1 << 62)]
 Time = Annotated[float, Ge(0), Lt(1e11)]  # seconds since the epoch
+Score = Annotated[float | None, AfterValidator(lambda score: score if score is None or abs(score) < LARGEST else None)]
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -71,12 +73,12 @@ class RunResult:
     embedding_params: Count = 0
     hidden_size: Count | None = None
     params_per_unit: Count | None = None
-    seconds: float = 0.0
+    seconds: Time = 0.0
     steps: Count | None = None
     best_step: Count | None = None
-    metrics: dict[str, float | None] = field(default_factory=dict)
+    metrics: dict[str, Score] = field(default_factory=dict)
     directions: dict[str, Direction] = field(default_factory=dict)
-    baseline: dict[str, float | None] = field(default_factory=dict)
+    baseline: dict[str, Score] = field(default_factory=dict)
     best_baseline: str | None = None
     solved: bool | None = None
     distance: str | None = None

@@ -28,9 +28,9 @@ def parsed(text: str | bytes) -> Any:
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     level = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         level = [inner for each in level for inner in _inside(each)]
-    if level:
+    if any(isinstance(each, dict | list) for each in level):
         raise ValueError(f"it is nested more than {DEEPEST} levels deep")
     return value
 

@@ -137,4 +137,4 @@ def test_dashboard_command_is_the_line_to_type(tmp_path, monkeypatch):
     command = dashboard_command(relative)
     assert command.endswith(f"mlflow ui --backend-store-uri 'sqlite:///{tmp_path}/my runs/mlflow.db'")
     server = TrackingSettings(name="mlflow", uri="https://me:secret@mlflow.example.org", experiment_name="x")
-    assert dashboard_command(server) == "https://me:***@mlflow.example.org"
+    assert dashboard_command(server) == "https://***:***@mlflow.example.org"
