@@ -124,7 +124,7 @@ calls = iter(range(1, 10**9))
         ),
         (
             of_tasks.validation_and_test_follow_the_split_seed,
-            {"_held_out": property(lambda self: held_out.func(replace(self, split_seed=0)))},
+            {"_held_out": property(lambda self: held_out(replace(self, split_seed=0)))},
         ),
         (of_tasks.splits_are_disjoint, {"batch": lambda self, seed, _, *a: batch(self, seed, "val", *a)}),
         (of_tasks.scores_do_not_depend_on_the_batch_size, {"scorer": lambda self: MeanOfBatches()}),
