@@ -98,7 +98,7 @@ def test_repeated_seeds_and_unreadable_runs_are_noted(tmp_path):
     assert contest.notes == ["2 rnn runs repeat a seed: only the newest finished run of each seed counts"]
     assert answer.notes == ["1 directories or files could not be read and are left out"]
     assert len(answer.broken) == 1
-    assert answer.broken[0].endswith("there is no config.yaml")
+    assert answer.broken[0].endswith("config.yaml does not exist")
 
 
 def test_runs_of_a_plug_in_that_nobody_named_are_left_out_and_named(tmp_path):
