@@ -40,7 +40,6 @@ class SweepCallback(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         global checked
-        _refuse_chdir(config)
         cfg = config.copy()
         with open_dict(cfg):
             del cfg["hydra"]
@@ -50,7 +49,6 @@ class SweepCallback(Callback):
             raise Refused(str(error)) from None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        _refuse_chdir(config)
         choices, words = config.hydra.runtime.choices, config.hydra.overrides.task
         named = [word.partition("=")[2] for word in words if word.startswith("task=")]  # several, if they are swept
         try:
@@ -66,15 +64,6 @@ class SweepCallback(Callback):
                 configure_logging()
                 logger.info("%s", said)
             prepare_to_end(Path(config.hydra.sweep.dir), config.tracking.uri)
-
-
-def _refuse_chdir(config: DictConfig) -> None:
-    """Refused where Hydra is to change into a folder of the run's: task.source, resume and runs/ are relative."""
-    if config.hydra.job.chdir:
-        raise Refused(
-            "hydra.job.chdir: expected false, since task.source, data_dir and runs/ are relative to the folder where "
-            "the command is typed; leave it out, and name the run's folder with hydra.run.dir=<folder>"
-        )
 
 
 def finish(stopped: bool = False) -> int:

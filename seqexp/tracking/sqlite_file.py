@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 from seqexp.system.atomic_files import name_beside, remove_leftovers, sync_folder
 from seqexp.system.errors import UserError
@@ -36,19 +37,19 @@ def address(file: Path) -> str:
 
 
 def named_by(uri: str) -> tuple[str, Path] | None:
-    """The address of an SQLite file with its whole path, and the file; None where it names none. A relative path is
-    relative to the current folder; % ? and # in it are written %25, %3F and %23."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
+    """The address of an SQLite file with its whole path, and the file; None where it names none.
 
-    try:
-        found = make_url(uri)
-    except (ArgumentError, ValueError):
+    ``sqlite:///`` is followed by a path as it is, relative to the current folder; with a driver's name,
+    ``sqlite+pysqlite:///``, it is an address, in which % ? and # of a path are written %25, %3F and %23.
+    """
+    scheme, _, rest = uri.partition("://")
+    before, mark, query = rest.partition("?")
+    path = before.removeprefix("/")
+    if scheme != "sqlite":
+        path = unquote(path)
+    if scheme.partition("+")[0] != "sqlite" or path == before or path in ("", ":memory:"):
         return None
-    if found.get_backend_name() != "sqlite" or not found.database or found.database == ":memory:" or found.host:
-        return None
-    file = Path(found.database).expanduser().absolute()
-    _, mark, query = uri.partition("?")
+    file = Path(path).expanduser().absolute()
     return f"{address(file)}{mark}{query}", file
 
 
