@@ -236,6 +236,10 @@ def test_a_vocabulary_counts_and_maps_the_rest_to_unk():
     assert ids.tolist() == [2, 0, 1, 0, 0]
     assert vocabulary.decode(ids) == ["b", "<unk>", "a", "<unk>", "<unk>"]
     assert len(vocabulary) == 3
+    with pytest.raises(ValueError, match=r"start with <unk>, got \('a', 'b', 'c', 'd', 'e'\)…$"):
+        text.Vocabulary(tuple("abcdefgh"))
+    with pytest.raises(ValueError, match="tokens must be distinct"):
+        text.Vocabulary(("<unk>", "a", "a"))
 
 
 def test_padding_goes_behind_and_lengths_tell_it():
