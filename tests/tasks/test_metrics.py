@@ -1,5 +1,7 @@
 """Metrics by name: whether larger is better, and which score solves a task. What makes a class a task."""
 
+from typing import Any
+
 import pytest
 
 from seqexp import tasks
@@ -15,7 +17,7 @@ def test_a_metric_is_found_with_and_without_its_split(name):
 
 
 def test_a_metric_nobody_registered_is_refused_but_may_stand_at_an_axis():
-    with pytest.raises(UserError, match="metric mean_luck: expected one of accuracy, macro_f1, .*, loss, or one that"):
+    with pytest.raises(UserError, match=r"metric mean_luck: expected one of accuracy, macro_f1, .*, loss, or one that"):
         metrics.lookup("test/mean_luck")
     assert metrics.label("test/mean_luck") == "mean_luck"
 
@@ -58,8 +60,10 @@ def test_a_class_that_is_no_whole_task_is_refused_with_what_it_lacks():
         def batches(self, split, batch_size):
             return 1
 
-    with pytest.raises(TypeError, match="^task 'half' lacks batch, fingerprint, scorer, shape$"):
-        tasks.register("half")(Half)
+    half: Any = Half
+    alien: Any = object
+    with pytest.raises(TypeError, match=r"^task 'half' lacks batch, fingerprint, scorer, shape$"):
+        tasks.register("half")(half)
     with pytest.raises(TypeError, match=r"^task 'alien' lacks its base class, seqexp\.tasks\.Task$"):
-        tasks.register("alien")(object)
+        tasks.register("alien")(alien)
     assert not {"half", "alien"} & set(tasks.names())

@@ -230,8 +230,8 @@ def test_a_data_set_is_looked_for_in_the_folder_that_the_task_names(task_setting
 def test_the_line_of_tagged_sentences(make, caplog):
     task = make("tagging", ".tsv", {"train": columns("town", 20), "val": columns("va", 6), "test": columns("t", 4)})
     assert caplog.records[0].message == (
-        f"read {task.source}: 30 sentences; 20 in training, 6 in validation, 4 in the test; tags (2): B-place 30, O 30; "
-        f"vocabulary of {len(task.vocabulary)} words; unknown words 0.0 % in training, 0.0 % in validation, 0.0 % in "
+        f"read {task.source}: 30 sentences; 20 in training, 6 in validation, 4 in the test; tags (2): B-place 30, O 30"
+        f"; vocabulary of {len(task.vocabulary)} words; unknown words 0.0 % in training, 0.0 % in validation, 0.0 % in "
         "the test; the longest has 2 words; the tags mark spans (IOB2): the metric is entity_f1"
     )
 
