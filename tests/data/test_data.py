@@ -2,12 +2,14 @@
 
 import gzip
 import hashlib
+import io
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+import rich.console
 
 from seqexp.data import fetch, labelled_files, sources, splits, text
 from seqexp.data.labelled_files import Columns
@@ -68,6 +70,20 @@ def test_downloads_a_missing_file_once(server, publish, tmp_path):
     assert path.stat().st_mode & 0o777 == 0o644
     publish("http://127.0.0.1:9/unused")
     assert fetch.locate(str(tmp_path / "new"), "toy", "toy.txt") == path
+
+
+def test_the_bar_of_a_download_is_gone_from_the_terminal_afterwards(server, publish, tmp_path, monkeypatch):
+    publish(server + "/good")
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = io.StringIO()
+    console = rich.console.Console(file=terminal, force_terminal=True, width=80, color_system=None)
+    monkeypatch.setattr(rich.console, "Console", lambda stderr: console)
+    fetch.locate(tmp_path, "toy", "toy.txt")
+    shown, erased, behind = terminal.getvalue().rpartition("\x1b[1A\x1b[2K")  # a line up, and empty it
+    assert "good" in shown
+    assert "70.0/70.0 kB" in shown
+    assert erased
+    assert not behind
 
 
 @pytest.mark.parametrize(
@@ -236,6 +252,10 @@ def test_a_vocabulary_counts_and_maps_the_rest_to_unk():
     assert ids.tolist() == [2, 0, 1, 0, 0]
     assert vocabulary.decode(ids) == ["b", "<unk>", "a", "<unk>", "<unk>"]
     assert len(vocabulary) == 3
+    with pytest.raises(ValueError, match=r"start with <unk>, got \('a', 'b', 'c', 'd', 'e'\)…$"):
+        text.Vocabulary(tuple("abcdefgh"))
+    with pytest.raises(ValueError, match="tokens must be distinct"):
+        text.Vocabulary(("<unk>", "a", "a"))
 
 
 def test_padding_goes_behind_and_lengths_tell_it():

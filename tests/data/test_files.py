@@ -128,12 +128,16 @@ def test_quotation_marks_of_a_tsv_are_text_otherwise(tmp_path):
         labelled_files.read(written(tmp_path, "a.tsv", "text,label\na,x\n"), COLUMNS)
 
 
-def test_rows_that_stray_marks_of_a_csv_merge_are_warned_of(tmp_path, caplog):
-    rows = ['"good film,pos', "dull film,neg", 'so he said",pos', "last,neg"]
+@pytest.mark.parametrize("yes, no", [("pos", "neg"), ("Y", "X")])
+@pytest.mark.parametrize("first", ["good film,{yes}", "good film"])
+def test_rows_that_stray_marks_of_a_csv_merge_are_warned_of(tmp_path, caplog, first, yes, no):
+    rows = ['"' + first.format(yes=yes), f"dull film,{no}", f'so he said",{yes}', f"last,{no}"]
     table = labelled_files.read(written(tmp_path, "a.csv", "text,label\n" + "\n".join(rows)), COLUMNS)
     assert len(table.texts) == 2  # as the marks say
     assert "goes over 3 lines, and they look like rows; is a quotation mark left open?" in caplog.text
-    caplog.clear()
+
+
+def test_a_text_over_lines_that_look_like_no_rows_is_not_warned_of(tmp_path, caplog):
     labelled_files.read(written(tmp_path, "a.csv", 'text,label\n"one\ntwo, three\nfour",pos\nlast,neg\n'), COLUMNS)
     assert not caplog.records
 
@@ -177,13 +181,20 @@ def test_a_column_of_numbers_is_warned_of(tmp_path, caplog):
     assert "9 of 9 texts are numbers; is column 'id' the text" in caplog.text
 
 
-def test_pairs_with_identifiers(tmp_path, caplog):
+def test_pairs_with_identifiers(tmp_path):
     rows = "".join(f"{n}\ta{n}\t{n + 50}\tb{n}\n" for n in range(20))
     with pytest.raises(UserError, match=r"columns 1 and 3 hold numbers, .* keep the texts only, with cut -f2,4"):
         pair_files.read(written(tmp_path, "a.tsv", rows))
-    words = "".join(f"word{n}\t{n}\n" for n in range(20))  # numbers may be what is to be said
-    assert pair_files.read(written(tmp_path, "a.tsv", words))[3] == ("word3", "3")
-    assert "column 2, the target text, holds numbers" in caplog.text
+
+
+@pytest.mark.parametrize("row, said", [("{n}\tword{n}", "1, the source"), ("word{n}\t{n}", "2, the target")])
+def test_a_column_of_numbers_in_pairs_is_warned_of(tmp_path, caplog, row, said):
+    """Numbers may be what is to be said: more than nine in ten are warned of, and read all the same."""
+    rows = [row.format(n=n) for n in range(9)]
+    assert len(pair_files.read(written(tmp_path, "a.tsv", "\n".join([*rows, "a\tb"])))) == 10
+    assert not caplog.records
+    assert pair_files.read(written(tmp_path, "a.tsv", "\n".join(rows)))[3] == tuple(row.format(n=3).split("\t"))
+    assert f"column {said} text, holds numbers" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -211,6 +222,11 @@ def test_columns_of_conllu_can_be_chosen(tmp_path):
     assert tagged.read(path, TagColumns(word=3, tag=8))[0] == tagged.Sentence(("go",), ("root",), 1)
 
 
+def test_a_column_that_conllu_does_not_have(tmp_path):
+    with pytest.raises(UserError, match=r"task\.tag_column: expected 1 to 10, the columns of \S+a\.conllu; got 11$"):
+        tagged.read(written(tmp_path, "a.conllu", "\n"), TagColumns(word=10, tag=11))
+
+
 def test_a_column_of_numbers_where_words_should_be(tmp_path, caplog):
     path = written(tmp_path, "a.tsv", "1\tAnna\tB-PER\n2\tsaw\tO\n\n# id\n1\tOslo\tB-LOC\n")
     assert [one.words for one in tagged.read(path, TagColumns(1, 3))] == [("1", "2"), ("1",)]
@@ -229,3 +245,18 @@ def test_fingerprints(tmp_path):
     before = files.fingerprint({"train": folder})
     first.rename(folder / "Y.txt")  # another category is other data
     assert files.fingerprint({"train": folder}) != before
+
+
+def test_a_run_knows_its_files_before_it_reads_them(tmp_path):
+    a, b = written(tmp_path, "a.csv", "1"), written(tmp_path, "b.csv", "2")
+    named = {"source": str(a), "val_source": None, "test_source": str(b), "min_count": 2}
+    assert files.own_files(named) == files.fingerprint({"train": a, "test": b})
+    assert files.own_files({"source": str(a), "val_source": str(b)}) == files.fingerprint({"train": a, "val": b})
+    assert files.own_files({"source": str(a)}) == fetch.sha256(a)
+
+
+@pytest.mark.parametrize("source", ["ptb", None, "~nobody-of-that-name/a.csv", "x" * 5000, "a\0b"])
+def test_where_no_file_is_named_there_is_none_to_know(source, tmp_path):
+    other = str(written(tmp_path, "b.csv", "2"))
+    assert files.own_files({"source": source, "test_source": other}) is None
+    assert files.own_files({}) is None

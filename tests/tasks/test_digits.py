@@ -92,6 +92,7 @@ def test_wrong_digits_are_shown_upright(tmp_path):
 
 def test_mnist(data_dir):
     task = make(source="mnist-small", data_dir=str(data_dir))
+    assert task.fingerprint() == sources.fingerprint("mnist-small")
     sizes = {split: sum(task.batch(0, split, i, 500).size for i in range(task.batches(split, 500))) for split in SPLITS}
     assert sizes == {"train": 18_000, "val": 2_000, "test": 10_000}
     batch = task.batch(0, "test", 0, 10_000)

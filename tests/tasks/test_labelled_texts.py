@@ -109,6 +109,23 @@ def test_hate_offensive(make, data_dir):
     assert isinstance(task.scorer(), RankedClassScorer)
 
 
+@pytest.mark.parametrize(
+    "classes, labels",
+    [
+        ("binary", {"neither": 12, "offensive or hateful": 24}),
+        ("three", {"hate": 12, "neither": 12, "offensive": 12}),
+    ],
+)
+def test_hate_is_offensive_where_two_classes_are_told_apart(make, monkeypatch, classes, labels):
+    given = ["hate", "neither", "offensive"] * 12
+    corpus = corpora.Corpus([f"tweet {n}" for n in range(36)], given, "hash")
+    monkeypatch.setattr(corpora, "hate_offensive", lambda data_dir: corpus)
+    task = make("offensive", classes=classes)
+    found = [label for split in SPLITS for _, label in read(task, split)]
+    assert {label: found.count(label) for label in task.labels} == labels
+    assert task.fingerprint() == "hash"
+
+
 def test_names_files_have_the_rows_they_are_known_for(data_dir):
     corpus = corpora.names(str(data_dir))
     assert len(corpus.texts) == len(corpus.labels) == 20_050

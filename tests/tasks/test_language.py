@@ -134,6 +134,11 @@ def test_ngrams_by_hand():
     assert scores["unigram"] == pytest.approx(-math.log(unigram))
     assert scores["bigram"] == pytest.approx(-np.log(bigram).mean())
     assert ngrams(train, np.array([0, 2]), 3, 0)["bigram"] > 0  # a context that never occurred
+    # Neither did this one: as the unigram model has it, for the first token after 1 and the second after 4.
+    assert ngrams(train, np.array([4, 4]), size=5, start=1) == {
+        "unigram": pytest.approx(-math.log(1 / 10)),
+        "bigram": pytest.approx(-np.log([2 / 10 / 5, 1 / 10]).mean()),
+    }
 
 
 def test_likelihood_scorer():
@@ -164,6 +169,23 @@ def test_python_help_is_the_default_and_never_repeats_a_paragraph(make):
     words = make("word_lm")
     assert words.baselines()["bigram"] < words.baselines()["unigram"]
     assert 500 < len(words.vocabulary) < 5000
+
+
+def test_characters_are_the_text(make):
+    task = make(text=TEXT)
+    assert task.spelled(task.tokens("to be,\n or")) == "to be,\n or"
+
+
+def test_words_and_where_lines_end(make):
+    task = make("word_lm", TEXT)
+    assert task.tokens("To be,\n\nor not") == ["to", "be", ",", "<eos>", "or", "not", "<eos>"]
+    assert task.spelled(["to", "be", "<eos>", "or"]) == "to be \n or"
+
+
+def test_a_paragraph_of_the_help_is_a_line_of_words(make, monkeypatch):
+    monkeypatch.setattr(language, "help_topics", lambda: TEXT)
+    task = make("word_lm")
+    assert task.tokens("To be\nor\n\nnot") == ["to", "be", "or", "<eos>", "not", "<eos>"]
 
 
 @pytest.mark.parametrize(

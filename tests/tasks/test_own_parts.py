@@ -201,3 +201,45 @@ def test_data_sets_have_the_line_too(task_settings, caplog, name, source, says):
     caplog.set_level("INFO", "seqexp")
     tasks.create(**(task_settings(name) | {"source": source}))
     assert caplog.records[0].message.startswith(f"read {says}")
+
+
+@pytest.mark.parametrize(
+    "name, source",
+    [
+        ("caption", "mnist-small"),
+        ("char_lm", "tinyshakespeare"),
+        ("digits", "mnist-small"),
+        ("name_origin", "names"),
+        ("names", "names"),
+        ("offensive", "hate-offensive"),
+        ("polyphony", "jsb-chorales"),
+        ("sentiment", "rt-polarity"),
+        ("tagging", "atis"),
+        ("translate", "tatoeba-fra-eng"),
+        ("word_lm", "ptb"),
+    ],
+)
+def test_a_data_set_is_looked_for_in_the_folder_that_the_task_names(task_settings, tmp_path, name, source):
+    folder = tmp_path / "none"
+    folder.write_text("no folder, so that nothing can be downloaded to it")
+    changes = {"from_language": "en", "to_language": "fr"} if name == "translate" else {}
+    with pytest.raises(UserError, match=rf"^data_dir: {folder}/\S+ is missing and cannot be downloaded"):
+        tasks.create(**(task_settings(name) | {"source": source, "data_dir": str(folder)} | changes))
+
+
+def test_the_line_of_tagged_sentences(make, caplog):
+    task = make("tagging", ".tsv", {"train": columns("town", 20), "val": columns("va", 6), "test": columns("t", 4)})
+    assert caplog.records[0].message == (
+        f"read {task.source}: 30 sentences; 20 in training, 6 in validation, 4 in the test; tags (2): B-place 30, O 30"
+        f"; vocabulary of {len(task.vocabulary)} words; unknown words 0.0 % in training, 0.0 % in validation, 0.0 % in "
+        "the test; the longest has 2 words; the tags mark spans (IOB2): the metric is entity_f1"
+    )
+
+
+def test_the_line_of_names_counts_characters_and_knows_the_rarest(make, caplog):
+    rows = "text,label\n" + "".join(f"{'ab' * (n % 3)}{n}{'xy'[n % 2]},{'xy'[n % 2]}\n" for n in range(20))
+    task = make("name_origin", ".csv", {"train": rows + "abcdefghijk,x\n"}, max_length=11)
+    assert f"vocabulary of {len(task.vocabulary)} characters; unknown characters " in caplog.records[0].message
+    assert "the longest has 11 characters" in caplog.records[0].message
+    trained = {letter for word in task._source.words("train")[0] for letter in word}
+    assert set(task.vocabulary.tokens) == {"<unk>", *trained}

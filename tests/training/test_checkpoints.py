@@ -182,7 +182,7 @@ def layout():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_weights_come_back(dtype, tmp_path):
     p = Params(layout(), np.arange(8, dtype=dtype))
-    path = tmp_path / "checkpoints" / "best.safetensors"
+    path = tmp_path / "new" / "checkpoints" / "best.safetensors"
     save_weights(path, p, {"step": "7"})
     again = load_weights(path, layout())
     assert again.flat.dtype == dtype
