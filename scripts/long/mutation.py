@@ -46,7 +46,6 @@ TESTS = {
         "tests/runs",
         "tests/comparison/test_which_runs.py",
         "tests/comparison/test_query.py",
-        "tests/system/test_output.py",
         "tests/tracking/test_passwords.py",
         "tests/plots/test_trainability.py",
     ],

@@ -29,8 +29,8 @@ def test_the_environment_is_the_default_and_a_word_wins(monkeypatch):
     monkeypatch.setenv("MLFLOW_RUN_ID", "0123")
     assert tracking() == TrackingSettings(name="mlflow", uri="http://me:hush@host:5000", experiment_name="ünï team")
     assert said_by_environment(tracking()) == (
-        "tracking: from the environment: MLFLOW_TRACKING_URI=http://***:***@host:5000; MLFLOW_EXPERIMENT_NAME=ünï team; "
-        "MLFLOW_RUN_ID is not used"
+        "tracking: from the environment: MLFLOW_TRACKING_URI=http://***:***@host:5000; "
+        "MLFLOW_EXPERIMENT_NAME=ünï team; MLFLOW_RUN_ID is not used"
     )
     own = tracking("tracking.uri=sqlite:///own.db", "tracking.experiment_name=mine")
     assert (own.uri, own.experiment_name) == ("sqlite:///own.db", "mine")
