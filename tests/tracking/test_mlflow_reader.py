@@ -200,10 +200,10 @@ def test_a_report_that_cannot_be_sent_is_one_warning(there, caplog, monkeypatch,
     def broken(*args):
         raise OSError("disk full")
 
-    client.log_artifact = broken  # type: ignore[method-assign]
+    client.log_artifact = broken
     assert attach(SERVER, "r", [tmp_path / "report.md"], "note") is False
     (record,) = caplog.records
     assert record.getMessage() == "tracking: could not send the report to the sweep's run (OSError: disk full)"
-    client.search_runs = broken  # type: ignore[method-assign]
+    client.search_runs = broken
     with pytest.raises(UserError, match="cannot keep runs in http://127"):
         results(SERVER, [])

@@ -27,14 +27,15 @@ def test_a_run_is_found_by_a_tag_that_cannot_be_a_query(noting):
 def test_the_leaderboards_address_is_the_servers_or_the_dashboards(noting):
     end = "/#/experiments/7/runs?viewStateShareKey=leaderboard&workflowType=machine_learning"
     assert dashboard.leaderboard_address(SERVER) == f"http://127.0.0.1:9{end}"
-    slash = TrackingSettings(name="mlflow", uri="http://h:9/", experiment_name="x")
-    assert dashboard.leaderboard_address(slash) == f"http://h:9{end}"
+    slash = TrackingSettings(name="mlflow", uri="http://h:9/X/", experiment_name="x")
+    assert dashboard.leaderboard_address(slash) == f"http://h:9/X{end}"
     file = TrackingSettings(name="mlflow", uri="sqlite:///a.db", experiment_name="x")
     assert dashboard.leaderboard_address(file) == f"http://127.0.0.1:5000{end}"
 
 
 def test_trying_again_waits_in_between_and_gives_the_last_trouble(monkeypatch):
-    waited, tries = [], []
+    waited: list[float] = []
+    tries: list[int] = []
     monkeypatch.setattr(mlflow_store, "sleep", waited.append)
 
     def fail():

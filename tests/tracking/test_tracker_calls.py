@@ -119,7 +119,8 @@ def test_the_first_trouble_is_one_warning_and_a_client_that_is_down_is_asked_onc
 # -- parents ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_parent_is_opened_with_its_note_and_ended_with_tables_figures_and_metrics(noting, tmp_path):
+def test_a_parent_is_opened_with_its_note_and_ended_with_tables_figures_and_metrics(noting, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert open_parent(SERVER, name="sweep", tags={"kind": "sweep"}, note="*runs*") == "new"
     ((experiment, given),) = noting.said("create_run")
     assert (experiment, given["run_name"], given["start_time"]) == ("7", "sweep", None)
@@ -129,6 +130,7 @@ def test_a_parent_is_opened_with_its_note_and_ended_with_tables_figures_and_metr
     (tmp_path / "a.png").write_text("png")
     note = "http://me:hush@h " + "y" * 9_000
     finish_parent(SERVER, "new", "KILLED", {"m": 1.0}, {"jobs.md": "ünï", "b.md": "b"}, note, [tmp_path / "a.png"])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]  # the tables were written elsewhere
     assert texts == [("new", "jobs.md", "ünï"), ("new", "b.md", "b"), ("new", "a.png", "png")]
     (run_id, key, value), status = noting.said("set_tag")
     assert (run_id, key, len(value), value[:20]) == ("new", "mlflow.note.content", 8_000, "http://***:***@h yyy")
@@ -147,17 +149,22 @@ def test_a_parent_that_cannot_be_reached_is_one_warning(noting, monkeypatch, cap
     assert record.getMessage() == "tracking: could not finish the sweep's parent run (tracking.uri: gone)"
 
 
-def test_what_could_not_be_sent_of_a_parent_is_said(noting, caplog, monkeypatch):
+@pytest.mark.parametrize(
+    ("method", "tables", "figures", "what"),
+    [
+        ("log_artifact", {"a.md": "a"}, [], "upload the tables"),
+        ("log_artifact", {}, ["a.png"], "upload a figure"),
+        ("set_tag", {}, [], "set the note"),
+    ],
+)
+def test_what_could_not_be_sent_of_a_parent_is_said(method, tables, figures, what, noting, caplog):
     def broken(*args):
         raise OSError("full")
 
-    for name, more in (("log_artifact", ({"a.md": "a"}, "", [])), ("set_tag", ({}, "", []))):
-        failing = type(noting)()
-        setattr(failing, name, broken)
-        monkeypatch.setattr(parents, "connect", lambda settings, failing=failing: (failing, "7"))
-        finish_parent(SERVER, "r", "FINISHED", {}, *more)
-    said = [record.getMessage().partition(";")[0] for record in caplog.records]
-    assert said == [f"tracking: could not {what} (OSError: full)" for what in ("upload the tables", "set the note")]
+    setattr(noting, method, broken)
+    finish_parent(SERVER, "r", "FINISHED", {}, tables, "", [Path(name) for name in figures])
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"tracking: could not {what} (OSError: full); ")
 
 
 @pytest.mark.parametrize(
