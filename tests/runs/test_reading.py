@@ -6,15 +6,13 @@ import pytest
 import yaml
 
 from seqexp.runs import reader
-from seqexp.runs.directory import fresh_directory, history, leave_nothing, numbers
+from seqexp.runs.directory import RunDirectory, fresh_directory, history, leave_nothing, numbers
 from seqexp.runs.location import refuse_differences
 from seqexp.runs.lock import locked
 from seqexp.runs.reader import DEEPEST, Run, differing, find, matches, newest_of_each_seed, read_settings, same
 from seqexp.runs.result import RunResult, StartedRun, read_result, read_started
 from seqexp.system.errors import UserError
 from tests.fabricated import REQUIRED, run_result
-
-# -- found -----------------------------------------------------------------------------------------------------------
 
 
 def left(folder, **about):
@@ -282,3 +280,20 @@ def test_what_differs_from_a_saved_run_is_listed_with_then_and_now(tmp_path):
     refuse_differences(tmp_path, moved, {"settings": {"task.source": "new.csv"}, "data": "d"})
     with pytest.raises(UserError, match=r"task\.source"):
         refuse_differences(tmp_path, moved, {"settings": {"task.source": "new.csv"}})
+
+
+def test_a_config_that_is_no_file_says_so(tmp_path):
+    (tmp_path / "config.yaml").mkdir()
+    with pytest.raises(ValueError, match=r"is .*file"):
+        read_settings(tmp_path / "config.yaml")
+
+
+def test_lines_of_another_machine_give_way_from_the_first_that_differs(tmp_path):
+    lines = [{"step": n, "time": float(n), "train/loss": n / 2} for n in (1, 2, 3)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    directory = RunDirectory(tmp_path)
+    assert directory.log(1, {"train/loss": 0.5}, 9.0) == lines[0]  # it stands, with its time
+    new = directory.log(2, {"train/loss": 7.0}, 9.0)
+    directory.close()
+    assert new == {"step": 2, "time": 9.0, "train/loss": 7.0}
+    assert history(tmp_path) == [lines[0], new]
