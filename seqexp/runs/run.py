@@ -140,6 +140,7 @@ class _Run:
             started=self.result.started,
         )
         self.result = self.result.but(mlflow_run_id=tracker.run_id)
+        signals.obey()  # MLflow swallows a Ctrl-C while it makes its database
         for line in directory.known:  # what was not sent yet, or will be found there
             tracker.log(line["step"], numbers(line), line["time"])
         try:

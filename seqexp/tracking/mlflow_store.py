@@ -25,7 +25,6 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
-from seqexp.system import signals
 from seqexp.system.errors import HIDDEN, UserError, masked
 from seqexp.system.paths import ARTIFACTS, DATABASE_LOCK
 from seqexp.tracking import sqlite_file
@@ -144,16 +143,13 @@ def run_with_tag(settings: TrackingSettings, key: str, value: str) -> str | None
 def usable(settings: TrackingSettings, action: Callable[[], T]) -> T:
     """Do it; where that stays impossible, the user has to hear of it before hours of training."""
     try:
-        done = retried(action)
+        return retried(action)
     except UserError:
         raise
     except Exception as error:
-        signals.obey()
         raise UserError(
             f"tracking.uri: cannot keep runs in {masked(locate(settings).uri)} ({cause_of(error)}); {ANOTHER}"
         ) from error
-    signals.obey()  # while it makes a database, MLflow swallows a Ctrl-C
-    return done
 
 
 def _open(store: Store, experiment: str) -> tuple[Any, str]:

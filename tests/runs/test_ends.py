@@ -114,9 +114,10 @@ def test_a_run_has_its_config_before_a_killed_process_could_be_found(monkeypatch
         own(self, what)
 
     monkeypatch.setattr(RunDirectory, "started", started)
-    run(checked(), Location())
+    done = run(checked(), Location()).result
     assert there
     assert all(there)
+    assert (done.started or 0) <= (done.ended or 0) < (done.started or 0) + 600
 
 
 # -- its directory gone

@@ -12,7 +12,7 @@ from seqexp.runs.reader import find, with_settings
 from seqexp.runs.recovery import mark_killed
 from seqexp.runs.run import run
 from seqexp.system.errors import UserError
-from seqexp.tracking.mlflow_store import TrackingSettings, locate
+from seqexp.tracking.mlflow_store import TrackingSettings, connect
 from tests.runs.test_hostile import LEFT, OFF
 
 NOWHERE = "http://127.0.0.1:9"
@@ -87,5 +87,5 @@ def test_resuming_writes_inside_runs_alone(hostile, tmp_path):
 def test_a_database_that_is_a_link_is_not_opened(tmp_path, name):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / name).symlink_to(tmp_path / "mine")
-    with pytest.raises(UserError, match="is a link to"):
-        locate(TrackingSettings(name="mlflow", uri=f"sqlite:///{tmp_path}/runs/mlflow.db", experiment_name="x"))
+    with pytest.raises(UserError, match="is a link"):
+        connect(TrackingSettings(name="mlflow", uri=f"sqlite:///{tmp_path}/runs/mlflow.db", experiment_name="x"))

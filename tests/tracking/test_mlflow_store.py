@@ -21,10 +21,8 @@ def settings_for(folder: Path, name: str = "seqexp") -> TrackingSettings:
     return TrackingSettings(name="mlflow", uri=f"sqlite:///{folder / 'mlflow.db'}", experiment_name=name)
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory) -> TrackingSettings:
-    """A database that four processes created at the same time, each keeping one run in it."""
-    folder = tmp_path_factory.mktemp("runs") / "deep"
+def test_processes_that_start_at_once_share_one_new_database(tmp_path):
+    """Four processes create it, each keeping one run in it."""
     code = (
         "import sys; from seqexp.tracking.tracker import *; "
         "from seqexp.tracking.mlflow_store import TrackingSettings; "
@@ -32,7 +30,7 @@ def settings(tmp_path_factory) -> TrackingSettings:
         "experiment_name='seqexp'); t = open_tracker(s, name='raced', params={'seed': 0}, tags={'raced': 'yes'}); "
         "t.log(1, {'train/loss': 0.5}, 1e9); t.finish('FINISHED', {}, None)"
     )
-    made = settings_for(folder)
+    made = settings_for(tmp_path / "deep")
     root = Path(__file__).parents[2]
     racers = [
         subprocess.Popen([sys.executable, "-c", code, made.uri or ""], cwd=root, stderr=subprocess.PIPE, text=True)
@@ -41,16 +39,7 @@ def settings(tmp_path_factory) -> TrackingSettings:
     said = [racer.communicate(timeout=120)[1] for racer in racers]
     assert [racer.returncode for racer in racers] == [0] * 4, said
     assert said == [""] * 4  # nor does MLflow chatter
-    return made
-
-
-@pytest.fixture(scope="module")
-def client(settings):
-    return connect(settings)[0]
-
-
-def test_processes_that_start_at_once_share_one_new_database(settings, client):
-    _, experiment = connect(settings)
+    client, experiment = connect(made)
     runs = client.search_runs([experiment], "tags.raced = 'yes'")
     assert [run.info.status for run in runs] == ["FINISHED"] * 4
     assert [run.data.metrics for run in runs] == [{"train/loss": 0.5}] * 4

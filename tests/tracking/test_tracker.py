@@ -11,7 +11,7 @@ import pytest
 
 from seqexp.tracking import mlflow_store
 from seqexp.tracking import tracker as tracker_module
-from seqexp.tracking.mlflow_store import TrackingSettings, connect
+from seqexp.tracking.mlflow_store import TrackingSettings
 from seqexp.tracking.parents import finish_parent, open_parent
 from seqexp.tracking.tracker import open_tracker
 
@@ -25,16 +25,6 @@ def settings_for(folder: Path, name: str = "seqexp") -> TrackingSettings:
 def start(settings: TrackingSettings, **more):
     given = {"name": "rnn hello", "params": {"seed": 0}, "tags": TAGS, **more}
     return open_tracker(settings, **given)
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory) -> TrackingSettings:
-    return settings_for(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture(scope="module")
-def client(settings):
-    return connect(settings)[0]
 
 
 def history(client, run_id: str | None, name: str) -> list[tuple[int, float, int]]:
@@ -200,7 +190,7 @@ def test_parent_and_children(settings, client):
     finish_parent(settings, parent, "FAILED", metrics, {"jobs.md": "| a |"}, note)
     run = client.get_run(parent)
     assert (run.info.status, run.data.metrics) == ("FAILED", {"hello/rnn/test/loss/mean": 0.5, "a_1": 2.0})
-    assert run.data.tags["mlflow.note.content"].startswith("`tracker.uri=https://me:***@host`\nyy")
+    assert run.data.tags["mlflow.note.content"].startswith("`tracker.uri=https://***:***@host`\nyy")
     assert len(run.data.tags["mlflow.note.content"]) == 8_000
     assert [file.path for file in client.list_artifacts(parent)] == ["jobs.md"]
     children = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{parent}'")
