@@ -74,12 +74,13 @@ def mark_all_killed(own: TrackingSettings) -> None:
 
 
 def _end_killed(file: Path, own: TrackingSettings) -> None:
-    """Mark the parent run of a sweep that no process leads, where it is kept as ``own`` are, and forget it."""
+    """Mark the parent run of a sweep that no process leads, where it is kept as ``own`` are, and forget it. Another is
+    left to a start that keeps its runs there."""
     with suppress(Unreadable, KeyError, TypeError):
         parent = read_object(file)
-        if masked(parent["tracking"]["uri"] or "") == masked(own.uri or ""):
+        if own.name != "off" and masked(parent["tracking"]["uri"] or "") == masked(own.uri or ""):
             end_killed_parent(own, str(parent["run_id"]))
-        file.unlink()
+            file.unlink()
 
 
 @contextmanager

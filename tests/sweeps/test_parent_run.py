@@ -1,6 +1,7 @@
 """A sweep or a comparison whose process was killed is marked so at the next start, and nothing else is."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,14 @@ def test_a_comparison_that_was_killed_is_marked(settings, root):
     parent_run.mark_all_killed(settings)
     assert status(settings, run_id) == "KILLED"
     assert not root.exists()
+
+
+def test_a_start_without_mlflow_leaves_it_to_one_with(settings):
+    run_id = open_parent(settings, name="comparison", tags={"kind": "comparison"}, note="")
+    left_by_a_killed_process(run_id, settings)
+    parent_run.mark_all_killed(replace(settings, name="off"))
+    parent_run.mark_all_killed(settings)
+    assert status(settings, run_id) == "KILLED"
 
 
 def test_one_that_goes_on_is_not(settings, root):
