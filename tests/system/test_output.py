@@ -1,10 +1,12 @@
 """Output that nobody reads is no failure: a closed pipe, a full disk, streams that are closed from the start."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
+from seqexp.system.output import _Forgiving
 from tests.commands.test_run import QUICK, environment, only_result
 
 SHELL = {  # what the shell does to the command's output
@@ -36,3 +38,13 @@ def test_a_run_whose_output_goes_nowhere_finishes(shell, tmp_path):
     assert "Exception" not in ended.stderr
     result, _ = only_result(tmp_path)
     assert result["status"] == "FINISHED"
+
+
+def test_what_is_buffered_for_a_reader_that_has_gone_is_dropped():
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as stream:
+        forgiving = _Forgiving(stream)
+        for _ in range(2):
+            forgiving.write("a line\n")
+            forgiving.flush()
