@@ -33,12 +33,14 @@ make_venv() {
     rm -f "$root/.venv/"*.stamp
     : >"$root/.venv/unfinished"
     say "pip install -c constraints.txt -e '$2'"
-    (cd "$root" && PIP_DISABLE_PIP_VERSION_CHECK=1 "$bin/python" -m pip install -c constraints.txt -e "$2") >&2 || {
+    (cd "$root" && PIP_DISABLE_PIP_VERSION_CHECK=1 "$bin/python" -m pip install --no-compile -c constraints.txt -e "$2") >&2 || {
         status=$?
         [ "$status" -gt 2 ] || rm -f "$root/.venv/unfinished" # it ended by itself, and cleaned up
         say "pip failed; its last lines say why. The same command tries again."
         exit 1
     }
+    # pip compiles on one core. Some packages have files for other Pythons, which do not compile: no failure.
+    "$bin/python" -m compileall -qq -j 0 "$root/.venv/lib" || true
     rm -f "$root/.venv/unfinished"
     for stamp in run "$1"; do # the dev set-up includes what running needs
         printf '%s\n' "$wanted" >"$root/.venv/$stamp.stamp.new" &&
