@@ -162,8 +162,15 @@ def test_a_second_ctrl_c_does_not_wait_for_the_end_of_the_step(tmp_path):
 
 
 def test_a_killed_run_is_found_and_marked_and_goes_on_under_its_id(tmp_path):
-    words = [*LONG[:-1], "training.epochs=40", "training.checkpoint_every=50", "hydra.launcher.n_jobs=1"][:-1]
-    with Started(tmp_path, "-m", *words, "task.steps_per_epoch=200", "seed=0,1") as sweep:
+    words = [
+        *LONG[:2],
+        "task.examples=50",
+        "task.length=10",
+        "task.steps_per_epoch=100",
+        "training.epochs=60",
+        "seed=0,1",
+    ]
+    with Started(tmp_path, "-m", *words) as sweep:
         wait_for_lines(tmp_path)
         os.kill(sweep.process.pid, signal.SIGKILL)
     (started,) = tmp_path.glob("runs/adding/rnn/*/run.json")
@@ -179,7 +186,7 @@ def test_a_killed_run_is_found_and_marked_and_goes_on_under_its_id(tmp_path):
     assert not started.exists()
     assert_points_are_the_lines(client, killed["mlflow_run_id"], path)
 
-    again = done(tmp_path, "seqexp", "-m", *words, "task.steps_per_epoch=200", "seed=0,1")
+    again = done(tmp_path, "seqexp", "-m", *words)
     assert again.returncode == 0, again.stderr
     assert "resumed" in again.stdout
     result, path = result_of(tmp_path, path.name)
@@ -190,7 +197,7 @@ def test_a_killed_run_is_found_and_marked_and_goes_on_under_its_id(tmp_path):
     assert sorted(run.info.status for run in runs if run not in children) == ["FINISHED", "KILLED"]
     assert_points_are_the_lines(client, killed["mlflow_run_id"], path)
 
-    third = done(tmp_path, "seqexp", "-m", *words, "task.steps_per_epoch=200", "seed=0,1")
+    third = done(tmp_path, "seqexp", "-m", *words)
     assert third.stderr.count("finished before") == 2
     assert third.stdout.count("skipped") == 2
 

@@ -100,7 +100,7 @@ def test_settings_of_another_run_than_the_results_are_named(tmp_path):
     broken: list[str] = []
     for name, model in (("a", "rnn"), ("b", "lstm")):
         folder = left(tmp_path / name)
-        stored(folder, model={"name": model})
+        stored(folder, model={"name": model, "hidden_size": 8})
         runs.append(Run(run_result(), folder))
     only_mlflow = Run(run_result(mlflow_run_id="0" * 32), None, {"seed": 1})
     read = reader.with_settings([runs[1], only_mlflow, runs[0]], broken)
