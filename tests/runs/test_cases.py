@@ -12,7 +12,11 @@ OWN = "task=sentiment model=rnn model.hidden_size=8 training.epochs=1 training.b
 
 
 @pytest.mark.parametrize(
-    ("more", "directory"), [(["hydra.run.dir=out"], "out"), (["-m", "seed=0,1"], "runs/sentiment/rnn/*")]
+    ("more", "directory"),
+    [
+        (["hydra.run.dir=out"], "out"),
+        (["-m", "seed=0,1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], "runs/sentiment/rnn/*"),
+    ],
 )
 def test_hydras_change_of_folder_moves_nothing(tmp_path, project_root, more, directory):
     shutil.copy(project_root / "tests/cases/h07-chdir/a.csv", tmp_path)
