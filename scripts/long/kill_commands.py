@@ -6,7 +6,6 @@ the same again, and see that nothing is lost, doubled, or left as running.
 
 import argparse
 import json
-import os
 import random
 import shutil
 import signal
@@ -18,20 +17,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.long.kill_creation import ROOT
+from scripts.long.kill_creation import start
 from scripts.long.killing import doubled_or_missing
 
 HELLO = ("task=hello", "training.epochs=3", "probes=false")
 PAIR = ("run=true", "a=rnn", "b=lstm", "max_seeds=3", "match=hidden", "model.hidden_size=8")
 COMPARED = (*PAIR, "task=hello", "training.epochs=3")
-
-
-def start(folder: Path, module: str, *words: str) -> "subprocess.Popen[str]":
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", module, *words]
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
 
 
 def done(folder: Path, module: str, *words: str) -> str:

@@ -27,10 +27,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 WORDS = ("task=hello", "model=rnn", "training.epochs=1", "probes=false")
 
 
-def start(folder: Path) -> "subprocess.Popen[str]":
-    """A run in a folder, with this checkout's code."""
+def start(folder: Path, module: str, *words: str) -> "subprocess.Popen[str]":
+    """A command in a folder, with this checkout's code."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "seqexp", *WORDS]
+    command = [sys.executable, "-m", module, *words]
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -50,7 +50,7 @@ def size(folder: Path) -> int:
 
 def stopped(folder: Path, number: int, at: int) -> dict[str, Any]:
     """Start a run, and stop it once the database has so many bytes; where that hit."""
-    process = start(folder)
+    process = start(folder, "seqexp", *WORDS)
     while size(folder) < at and process.poll() is None:
         time.sleep(0.001)
     reached = size(folder)
@@ -63,7 +63,7 @@ def stopped(folder: Path, number: int, at: int) -> dict[str, Any]:
 
 def finishes(folder: Path) -> str:
     """What is wrong with the next run; nothing where it finishes and the database has it."""
-    process = start(folder)
+    process = start(folder, "seqexp", *WORDS)
     _, said = process.communicate(timeout=120)
     if process.returncode:
         return f"exit code {process.returncode}: {said.strip().splitlines()[-1][:200] if said.strip() else ''}"

@@ -7,25 +7,13 @@ from typing import Any
 
 import pytest
 
-from seqexp import config
 from seqexp.config.build import build_network, build_task
-from seqexp.config.compose import composed
 from seqexp.runs import description
 from seqexp.runs.description import about, announce, last_tags, params, run_name, scored, tags
 from seqexp.runs.recorder import Recorder
 from seqexp.system import blas
 from seqexp.system.errors import UserError
 from tests.fabricated import run_result
-
-
-def checked(*words):
-    config.register_resolvers()
-    return config.check(composed(["task=hello", "model=rnn", "model.hidden_size=4", "tracking=off", *words]))
-
-
-@pytest.fixture(scope="module")
-def run_config():
-    return checked("seed=3")
 
 
 @pytest.fixture(scope="module")

@@ -5,22 +5,11 @@ import os
 
 import pytest
 
-from seqexp import config
-from seqexp.config.compose import composed
 from seqexp.runs.location import Location, belongs, choose, earlier_result, refuse_another
 from seqexp.runs.result import StartedRun, read_result
 from seqexp.system.errors import UserError
 from tests.fabricated import run_result
-
-
-def checked(*words):
-    config.register_resolvers()
-    return config.check(composed(["task=hello", "model=rnn", "model.hidden_size=4", "tracking=off", *words]))
-
-
-@pytest.fixture(scope="module")
-def run_config():
-    return checked("seed=3")
+from tests.runs.small import checked
 
 
 @pytest.fixture
