@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,28 @@ def data_dir() -> Path:
     if not Path(named).is_dir():
         pytest.fail(f"SEQEXP_DATA_DIR={named} is no folder")
     return Path(named)
+
+
+@pytest.fixture(scope="session")
+def made_database(tmp_path_factory) -> Path:
+    """A new database of MLflow's, to be copied: making one takes longer than a test's runs."""
+    from seqexp.tracking.mlflow_store import TrackingSettings, connect
+
+    file = tmp_path_factory.mktemp("made") / "mlflow.db"
+    connect(TrackingSettings(name="mlflow", uri=f"sqlite:///{file}", experiment_name="seqexp"))
+    return file
+
+
+@pytest.fixture
+def database(made_database, tmp_path) -> Path:
+    """tmp_path/runs/mlflow.db, as a first run has made it."""
+    from seqexp.tracking.sqlite_file import keep_files_beside
+
+    file = tmp_path / "runs" / "mlflow.db"
+    file.parent.mkdir()
+    shutil.copyfile(made_database, file)
+    keep_files_beside(file, "seqexp")
+    return file
 
 
 @pytest.fixture

@@ -78,7 +78,6 @@ LEFT_OUT = (  # they start processes, which mutmut does not follow, or train for
     "tests/tasks/test_translate.py::test_tatoeba",
     "tests/tracking/test_environment.py::test_runs_go_there_and_the_first_line_says_so",
     "tests/tracking/test_environment.py::test_what_is_said_of_a_deleted_experiment_works_as_typed",
-    "tests/tracking/test_mlflow_store.py::test_processes_that_start_at_once_share_one_new_database",
     "tests/tracking/test_passwords.py::test_no_file_and_no_line_of_a_sweep_has_the_password",
     "tests/tracking/test_sqlite_file.py::test_the_database_of_a_strange_folder_is_in_it",
     "tests/tracking/test_tracker.py::test_a_broken_database_is_one_line",

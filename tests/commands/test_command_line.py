@@ -14,7 +14,7 @@ import seqexp as package
 from seqexp import config
 from seqexp.config import command_line
 from seqexp.system.errors import UserError
-from tests.commands.test_run import environment, only_result, seqexp
+from tests.command import environment, only_result, seqexp
 from tests.test_architecture import COMMANDS, ROOT
 
 CASES = ROOT / "tests" / "cases"

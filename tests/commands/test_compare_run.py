@@ -11,7 +11,7 @@ import time
 import pytest
 
 from seqexp import config, tasks
-from tests.commands.test_run import environment
+from tests.command import environment, python_m
 
 TINY = ["task=adding", "task.length=6", "task.steps_per_epoch=5", "task.examples=64", "training.epochs=1"]
 
@@ -21,8 +21,7 @@ def command(*words):
 
 
 def compare(folder, *words):
-    called = command(*words)
-    return subprocess.run(called, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120)
+    return python_m(folder, "seqexp.compare", *words)
 
 
 def results(folder):
@@ -69,7 +68,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     assert not (tmp_path / "runs" / "compare").exists()
 
 
-def test_runs_that_only_mlflow_has_are_compared_and_the_report_goes_to_their_sweep(tmp_path):
+def test_runs_that_only_mlflow_has_are_compared_and_the_report_goes_to_their_sweep(tmp_path, database):
     made = compare(tmp_path, "run=true", "a=rnn", "b=lstm", *TINY, "max_seeds=2")
     assert made.returncode == 0, made.stderr
     assert "the report is also in MLflow" in made.stdout

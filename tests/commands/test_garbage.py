@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.commands.test_run import environment
+from tests.command import environment
 
 CODE = """
 import gc, runpy, sys

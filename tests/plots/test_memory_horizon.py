@@ -2,11 +2,7 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,17 +15,10 @@ from seqexp.statistics.memory_horizon import horizon
 from seqexp.statistics.pairs import clopper_pearson
 from seqexp.sweeps.tables import sweep_tables
 from seqexp.tasks import solves
+from tests.command import seqexp
 from tests.fabricated import job_records
 
 SWEPT = {"adding": "task.length", "copy": "task.delay", "temporal_order": "task.length", "sentiment": "task.gap"}
-
-
-def seqexp(folder, *words):
-    cleared = {"SEQEXP_TRACEBACK", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
-    kept = {key: value for key, value in os.environ.items() if key not in cleared}
-    environment = kept | {"PYTHONPATH": str(Path(__file__).parents[2]), "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "seqexp", *words]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def result(model, seed, solved, *, status="FINISHED", **varied):

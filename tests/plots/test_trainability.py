@@ -1,10 +1,5 @@
 """The trainability map: what it counts, that it is drawn, and the experiment that asks for it."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,6 +7,7 @@ from seqexp import config, models
 from seqexp.plots import trainability
 from seqexp.sweeps.tables import sweep_tables
 from seqexp.system.registry import fields
+from tests.command import seqexp
 from tests.fabricated import job_records
 
 
@@ -97,9 +93,7 @@ def test_a_sweep_ends_with_its_map(tmp_path):
     words = ["experiment=trainability", "tracking=off", "model=rnn", "training.clip_norm=null", "optimizer=sgd"]
     words += ["optimizer.learning_rate=0.01,1e30", "model.recurrent_scale=0.5,1", "model.activation=relu"]
     words += ["task.steps_per_epoch=20", "task.examples=40", "training.epochs=1", "model.param_budget=300"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "seqexp", "-m", *words]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    done = seqexp(tmp_path, "-m", *words)
     assert done.returncode == 1, done.stderr
     assert "Trainability" in done.stdout
     (folder,) = tmp_path.glob("runs/sweeps/*")

@@ -1,16 +1,14 @@
 """A model and a task from outside, through every command as a user types it."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 
 import pytest
 
 from seqexp import models
+from tests.command import environment, python_m
 
 HERE = Path(__file__).parent
 NAMED = "plugins=[outside]"
@@ -18,17 +16,7 @@ TINY = ["training.epochs=2", "model.hidden_size=4", "tracking=off"]
 
 
 def command(folder, *words, module="seqexp", isolated=False, path=()):
-    """The command, in ``folder``; ``isolated``: without the current folder on the path, as an installed one runs."""
-    variables = {"PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), *map(str, path)]), "OPENBLAS_NUM_THREADS": "1"}
-    python = [sys.executable, *(["-P"] if isolated else [])]
-    return subprocess.run(
-        [*python, "-m", module, *words],
-        cwd=folder,
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    return python_m(folder, module, *words, variables=environment(*path), isolated=isolated)
 
 
 @pytest.fixture(scope="module")

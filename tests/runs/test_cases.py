@@ -6,7 +6,7 @@ import pytest
 
 from seqexp.tracking.mlflow_store import TrackingSettings, locate
 from seqexp.tracking.sqlite_file import named_by
-from tests.runs.test_interrupted import done
+from tests.command import seqexp
 
 OWN = "task=sentiment model=rnn model.hidden_size=8 training.epochs=1 training.batch_size=8 tracking=off probes=false"
 
@@ -21,7 +21,7 @@ OWN = "task=sentiment model=rnn model.hidden_size=8 training.epochs=1 training.b
 def test_hydras_change_of_folder_moves_nothing(tmp_path, project_root, more, directory):
     shutil.copy(project_root / "tests/cases/h07-chdir/a.csv", tmp_path)
     words = [*OWN.split(), "task.min_count=1", "task.source=a.csv", "hydra.job.chdir=true"]
-    ended = done(tmp_path, "seqexp", *words, *more)
+    ended = seqexp(tmp_path, *words, *more)
     assert ended.returncode == 0, ended.stderr
     assert len(list(tmp_path.glob(f"{directory}/result.json"))) == (2 if "-m" in more else 1)
     assert {file.name for file in tmp_path.iterdir()} == {"a.csv", directory.split("/")[0]}

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.runs.test_interrupted import SHORT, done
+from tests.command import seqexp
+from tests.runs.test_interrupted import SHORT
 
 LARGE = [*SHORT[:-1], "model.hidden_size=200", "tracking=off", "training.checkpoint_every=5"]
 
@@ -30,7 +31,7 @@ def test_a_full_disk_ends_the_run_keeps_its_checkpoint_and_lets_it_go_on(tmp_pat
     with mounted(small, "size=3m"):
         filler = small / "filler"
         filler.write_bytes(bytes(2_000_000))  # one checkpoint of 0.65 MB fits, a second does not
-        full = done(small, "seqexp", *LARGE, "training.epochs=3", "seed=1")
+        full = seqexp(small, *LARGE, "training.epochs=3", "seed=1")
         (path,) = (
             file.parent for file in small.glob("runs/adding/rnn/*/checkpoints") if (file / "last.safetensors").exists()
         )
@@ -42,7 +43,7 @@ def test_a_full_disk_ends_the_run_keeps_its_checkpoint_and_lets_it_go_on(tmp_pat
         kept = (path / "checkpoints" / "last.safetensors").read_bytes()
         assert len(kept) > 300_000
         filler.unlink()
-        again = done(small, "seqexp", *LARGE, "training.epochs=3", "seed=1", f"resume={path.relative_to(small)}")
+        again = seqexp(small, *LARGE, "training.epochs=3", "seed=1", f"resume={path.relative_to(small)}")
         assert again.returncode == 0, again.stderr
         assert "retried at step" in again.stderr
         assert json.loads((path / "result.json").read_text())["status"] == "FINISHED"
@@ -53,7 +54,7 @@ def test_a_read_only_folder_is_one_line_and_exit_code_2(tmp_path):
     with mounted(folder, "size=1m"):
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
         for words in (["tracking=off"], ["-m", "tracking=off", "seed=0,1"], []):
-            ended = done(folder, "seqexp", *words, *SHORT)
+            ended = seqexp(folder, *words, *SHORT)
             assert ended.returncode == 2, (words, ended.stderr)
             assert "Read-only file system" in ended.stderr
             assert "Traceback" not in ended.stderr

@@ -21,7 +21,8 @@ from seqexp.runs.recorder import Recorder
 from seqexp.runs.recovery import mark_killed
 from seqexp.runs.run import run
 from seqexp.system.errors import UserError
-from tests.runs.test_interrupted import LONG, environment, wait_for_lines
+from tests.command import environment
+from tests.runs.test_interrupted import LONG, wait_for_lines
 
 QUICK = ["task=hello", "model=rnn", "task.steps_per_epoch=2", "training.epochs=4", "tracking=off"]
 

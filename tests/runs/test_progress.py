@@ -12,7 +12,7 @@ import pytest
 from seqexp.runs import progress, tables
 from seqexp.runs.progress import Progress
 from seqexp.system.plurals import counted
-from tests.commands.test_run import environment, seqexp
+from tests.command import environment, seqexp
 from tests.fabricated import run_result
 
 

@@ -21,6 +21,9 @@ def test_processes_that_start_at_once_leave_complete_runs(tmp_path):
     assert (row["complete"], row["wrong"]) == (3, 0)
     assert row["points"] > 50
     assert intact(tmp_path / "runs" / "mlflow.db")
+    client, runs = mlflow_runs(tmp_path)
+    assert [run.info.status for run in runs] == ["FINISHED"] * 3
+    assert [each.name for each in client.search_experiments()].count("seqexp") == 1
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from seqexp.sweeps import study as studies
 from seqexp.sweeps.job_record import JobRecord
 from seqexp.sweeps.search_space import Choice, Range
 from seqexp.system.errors import UserError
+from tests.command import environment, python_m
 from tests.fabricated import run_result
 
 ROOT = Path(__file__).parents[2]
@@ -37,20 +37,11 @@ def checked(*words):
         return config.check(compose("config", [*SMALL, "tracking=off", *words]))
 
 
-def environment():
-    cleared = {"SEQEXP_TRACEBACK", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
-    kept = {key: value for key, value in os.environ.items() if key not in cleared}
-    return kept | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-
-
-def command(*words):
-    return [sys.executable, "-m", "seqexp", "-m", "hydra/sweeper=optuna", "tracking=off", *SMALL, *words]
+SEARCH = ["-m", "hydra/sweeper=optuna", "tracking=off", *SMALL]
 
 
 def seqexp(folder, *words):
-    return subprocess.run(
-        command(*words), cwd=folder, env=environment(), capture_output=True, text=True, timeout=120, check=False
-    )
+    return python_m(folder, "seqexp", *SEARCH, *words)
 
 
 # -- trials ----------------------------------------------------------------------------------------------------------
@@ -233,7 +224,7 @@ def test_a_study_that_was_cut_off_ends_as_if_it_had_not_been(tmp_path):
     words = ["model=rnn", "training.epochs=9"]
     counts = ["hydra.sweeper.trials=3", "hydra.sweeper.seeds=1"]
     process = subprocess.Popen(
-        command(*words, *counts),
+        [sys.executable, "-m", "seqexp", *SEARCH, *words, *counts],
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.DEVNULL,

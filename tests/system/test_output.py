@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from seqexp.system.output import _Forgiving
-from tests.commands.test_run import QUICK, environment, only_result
+from tests.command import QUICK, environment, only_result
 
 SHELL = {  # what the shell does to the command's output
     "a full disk": "{command} > /dev/full",

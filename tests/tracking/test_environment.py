@@ -10,8 +10,8 @@ from seqexp.runs.run import run
 from seqexp.system.errors import UserError
 from seqexp.tracking import mlflow_store
 from seqexp.tracking.mlflow_store import TrackingSettings, said_by_environment
+from tests.command import environment, only_result, seqexp
 from tests.commands.test_command_line import QUICK
-from tests.commands.test_run import environment, only_result, seqexp
 
 TRACKED = QUICK[:-1]
 

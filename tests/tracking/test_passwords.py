@@ -15,7 +15,8 @@ from seqexp.system.errors import UserError, masked
 from seqexp.tracking import mlflow_store
 from seqexp.tracking.mlflow_store import TrackingSettings, unmasked
 from seqexp.tracking.tracker import Untracked
-from tests.runs.test_interrupted import SHORT, done
+from tests.command import seqexp
+from tests.runs.test_interrupted import SHORT
 
 HIDDEN = "postgresql://me:***@host/db"
 
@@ -65,7 +66,7 @@ def test_a_stored_address_gets_its_password_back_from_where_it_is_known(monkeypa
 def test_no_file_and_no_line_of_a_sweep_has_the_password(tmp_path):
     """``off`` does not use the address, but it is kept in config.yaml, and by Hydra, as with ``mlflow``."""
     words = [*SHORT[:-1], "training.epochs=1", "tracking=off", "tracking.uri=postgresql://me:hush@host/db"]
-    ended = done(tmp_path, "seqexp", "-m", "seed=0,1", *words)
+    ended = seqexp(tmp_path, "-m", "seed=0,1", *words)
     assert ended.returncode == 0, ended.stderr
     found = [str(file) for file in tmp_path.rglob("*") if file.is_file() and b"hush" in file.read_bytes()]
     assert not found
