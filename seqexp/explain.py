@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seqexp.numerics.params import Params
     from seqexp.runs.result import RunResult
     from seqexp.tasks import Task
+    from seqexp.tasks.artifacts import Artifact
 
 SOURCES = ("task.source", "task.val_source", "task.test_source")
 USAGE = """usage: python -m seqexp.explain <run directory> [out=<folder>] [data_dir=<folder>] [task.source=<file>]
@@ -26,9 +27,9 @@ USAGE = """usage: python -m seqexp.explain <run directory> [out=<folder>] [data_
 Explains the best weights of a finished run. It prints how far back the gradient reaches and its half-life, and what one
 step and many steps do to a small difference (Jacobian, Lyapunov exponents). For a model with gates it also prints what
 the gates do, and the test score with each gate fixed at one. It writes mechanism.json and figures to the run's
-directory, or to out=. data_dir= names the folder of the data sets, and task.source=, task.val_source= and
-task.test_source= your own files, if they have moved. plugins= loads the modules that the run's model or task comes
-from: a stored config never does so by itself.
+directory, or to out=: also those that the run itself draws unless it is a sweep's. data_dir= names the folder of the
+data sets, and task.source=, task.val_source= and task.test_source= your own files, if they have moved. plugins= loads
+the modules that the run's model or task comes from: a stored config never does so by itself.
 """
 
 
@@ -87,6 +88,8 @@ def explain(
     ``path``), and return the content of mechanism.json. ``sources``: where the user's own files are now, such as
     {"source": "moved.csv"}. UserError if there is no finished run, or if its files do not belong together."""
     from seqexp.mechanism.record import stored_lines
+    from seqexp.runs.description import draw
+    from seqexp.runs.directory import history
     from seqexp.runs.lock import cannot_write, locked
     from seqexp.system import blas
     from seqexp.system.atomic_files import write_text
@@ -97,6 +100,7 @@ def explain(
     folder = Path(out) if out else path
     with blas.limited(run_config.settings["threads"]):
         found = _found(result, run_config, task, network, p)
+        shown = [] if result.is_trial else _evaluation(run_config, task)(network, p)[1]
     lines = stored_lines(path / LINES)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +110,8 @@ def explain(
             write_text(folder / SUMMARY, json.dumps(found) + "\n")
             from seqexp.plots import mechanism
 
-            written = mechanism.draw_all(
+            written = draw(history(path), folder, shown, result, run_config.settings["training"]["clip_norm"])
+            written += mechanism.draw_all(
                 found,
                 lines,
                 folder,
@@ -188,23 +193,25 @@ def _surgery(run_config: "RunConfig", task: "Task", p: "Params", gates: Sequence
         return build_network({**settings, "freeze_gates": (*frozen, *more)}, task.shape)
 
     def score(of: "Network") -> float:
-        return evaluate(of, Params(of.layout, p.flat))
+        return float(evaluate(of, Params(of.layout, p.flat))[0][f"test/{task.primary_metric}"])
 
     scores = mechanism.surgery(network, score, [gate for gate in gates if gate not in frozen])
     return {name: finite(value) for name, value in scores.items()}
 
 
-def _evaluation(run_config: "RunConfig", task: "Task") -> "Callable[[Network, Params], float]":
-    """A function that scores a network's weights on the test split, with the run's own batches and metric."""
+def _evaluation(
+    run_config: "RunConfig", task: "Task"
+) -> "Callable[[Network, Params], tuple[dict[str, float], list[Artifact]]]":
+    """What scores a network's weights on the test split, with the run's own batches, and gives what the task shows."""
     from seqexp.config.build import build_optimizer
     from seqexp.training.trainer import Trainer, Training
 
     training, seed = Training(**run_config.group("training")), run_config.settings["seed"]
 
-    def evaluate(network: "Network", p: "Params") -> float:
+    def evaluate(network: "Network", p: "Params") -> "tuple[dict[str, float], list[Artifact]]":
         optimizer = build_optimizer(run_config.settings["optimizer"])
         trainer = Trainer(network, task, optimizer, training, seed=seed, dtype=p.flat.dtype.type)
-        return float(trainer.evaluate("test", p)[0][f"test/{task.primary_metric}"])
+        return trainer.evaluate("test", p)
 
     return evaluate
 

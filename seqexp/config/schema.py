@@ -39,6 +39,7 @@ TOP: Fields = {
     "resume": (str | None, None),  # auto, never, or a run's directory; None: auto in a sweep, else never
     "retry_failed": (bool, True),
     "probes": (bool | Literal["auto"], "auto"),
+    "figures": (Literal["auto", "all", "none"], "auto"),  # auto: of a single run
 }
 MARGIN: Fields = {"margin": (dict[str, Annotated[float, Ge(0)]], {})}  # of a task: metric -> units of it
 GROUPS = ("model", "task", "optimizer", "training", "tracking")

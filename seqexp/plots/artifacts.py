@@ -18,6 +18,9 @@ MOST_CLASSES = 48  # of a confusion matrix; a picture of 120 classes takes a gig
 MOST_POINTS = 5_000  # of a scatter plot
 
 
+PICTURES = (ConfusionMatrix, ScatterPlot, Images, PianoRoll)  # what takes time to draw; the rest is only written
+
+
 def draw(artifact: Artifact, path: Path) -> Path:
     """Write the artifact beside ``path`` with the suffix of its kind (.png, .txt, .mid), and give that path."""
     match artifact:

@@ -3,6 +3,7 @@
 import json
 import logging
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ import numpy as np
 from seqexp.config.build import count, counted_with
 from seqexp.config.run_config import RunConfig
 from seqexp.networks import Network
-from seqexp.runs.directory import RunDirectory, now
+from seqexp.runs.directory import Line, now
 from seqexp.runs.result import RunResult
 from seqexp.system import blas
 from seqexp.system.errors import UserError
 from seqexp.system.json_files import finite
 from seqexp.tasks import Task, metrics, solves
-from seqexp.tasks.artifacts import TextSamples
+from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.training.trainer import Outcome
 
 logger = logging.getLogger("seqexp")
@@ -72,24 +73,30 @@ def scored(result: RunResult, task: Task, outcome: Outcome) -> RunResult:
 
 
 def draw(
-    directory: RunDirectory, outcome: Outcome, result: RunResult, clip_norm: float | None, show: bool = True
-) -> None:
-    """The run's figures and samples. ``show``: whether the samples are logged too."""
+    lines: Sequence[Line], folder: Path, shown: Sequence[Artifact], result: RunResult, clip_norm: float | None
+) -> list[Path]:
+    """A run's figures: of its logged lines, and what its task shows."""
     from seqexp.plots import artifacts, training
 
-    history, path = directory.history(), directory.path
+    curve, norm = folder / "learning_curve.png", folder / "gradient_norm.png"
     training.learning_curve(
-        history,
-        path / "learning_curve.png",
-        primary=result.primary_metric,
-        direction=result.direction,
-        baseline=result.best_memoryless(),
+        lines, curve, primary=result.primary_metric, direction=result.direction, baseline=result.best_memoryless()
     )
-    training.gradient_norm(history, path / "gradient_norm.png", clip_norm=clip_norm)
-    for artifact in outcome.artifacts:
-        drawn = artifacts.draw(artifact, path / artifact.name)
-        if show and isinstance(artifact, TextSamples):
-            logger.info("%s\n%s", artifact.name, drawn.read_text(encoding="utf-8").rstrip())
+    training.gradient_norm(lines, norm, clip_norm=clip_norm)
+    pictures = [each for each in shown if isinstance(each, artifacts.PICTURES)]
+    return [curve, norm, *(artifacts.draw(each, folder / each.name) for each in pictures)]
+
+
+def write_samples(folder: Path, shown: Sequence[Artifact], log: bool = True) -> None:
+    """What a run's task shows that is no picture: texts, which are logged too, and notes."""
+    from seqexp.plots import artifacts
+
+    for each in shown:
+        if isinstance(each, artifacts.PICTURES):
+            continue
+        written = artifacts.draw(each, folder / each.name)
+        if log and isinstance(each, TextSamples):
+            logger.info("%s\n%s", each.name, written.read_text(encoding="utf-8").rstrip())
 
 
 def announce(result: RunResult) -> None:

@@ -70,10 +70,11 @@ class Probes:
             with open(self._path / LINES, "ab") as file:
                 os.fsync(file.fileno())
 
-    def finish(self, best: Params, about: RunResult) -> None:
-        """Leave mechanism.json of the best weights, and the figures; ``about`` is the run's result."""
+    def finish(self, best: Params, about: RunResult, *, draws: bool) -> None:
+        """Leave mechanism.json of the best weights, and the figures where it ``draws``; ``about`` is the run's
+        result."""
         if self.on:
-            self._attempt(lambda: self._finish(best, about))
+            self._attempt(lambda: self._finish(best, about, draws))
 
     def _line(self) -> None:
         trainer = self._trainer
@@ -81,15 +82,16 @@ class Probes:
         with open(self._path / LINES, "ab") as file:
             file.write(json.dumps(mechanism.line(trainer.step, flow)).encode() + b"\n")
 
-    def _finish(self, best: Params, about: RunResult) -> None:
-        from seqexp.plots.mechanism import draw_training
-
+    def _finish(self, best: Params, about: RunResult, draws: bool) -> None:
         trainer = self._trainer
         jacobian = trainer.network.core.state_size <= MOST_STATE
         found = mechanism.measured(trainer.network, best, self._batch, trainer.loss, jacobian=jacobian)
         found = whose(about) | found
         write_text(self._path / SUMMARY, json.dumps(found) + "\n")
-        draw_training(stored_lines(self._path / LINES), self._path, found)
+        if draws:
+            from seqexp.plots.mechanism import draw_training
+
+            draw_training(stored_lines(self._path / LINES), self._path, found)
 
     def _attempt(self, action: Callable[[], None]) -> None:
         """Do it; the first trouble becomes a warning and the last look."""

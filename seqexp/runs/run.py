@@ -15,7 +15,17 @@ from seqexp.config.build import build_network, build_optimizer, build_task, chec
 from seqexp.config.command_line import typed, word
 from seqexp.config.run_config import RunConfig
 from seqexp.networks import Network
-from seqexp.runs.description import about, announce, draw, last_tags, params, run_name, scored, tags
+from seqexp.runs.description import (
+    about,
+    announce,
+    draw,
+    last_tags,
+    params,
+    run_name,
+    scored,
+    tags,
+    write_samples,
+)
 from seqexp.runs.directory import GONE, RunDirectory, leave_nothing, log_file, now, numbers
 from seqexp.runs.location import Location, choose, earlier_result, refuse_another, refuse_differences
 from seqexp.runs.lock import locked
@@ -170,6 +180,13 @@ class _Run:
         directory.write(CONFIG, self.run_config.as_yaml())
         directory.started(StartedRun(self.result, self.identity, self.token))
 
+    @property
+    def _draws(self) -> bool:
+        """Whether the run leaves figures. Nobody looks at those of each run of a sweep, and they take a third of a
+        short run's time."""
+        wanted = self.run_config.settings.get("figures", "auto")
+        return wanted == "all" or (wanted == "auto" and not self.location.in_sweep)
+
     def new_trainer(self) -> Trainer:
         settings = self.run_config.settings
         return Trainer(
@@ -212,9 +229,12 @@ class _Run:
             self.result = scored(self.result, self.task, outcome)
             save_weights(directory.path / CHECKPOINTS / BEST, outcome.best, {"step": str(outcome.best_step)})
             if not trial:
-                draw(directory, outcome, self.result, settings["training"]["clip_norm"], not self.location.in_sweep)
+                write_samples(self.path, outcome.artifacts, log=not self.location.in_sweep)
+                if self._draws:
+                    lines, clip_norm = directory.history(), settings["training"]["clip_norm"]
+                    draw(lines, self.path, outcome.artifacts, self.result, clip_norm)
                 with blas.limited(settings["threads"]):
-                    probes.finish(outcome.best, self.result)
+                    probes.finish(outcome.best, self.result, draws=self._draws)
             status = "FINISHED"
         except Diverged as error:
             status = "DIVERGED"
