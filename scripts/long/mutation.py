@@ -35,7 +35,7 @@ EQUIVALENT = Path(__file__).with_name("equivalent_mutants.yaml")
 # What is mutated, and the tests that concern it.
 TESTS = {
     "statistics": ["tests/statistics", "tests/plots/test_memory_horizon.py"],
-    "comparison": ["tests/comparison", "tests/commands/test_compare_input.py", "tests/report"],
+    "comparison": ["tests/comparison", "tests/commands/test_compare_input.py"],
     "training": ["tests/training", "tests/networks/test_networks.py"],
     "tasks": ["tests/tasks"],
     "data": ["tests/data", "tests/tasks"],
@@ -59,6 +59,7 @@ LEFT_OUT = (  # they start processes, which mutmut does not follow, or train for
     "tests/plots/test_memory_horizon.py::test_a_sweep_ends_with_its_horizons",
     "tests/plots/test_memory_horizon.py::test_a_task_without_distances_is_refused",
     "tests/runs/test_bounds.py",
+    "tests/runs/test_cases.py::test_hydras_change_of_folder_moves_nothing",
     "tests/runs/test_disks.py",
     "tests/runs/test_ends.py::test_a_run_that_is_stopped_says_how_it_goes_on",
     "tests/runs/test_interrupted.py",

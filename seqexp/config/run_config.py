@@ -63,6 +63,12 @@ class RunConfig:
         """Whether the run is scored on the validation set and never sees the test set."""
         return not self.settings.get("test", True)
 
+    def draws(self, in_sweep: bool) -> bool:
+        """Whether the run leaves figures. Nobody looks at those of each run of a sweep, and they take a third of a
+        short run's time."""
+        wanted = self.settings.get("figures", "auto")
+        return wanted == "all" or (wanted == "auto" and not in_sweep)
+
     def sized(self, hidden: int) -> "RunConfig":
         """The config once the network's hidden size is known, which a ``param_budget`` leaves open: what
         ``threads=auto`` stands for depends on it, and is signed."""

@@ -180,13 +180,6 @@ class _Run:
         directory.write(CONFIG, self.run_config.as_yaml())
         directory.started(StartedRun(self.result, self.identity, self.token))
 
-    @property
-    def _draws(self) -> bool:
-        """Whether the run leaves figures. Nobody looks at those of each run of a sweep, and they take a third of a
-        short run's time."""
-        wanted = self.run_config.settings.get("figures", "auto")
-        return wanted == "all" or (wanted == "auto" and not self.location.in_sweep)
-
     def new_trainer(self) -> Trainer:
         settings = self.run_config.settings
         return Trainer(
@@ -230,11 +223,12 @@ class _Run:
             save_weights(directory.path / CHECKPOINTS / BEST, outcome.best, {"step": str(outcome.best_step)})
             if not trial:
                 write_samples(self.path, outcome.artifacts, log=not self.location.in_sweep)
-                if self._draws:
+                draws = self.run_config.draws(self.location.in_sweep)
+                if draws:
                     lines, clip_norm = directory.history(), settings["training"]["clip_norm"]
                     draw(lines, self.path, outcome.artifacts, self.result, clip_norm)
                 with blas.limited(settings["threads"]):
-                    probes.finish(outcome.best, self.result, draws=self._draws)
+                    probes.finish(outcome.best, self.result, draws=draws)
             status = "FINISHED"
         except Diverged as error:
             status = "DIVERGED"
