@@ -59,3 +59,21 @@ def lstm_separate(p, x, state, X):
         h = sigmoid(z["o"]) * np.tanh(c)
         outputs.append(h)
     return np.array(outputs), np.concatenate([h, c])
+
+
+def gru(p, x, h, reset="before", freeze_gates=()):
+    H = len(h)
+    outputs = []
+    for x_t in x:
+        hx = np.concatenate([h, x_t])
+        z, r = (
+            np.ones_like(h) if gate in freeze_gates else sigmoid(p[f"W_{gate}"] @ hx + p[f"b_{gate}"]) for gate in "zr"
+        )
+        W_hh, W_hx = p["W_h"][:, :H], p["W_h"][:, H:]
+        if reset == "before":
+            candidate = np.tanh(W_hh @ (r * h) + W_hx @ x_t + p["b_h"])
+        else:
+            candidate = np.tanh(W_hx @ x_t + p["b_h"] + r * (W_hh @ h + p["b_hh"]))
+        h = (1 - z) * candidate + z * h
+        outputs.append(h)
+    return np.array(outputs), h

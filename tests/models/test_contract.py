@@ -15,6 +15,8 @@ def cores():
         yield "rnn", {"activation": activation}
         yield "stacked_rnn", {"activation": activation, "num_layers": 3}
     yield "lstm", {"freeze_gates": ("f", "o")}
+    yield "gru", {"reset": "after"}
+    yield "gru", {"reset": "after", "freeze_gates": ("r",)}
 
 
 def case_id(case):
@@ -59,3 +61,8 @@ def test_documented_parameters():
     assert (lstm["b_f"] == 2.5).all()
     W_hh = lstm["W_o"][:, :H]
     np.testing.assert_allclose(W_hh @ W_hh.T, np.eye(H), atol=1e-6)
+    gru = models.create("gru", input_size=X, hidden_size=H).init(np.random.default_rng(0))
+    shapes = {f"W_{g}": (H, H + X) for g in "zrh"} | {f"b_{g}": (H, 1) for g in "zrh"}
+    assert {n: v.shape for n, v in gru.items()} == shapes
+    after = models.create("gru", input_size=X, hidden_size=H, reset="after").init(np.random.default_rng(0))
+    assert {n: v.shape for n, v in after.items()} == shapes | {"b_hh": (H, 1)}

@@ -15,6 +15,9 @@ CASES = [
     ("stacked_rnn", {"num_layers": 2, "activation": "relu"}),
     ("lstm", {}),
     ("lstm", {"freeze_gates": ("i", "o")}),
+    ("gru", {}),
+    ("gru", {"reset": "after"}),
+    ("gru", {"freeze_gates": ("r",)}),
 ]
 
 
