@@ -8,7 +8,7 @@ from typing import Any
 from seqexp import models, tasks
 from seqexp.comparison import tuning_studies
 from seqexp.comparison.contest import Contest, Terms, contest, corrected, direction_of
-from seqexp.config.run_config import lacking
+from seqexp.config.run_config import completed, lacking
 from seqexp.runs import reader as stored
 from seqexp.runs.reader import Run
 from seqexp.runs.result import RunResult
@@ -88,7 +88,7 @@ def _from_mlflow(query: Query, found: stored.Found) -> list[Run]:
     more = []
     for content, settings in mlflow_reader.results(query.tracking, known):
         try:
-            more.append(Run(RunResult.parse(content), None, settings))
+            more.append(Run(RunResult.parse(content), None, completed(settings)))
         except Unreadable as error:
             found.broken.append(f"MLflow run {content['mlflow_run_id']}: {error}")
     return more

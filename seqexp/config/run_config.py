@@ -3,7 +3,9 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -135,14 +137,45 @@ def that_decide(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that decide the result. A ``test`` that is false is one of them, as there is another score then."""
+    """The settings that decide the result. A ``test`` that is false is one of them, as there is another score then.
+
+    An added field (``schema.added``) at its default is left out: the run is the one that had no such field.
+    """
     chosen: dict[str, Any] = {}
     for key, value in settings.items():
+        if not decides(key):
+            continue
         if isinstance(value, Mapping):
-            value = {inner: leaf for inner, leaf in value.items() if decides(f"{key}.{inner}")}
-        if decides(key):
-            chosen[key] = value
+            added = _added(key, value.get("name"))
+            value = {
+                inner: leaf
+                for inner, leaf in value.items()
+                if decides(f"{key}.{inner}") and not (inner in added and _same(leaf, added[inner]))
+            }
+        chosen[key] = value
     return chosen if settings.get("test", True) else chosen | {"test": False}
+
+
+def completed(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Flattened settings of a stored run, with the added fields that it lacks."""
+    lacking: dict[str, Any] = {}
+    for group in ("model", "task", "optimizer", "training"):
+        with suppress(UserError):  # of a plug-in that is not loaded
+            added = _added(group, name if isinstance(name := flat.get(f"{group}.name"), str) else None)
+            lacking |= {f"{group}.{key}": default for key, default in added.items()}
+    return lacking | dict(flat)
+
+
+@cache  # comparisons ask for every run
+def _added(group: str, name: str | None) -> dict[str, Any]:
+    from seqexp.config import schema  # here, as in checked
+
+    return schema.added(group, {"name": name})
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether a config file says the same of both: a tuple is a list there, and true is not 1."""
+    return json.dumps(one) == json.dumps(other)
 
 
 def signature(settings: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from seqexp import models, tasks
 from seqexp.system import plugins
 from seqexp.system.errors import UserError, unknown_key
-from seqexp.system.registry import fields
+from seqexp.system.registry import ADDED, fields
 from seqexp.tracking.mlflow_store import TrackingSettings
 from seqexp.training import optimizers
 from seqexp.training.checkpoints import Schedule
@@ -75,6 +75,12 @@ def group_fields(group: str, config: Mapping[str, Any]) -> Fields:
     if group == "task":
         return named | fields(tasks.lookup(name), without=("data_dir",)) | MARGIN
     return named | fields(optimizers.lookup(name))
+
+
+def added(group: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a group that earlier runs' configs lack, each with the value that it had in them."""
+    legal = group_fields(group, config).items()
+    return {key: default for key, (kind, default) in legal if ADDED in getattr(kind, "__metadata__", ())}
 
 
 def check_group(group: str, config: Any, legal: Fields) -> dict[str, Any]:

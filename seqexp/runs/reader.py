@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seqexp.config.run_config import flattened, that_decide
+from seqexp.config.run_config import completed, flattened, that_decide
 from seqexp.runs.lock import locked
 from seqexp.runs.result import RunResult, read_result, read_started
 from seqexp.system.errors import UserError
@@ -84,7 +84,8 @@ def with_settings(runs: Sequence[Run], broken: list[str]) -> list[Run]:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """A stored config, flattened. Two levels of plain values and short lists are all it may have; ValueError else."""
+    """A stored config, flattened, with the fields added since. Two levels of plain values and short lists are all it
+    may have; ValueError else."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
@@ -102,7 +103,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     bad = next((key for key, value in flat.items() if not _is_plain(value)), None)
     if bad is not None:
         raise ValueError(f"config.yaml: {bad[:60]} is not a plain value")
-    return flat
+    return completed(flat)
 
 
 def matches(run: Run, filters: Settings) -> bool:

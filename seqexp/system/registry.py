@@ -13,6 +13,16 @@ from seqexp.system.errors import UserError
 T = TypeVar("T", bound=type)
 
 
+class _Added:
+    def __repr__(self) -> str:
+        return "ADDED"
+
+
+# Marks a field that configs of earlier runs lack: ``coupled: Annotated[bool, ADDED] = False``. Its default says what
+# those runs did, so at its default the field is no part of what a signature hashes.
+ADDED = _Added()
+
+
 class Registry(Generic[T]):
     """An explicit table name -> class.
 
