@@ -71,7 +71,7 @@ def group_fields(group: str, config: Mapping[str, Any]) -> Fields:
         raise UserError(f"{group}.name: expected the name of a {group}; got {name!r}")
     named = {"name": (str, NO_DEFAULT)}
     if group == "model":
-        return NETWORK | fields(models.lookup(name), without=("input_size", "hidden_size"))
+        return NETWORK | models.arrangement_fields(name) | models.own_fields(name)
     if group == "task":
         return named | fields(tasks.lookup(name), without=("data_dir",)) | MARGIN
     return named | fields(optimizers.lookup(name))
