@@ -15,6 +15,8 @@ def cells():
         yield "rnn", {"activation": activation}
         yield "stacked_rnn", {"activation": activation, "num_layers": 3}
     yield "lstm", {"freeze_gates": ("f", "o")}
+    yield "lstm", {"peepholes": True}
+    yield "lstm", {"coupled": True, "peepholes": True, "gate_recurrence": True}
     yield "gru", {"reset": "after"}
     yield "gru", {"reset": "after", "freeze_gates": ("r",)}
 
@@ -26,6 +28,16 @@ ARRANGED = [  # each way to put cells together, and each cell in one
     ("gru", {"num_layers": 2, "bidirectional": True, "reset": "after"}),
     ("lstm", {"initial_state": "learned"}),
     ("lstm", {"num_layers": 2, "bidirectional": True}),
+    ("lstm", {"initial_state": "learned", "gate_recurrence": True, "peepholes": True, "freeze_gates": ("o",)}),
+]
+VARIANTS = [  # those of Greff et al. 2017 that no case above has
+    {"peepholes": True, "freeze_gates": ("i",)},
+    {"peepholes": True, "freeze_gates": ("f", "o")},
+    {"peepholes": True, "candidate_activation": "identity"},
+    {"peepholes": True, "output_activation": "identity"},
+    {"candidate_activation": "identity", "output_activation": "identity", "coupled": True},
+    {"coupled": True, "freeze_gates": ("f",)},
+    {"gate_recurrence": True},
 ]
 
 
@@ -61,7 +73,7 @@ def test_gradient(case, T, B, ragged, tokens, record_property):
     check_gradient(case, T, B, ragged, tokens, record_property)
 
 
-@pytest.mark.parametrize("case", ARRANGED, ids=case_id)
+@pytest.mark.parametrize("case", [*ARRANGED, *(("lstm", settings) for settings in VARIANTS)], ids=case_id)
 @pytest.mark.parametrize("ragged, tokens", [("full", False), ("ragged", True), ("ragged", False)])
 def test_gradient_of_cells_put_together(case, ragged, tokens, record_property):
     check_gradient(case, 4, 4, ragged, tokens, record_property)
