@@ -168,15 +168,22 @@ def _take(words: Arguments, key: str, text: str) -> None:
 def _known(group: str, text: str) -> list[str]:
     from seqexp import models, tasks
 
-    names = models.names() if group == "model" else tasks.names()
+    names = sorted({*models.names(), *conf_files("model")}) if group == "model" else tasks.names()
     listed = text.split(",")
-    wrong = next((name for name in listed if name not in names), None)
+    wrong = next((name for name in listed if name not in names and not (group == "model" and _is_variant(name))), None)
     if wrong is not None:
         close = get_close_matches(wrong, names, 1)
         hint = f"; did you mean {close[0]}?" if close else ""
         where = "models" if group == "model" else group
         raise UserError(f"{where}: expected one of {', '.join(names)}; got {wrong!r}{hint}")
     return list(dict.fromkeys(listed))
+
+
+def _is_variant(name: str) -> bool:
+    """Whether a run may be of a model by this name: lstm_mine, of model.name=lstm_mine."""
+    from seqexp import models
+
+    return any(name.startswith(f"{model}_") for model in models.names())
 
 
 def _models(words: Arguments, given: Mapping[str, str]) -> None:

@@ -99,7 +99,8 @@ def _leave_out_unknown(found: stored.Found) -> list[str]:
     each, which goes to ``broken`` too."""
     known, left_out = [], []
     for run in found.runs:
-        unknown = [*{run.result.model}.difference(models.names()), *{run.result.task}.difference(tasks.names())]
+        unknown = [] if _is_model(run.result.model) else [run.result.model]
+        unknown += {run.result.task}.difference(tasks.names())
         if not unknown:
             known.append(run)
             continue
@@ -107,6 +108,14 @@ def _leave_out_unknown(found: stored.Found) -> list[str]:
         left_out.append(f"{run.where}: there is no {unknown[0]} here{lacking(read.settings.get('plugins'))}")
     found.runs, found.broken = known, [*found.broken, *left_out]
     return left_out
+
+
+def _is_model(name: str) -> bool:
+    try:
+        models.model_of(name)
+    except UserError:
+        return False
+    return True
 
 
 def _tasks(query: Query, runs: Sequence[Run]) -> list[str]:

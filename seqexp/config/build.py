@@ -135,10 +135,10 @@ def _embedded_core(
 def _core(settings: Settings, model: str, hidden: int, inputs: int) -> models.Core:
     """A core with the settings that are its own. A decoder of another name has those that it shares, and of
     ``freeze_gates`` the gates that are its own. A stack's own number of layers is no setting of another's cells."""
-    cls: Any = models.lookup(model)
+    cls: Any = models.lookup(models.model_of(model))
     kinds = [(models.own_fields(name), models.arrangement_fields(name)) for name in (settings["name"], model)]
     shared = [key for here, there in zip(*kinds, strict=True) for key in there if key in here]
     own = {key: settings[key] for key in shared if key in settings}
     if model != settings["name"] and own.get("freeze_gates"):
         own["freeze_gates"] = tuple(gate for gate in own["freeze_gates"] if gate in cls.gate_names)
-    return models.create(model, input_size=inputs, hidden_size=hidden, **own)
+    return models.create(models.model_of(model), input_size=inputs, hidden_size=hidden, **own)

@@ -133,6 +133,13 @@ def keys_of(group: str, words: Sequence[str]) -> list[str]:
     folder = group.replace(".", "/")
     chosen = [word.partition("=")[2] for word in words if word.startswith(f"{folder}=")]
     choice = chosen[-1].partition(",")[0] if chosen else choices[group]
-    file = conf_files(folder).get(str(choice))
+    return [key for key in _keys_in(folder, str(choice)) if key != "_target_"]
+
+
+def _keys_in(group: str, choice: str) -> list[str]:
+    """The keys of a yaml file of a group, and of those of the group that it begins from."""
+    file = conf_files(group).get(choice)
     loaded: Any = OmegaConf.load(file) if file is not None else OmegaConf.create()
-    return [str(key) for key in loaded.get(group, loaded) if key != "_target_"]
+    begun = [name for name in loaded.get("defaults", []) if isinstance(name, str) and name != "_self_"]
+    own = [str(key) for key in loaded.get(group.replace("/", "."), loaded) if key != "defaults"]
+    return list(dict.fromkeys([*(key for name in begun for key in _keys_in(group, name)), *own]))

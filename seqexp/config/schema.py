@@ -55,7 +55,7 @@ def check(config: Mapping[str, Any]) -> dict[str, Any]:
 def owners(checked: Mapping[str, Any]) -> list[str]:
     """The plug-ins that the run's model, decoder, task and optimizer come from."""
     model, decoder = checked["model"]["name"], checked["model"].get("decoder")
-    classes = [models.lookup(name) for name in (model, decoder) if name is not None]
+    classes = [models.lookup(models.model_of(name)) for name in (model, decoder) if name is not None]
     classes += [tasks.lookup(checked["task"]["name"]), optimizers.lookup(checked["optimizer"]["name"])]
     return [name for name in map(plugins.owner, classes) if name is not None]
 

@@ -11,6 +11,7 @@ A core is a class with typed keyword-only fields (its config schema), registered
 is looked up, and registers itself.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ __all__ = [
     "create",
     "is_bidirectional",
     "lookup",
+    "model_of",
     "names",
     "output_size",
     "own_fields",
@@ -55,9 +57,20 @@ def lookup(name: str) -> type:
     return _registry.lookup(name)
 
 
+def model_of(name: str) -> str:
+    """The registered model of a run's name for it: itself, or lstm of lstm_peephole, which is lstm with settings that
+    deserve a name. UserError where there is none."""
+    known = names()
+    base = [each for each in known if name.startswith(f"{each}_") and re.fullmatch(r"\w+", name)]
+    if name in known or not base:
+        lookup(name)
+        return name
+    return max(base, key=len)
+
+
 def own_fields(name: str) -> Fields:
     """The settings of a model's own cell: its constructor's fields but the sizes."""
-    return fields(lookup(name), without=("input_size", "hidden_size"))
+    return fields(lookup(model_of(name)), without=("input_size", "hidden_size"))
 
 
 def arrangement_fields(name: str) -> Fields:
