@@ -6,6 +6,7 @@ import numpy as np
 
 from seqexp.data.batch import Batch
 from seqexp.mechanism.walk import STEPS, Walk, answering, cell_rows, chosen_columns, remembering
+from seqexp.models import Rows
 from seqexp.networks import Chain, EncoderDecoder, Network
 from seqexp.numerics.params import Params
 from seqexp.numerics.tape import Tape
@@ -105,7 +106,7 @@ class _Curve:
         self.h, self.c = np.zeros(lags), np.zeros(lags)
         self.dtype = np.dtype(float)
 
-    def add(self, cells: slice | None, dstate: np.ndarray, lag: np.ndarray, alive: np.ndarray | None = None) -> None:
+    def add(self, cells: Rows | None, dstate: np.ndarray, lag: np.ndarray, alive: np.ndarray | None = None) -> None:
         """Add dstate (S, B) at each column's own lag (B,), but none that is not ``alive`` or has a negative lag."""
         counted: np.ndarray = (lag >= 0) & (lag < len(self.count))
         if alive is not None:

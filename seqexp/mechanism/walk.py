@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
-from seqexp.models import Celled, Core
+from seqexp.models import Celled, Core, Rows
 from seqexp.networks import Chain, Encoder, EncoderDecoder, Network
 from seqexp.networks.encoder import EncoderTape
-from seqexp.networks.encoder_decoder import reverse
 from seqexp.numerics.params import Params
+from seqexp.numerics.tape import reverse
 from seqexp.tasks import Task
 
 STEPS = 1_000  # a probe looks back no further than this
@@ -20,7 +20,7 @@ STATES_BYTES = 1 << 26  # of the stored states of one walk
 AHEAD = 64  # steps run at once where no state is needed
 
 
-def cell_rows(core: Core) -> slice | None:
+def cell_rows(core: Core) -> Rows | None:
     """The rows of the state that are cells; None if all rows are h."""
     return core.cell_rows if isinstance(core, Celled) else None
 

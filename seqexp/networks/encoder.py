@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.models import Core
+from seqexp.models import Core, output_size
 from seqexp.networks.layers import Dense, Embedding, dropout_mask
 from seqexp.numerics.params import Layout, Params
 from seqexp.numerics.tape import Tape
@@ -83,7 +83,7 @@ class Encoder:
             x = x.astype(dtype)
         masks = tape.x_mask = None
         if dropout_rng is not None and self.dropout:
-            T, B, H = x.shape[0], x.shape[-1], self.core.hidden_size
+            T, B, H = x.shape[0], x.shape[-1], output_size(self.core)
             # The order of the draws is part of what a seed reproduces: the core's masks first, then x's.
             masks = [dropout_mask(dropout_rng, self.dropout, (T, H, B), dtype) for _ in range(self.core.mask_count)]
             if self.embedding is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from seqexp import models, tasks
+from seqexp import config, models, tasks
 from seqexp.data import sources
 
 QUICK = ["task=hello", "training.epochs=2", "task.steps_per_epoch=2"]
@@ -92,7 +92,6 @@ def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path, reque
     from hydra import compose, initialize_config_dir
     from omegaconf import open_dict
 
-    from seqexp import config
     from seqexp.runs.location import Location
     from seqexp.runs.run import run
 
@@ -118,7 +117,7 @@ def test_every_model_learns_every_task_for_two_steps(name, task, tmp_path, reque
     "words, says",
     [
         (["+sed=3"], "sed: no such key, did you mean seed?"),
-        (["model=nosuch"], f"model: expected one of {', '.join(models.names())}; got 'nosuch'"),
+        (["model=nosuch"], f"model: expected one of {', '.join(sorted(config.conf_files('model')))}; got 'nosuch'"),
         (["task=tagging_"], "task: expected one of adding"),
         (["optimizer=lion"], "optimizer: expected one of adam, momentum, rmsprop, sgd; got 'lion'"),
         (["model.hidden_size=-1"], "model.hidden_size: expected a number greater than or equal to 1; got -1"),
