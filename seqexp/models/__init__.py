@@ -16,11 +16,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from seqexp.models.arrangement import Arrangement
-from seqexp.models.core import Celled, Core, Gated, Rows, is_bidirectional, output_size
+from seqexp.models.core import Bidirected, Celled, Core, Gated, Rows, is_bidirectional, output_size
 from seqexp.system.registry import Registry, fields
 
 __all__ = [
     "Arrangement",
+    "Bidirected",
     "Celled",
     "Core",
     "Gated",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.models.core import Celled, Core, Gated, Rows, output_size, shifted
+from seqexp.models.core import Celled, Core, Direction, Gated, Rows, output_size, shifted
 from seqexp.numerics.params import Layout, Params
 from seqexp.numerics.tape import Tape, reverse
 
@@ -111,6 +111,15 @@ class Bidirectional:
         if dx is not None and dx2 is not None:
             dx += reverse(dx2, tape.lengths)
         return dx, np.concatenate([first, second])
+
+    def directions(self, p: Params, x: np.ndarray, lengths: np.ndarray | None) -> list[Direction]:
+        """See ``models.Bidirected``."""
+        ahead, back = self.cores
+        rows = slice(0, self._split), slice(self._split, self.state_size)
+        return [
+            Direction(ahead, p.part("forward"), x, rows[0]),
+            Direction(back, p.part("backward"), reverse(x, lengths), rows[1]),
+        ]
 
     def _halves(self, state: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
         return (None, None) if state is None else (state[: self._split], state[self._split :])

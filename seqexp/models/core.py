@@ -1,7 +1,7 @@
 """What a recurrent core is: the protocol of every model, and what some have besides."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -90,6 +90,27 @@ class Gated(Protocol):
     def gates(self, tape: Any) -> dict[str, np.ndarray]: ...
 
 
+class Direction(NamedTuple):
+    """One direction of the top layer of a bidirectional core: a core that reads x (T, X, B) or tokens from its first
+    step on, and whose state is these rows of the whole one."""
+
+    core: Core
+    p: Params
+    x: np.ndarray
+    rows: Rows
+
+
+@runtime_checkable
+class Bidirected(Protocol):
+    """A core that may read from both ends."""
+
+    bidirectional: bool
+
+    def directions(self, p: Params, x: np.ndarray, lengths: np.ndarray | None) -> list[Direction]:
+        """The forward and the backward core of the top layer, with what each of them reads of x."""
+        ...
+
+
 def output_size(core: Core) -> int:
     """The rows of a core's h: its hidden size, twice that of a bidirectional one."""
     return len(np.arange(core.state_size)[core.output_rows])
@@ -97,7 +118,7 @@ def output_size(core: Core) -> int:
 
 def is_bidirectional(core: Core) -> bool:
     """Whether the core's h at a step depends on later ones."""
-    return getattr(core, "bidirectional", False)
+    return isinstance(core, Bidirected) and core.bidirectional
 
 
 def shifted(rows: Rows, by: int) -> Rows:

@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.models.core import Celled, Core, Gated, Rows, is_bidirectional, shifted
+from seqexp.models.core import Bidirected, Celled, Core, Direction, Gated, Rows, is_bidirectional, shifted
 from seqexp.numerics.params import Layout, Params
 
 
 class DeepTape:
-    """One tape a layer, and the masks between them."""
+    """One tape a layer, the masks between them, and what the top layer has read."""
 
     def __init__(self, layers: int) -> None:
         self.layers: list[Any] = [None] * layers
         self.masks: Sequence[np.ndarray] | None = None
+        self.read: np.ndarray | None = None  # by the top layer
 
 
 class Deep:
@@ -87,7 +88,7 @@ class Deep:
                 read = below + read if self.skip and l > 1 else below
             rows = slice(self._starts[l], self._starts[l + 1])
             start = None if state0 is None else state0[rows]
-            part = p.part(f"layer{l + 1}")
+            part, tape.read = p.part(f"layer{l + 1}"), read
             h, state[rows], kept = layer.forward(part, read, start, lengths, tape.layers[l], keep)
             tape.layers[l] = kept if keep else tape.layers[l]
         return h, state, tape if keep else None
@@ -118,3 +119,12 @@ class Deep:
             dh = dread if dread is None or l == 0 or tape.masks is None else dread * tape.masks[l - 1]
         assert dstate0 is not None
         return dh, dstate0
+
+    def directions(self, p: Params, x: np.ndarray, lengths: np.ndarray | None) -> list[Direction]:
+        """See ``models.Bidirected``."""
+        top, tape = self.layers[-1], DeepTape(len(self.layers))
+        self.forward(p, x, None, lengths, tape, keep=False)
+        assert isinstance(top, Bidirected)
+        assert tape.read is not None
+        found = top.directions(p.part(f"layer{len(self.layers)}"), tape.read, lengths)
+        return [each._replace(rows=shifted(each.rows, self._starts[-2])) for each in found]

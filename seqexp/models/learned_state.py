@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.models.core import Celled, Core, Gated, Rows, is_bidirectional
+from seqexp.models.core import Celled, Core, Gated, Rows
 from seqexp.numerics.params import Layout, Params
 
 
@@ -31,7 +31,6 @@ class LearnedState:
         self.cell_rows: Rows | None = core.cell_rows if isinstance(core, Celled) else None
         self.gate_names: tuple[str, ...] = core.gate_names if isinstance(core, Gated) else ()
         self.freeze_gates: tuple[str, ...] = core.freeze_gates if isinstance(core, Gated) else ()
-        self.bidirectional = is_bidirectional(core)
         self.layout = Layout()
         self.layout.part("core", core.layout, "{}")
         self.layout.add("state_0", (self.state_size, 1), **self._views())
