@@ -131,7 +131,7 @@ def test_gates_are_those_of_a_whole_pass(more):
     assert use is not None
     _, _, tape = network.core.forward(p.part("core"), x, None, lengths)
     alive = np.arange(70)[:, None] < lengths
-    for name, values in network.core.gates(tape).items():  # type: ignore[attr-defined]
+    for name, values in network.core.gates(tape).items():
         wanted = values.transpose(0, 2, 1)[alive]
         assert use[name].mean == pytest.approx(wanted.mean(), rel=1e-12)
         assert len(use[name].time_constants) == wanted.shape[1]
