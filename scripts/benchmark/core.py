@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from scripts.benchmark.cases import LAYERS, Case
+from scripts.benchmark.cases import GATES, Case
 from scripts.benchmark.ours import create_core
 from scripts.benchmark.report import Figures, Row, console, milliseconds, table
 from scripts.benchmark.timing import in_turn, medians
@@ -46,19 +46,19 @@ def passes(case: Case, lend: bool = True) -> Callable[[], None]:
 
 def flops(case: Case) -> int:
     """Of the matrix products alone: forward, back through time and (from layer 2 on) depth, weight gradients."""
-    gates = 4 if case.model == "lstm" else 1
-    total = 0
-    for layer in range(LAYERS[case.model]):
-        inputs = case.H if layer else case.X
+    gates, total = len(GATES.get(case.kind.cell, "h")), 0
+    for layer, _, _ in case.kind.cells:
+        inputs = case.kind.inputs(layer, case.X, case.H)
         columns = case.H + inputs
         total += 2 * columns + case.H + (inputs if layer else 0)
     return 2 * case.T * case.B * gates * case.H * total
 
 
 def least_memory(case: Case) -> int:
-    """The bytes that a pass cannot do without, about: 4TB(X+6H) for the LSTM, 4TB(X+2H) for an RNN layer."""
-    arrays = 6 if case.model == "lstm" else 2
-    inputs = [case.H if layer else case.X for layer in range(LAYERS[case.model])]
+    """The bytes that a pass cannot do without, about: 4TB(X+6H) for the LSTM, 4TB(X+5H) for the GRU, 4TB(X+2H) for an
+    RNN layer."""
+    arrays = {"lstm": 6, "gru": 5}.get(case.kind.cell, 2)
+    inputs = [case.kind.inputs(layer, case.X, case.H) for layer, _, _ in case.kind.cells]
     return sum(4 * case.T * case.B * (size + arrays * case.H) for size in inputs)
 
 
@@ -142,7 +142,7 @@ def memory(cases: Sequence[Case], figures: Figures) -> None:
         ratio = row["peak"] / row["least"]
         text = f"[green]{ratio:.2f}[/]" if ratio <= MEMORY_TARGET else f"[red]{ratio:.2f}[/]"
         cells.append([case.name, megabytes(row["peak"]), megabytes(row["least"]), text])
-    headers = ["core", "peak", "4TB(X+6H) or 4TB(X+2H)", "ratio"]
+    headers = ["core", "peak", "4TB(X+6H), 5H or 2H", "ratio"]
     table(f"Peak memory of forward + backward (ratio at most {MEMORY_TARGET})", headers, cells)
 
 

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scripts.benchmark.cases import BETA1, BETA2, CLIP_NORM, EPSILON, LAYERS, LEARNING_RATE, Case, batches, weights
+from scripts.benchmark.cases import BETA1, BETA2, CLIP_NORM, EPSILON, LEARNING_RATE, Case, batches, weights
 
+WRITTEN = ("rnn", "stacked_rnn", "lstm")
 ONE_PRODUCT, HOISTED = "one product in the scan", "x products before the scan"
 
 
@@ -28,6 +29,8 @@ class Side:
         return [ONE_PRODUCT, HOISTED]
 
     def prepare(self, case: Case, variant: str) -> Callable[[], Any]:
+        if case.model not in WRITTEN:
+            raise ValueError(f"{case.model} is not written in JAX here")
         jax.clear_caches()
         params = {name: jnp.asarray(value) for name, value in load(case).items()}
         zeros = partial(jax.tree.map, jnp.zeros_like)
@@ -63,7 +66,7 @@ def load(case: Case) -> dict[str, np.ndarray]:
     elif case.model == "rnn":
         params |= {"W.0": np.hstack((w["W_hh"], w["W_xh"])).T, "b.0": w["b_h"][:, 0]}
     else:
-        for layer in range(LAYERS[case.model]):
+        for layer in range(case.kind.layers):
             below = w[f"W_hhd.{layer + 1}"] if layer else w["W_xh"]
             params[f"W.{layer}"] = np.hstack((w[f"W_hht.{layer + 1}"], below)).T
             params[f"b.{layer}"] = w[f"b_h.{layer + 1}"][:, 0]
@@ -101,8 +104,8 @@ def layer(case: Case, variant: str, W: jax.Array, b: jax.Array, x: jax.Array, al
 
 def loss_of(params: dict[str, jax.Array], case: Case, variant: str, x: jax.Array, target: jax.Array) -> jax.Array:
     h = params["E"][x] if case.vocabulary else x
-    for index in range(LAYERS[case.model]):
-        last = index == LAYERS[case.model] - 1
+    for index in range(case.kind.layers):
+        last = index == case.kind.layers - 1
         h = layer(case, variant, params[f"W.{index}"], params[f"b.{index}"], h, case.every_step or not last)
     logits = h.reshape(-1, case.H) @ params["W_hy"] + params["b_y"]
     chosen = jnp.take_along_axis(logits, target[:, None], axis=1)[:, 0]

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from scripts.benchmark.cases import CLIP_NORM, LAYERS, LEARNING_RATE, Case, batches, weights
+from scripts.benchmark.cases import CLIP_NORM, LEARNING_RATE, Case, batches, weights
 from seqexp import models
 from seqexp.config.build import threads
 from seqexp.data.batch import Batch
@@ -36,9 +36,9 @@ class Side:
         core = create_core(case)
         embedding = Embedding(case.vocabulary, case.X) if case.vocabulary else None
         network = Chain(core, case.outputs, "steps" if case.every_step else "last", embedding)
-        settings = Training(epochs=1_000_000, batch_size=case.B, clip_norm=CLIP_NORM, patience=None, max_seconds=None)
+        training = Training(epochs=1_000_000, batch_size=case.B, clip_norm=CLIP_NORM, patience=None, max_seconds=None)
         adam = optimizers.create("adam", learning_rate=LEARNING_RATE)
-        trainer = Trainer(network, cast(Task, FixedBatches(case)), adam, settings, seed=0)
+        trainer = Trainer(network, cast(Task, FixedBatches(case)), adam, training, seed=0)
         for name, value in weights(case).items():
             part = "embedding" if name == "E" else "readout" if name in ("W_hy", "b_y") else "core"
             trainer.p.part(part)[name] = value
@@ -51,7 +51,8 @@ class Side:
     def threads_for(self, case: Case) -> int:
         if self.threads == 1:
             return 1
-        auto = threads({"threads": "auto", "model": {"name": case.model}, "training": {"batch_size": case.B}}, case.H)
+        model = {"name": case.kind.cell} | settings(case)
+        auto = threads({"threads": "auto", "model": model, "training": {"batch_size": case.B}}, case.H)
         return min(self.threads, auto)
 
     def loss(self, result: Any) -> float:
@@ -61,6 +62,8 @@ class Side:
 
 class FixedBatches:
     """As much of a task as a training step needs: the same few batches in turn."""
+
+    carry_state = False
 
     def __init__(self, case: Case) -> None:
         self.shape = SimpleNamespace(loss="softmax")
@@ -76,5 +79,10 @@ class FixedBatches:
 
 def create_core(case: Case) -> models.Core:
     """The case's core alone; a vocabulary has been embedded before it."""
-    more = {"num_layers": LAYERS[case.model]} if case.model == "stacked_rnn" else {}
-    return models.create(case.model, input_size=case.X, hidden_size=case.H, **more)
+    return models.create(case.kind.cell, input_size=case.X, hidden_size=case.H, **settings(case))
+
+
+def settings(case: Case) -> dict[str, Any]:
+    """The model's settings, beside its size."""
+    more: dict[str, Any] = {"reset": "after"} if case.kind.cell == "gru" else {}
+    return more | {"num_layers": case.kind.layers, "bidirectional": case.kind.both}

@@ -19,6 +19,7 @@ TARGETS = {  # (peer, model) -> (each ratio, geometric mean) at most
     ("torch", "rnn"): (0.6, 0.40),
     ("torch", "stacked_rnn"): (0.6, 0.40),
     ("torch", "lstm"): (1.0, 0.75),
+    ("torch", "gru"): (1.0, 0.8),
     ("jax", "rnn"): (1.0, 0.8),
     ("jax", "stacked_rnn"): (1.0, 0.8),
     ("jax", "lstm"): (1.0, 0.8),
@@ -125,7 +126,7 @@ def summarise(figures: Figures, wait: bool) -> None:
     verdicts = []
     for peer in peers:
         for model in MODELS:
-            each, mean = TARGETS[peer, model]
+            each, mean = target(peer, model)
             for threads in sorted({row["threads"] for row in rows}):
                 mine = [row for row in rows if row["model"] == model and row["threads"] == threads]
                 ratios = [row["ratio"][peer] for row in mine if peer in row["ratio"]]
@@ -136,11 +137,16 @@ def summarise(figures: Figures, wait: bool) -> None:
     table("Against the targets", ["", "threads", "cases", "worst", "at most", "geometric mean", "at most"], verdicts)
 
 
+def target(peer: str, model: str) -> tuple[float, float]:
+    """At most: each ratio, and the geometric mean. One that nobody has aimed at is as good as any."""
+    return TARGETS.get((peer, model), (math.inf, math.inf))
+
+
 def ratio_cell(ratios: dict[str, float], peer: str, name: str) -> str:
     if peer not in ratios:
         return "-"
     text = f"{ratios[peer]:.2f}"
-    return text if ratios[peer] <= TARGETS[peer, name.split()[0]][0] else f"[red]{text}[/]"
+    return text if ratios[peer] <= target(peer, name.split()[0])[0] else f"[red]{text}[/]"
 
 
 def verdict(ratios: list[float], each: float, mean: float) -> list[Any]:

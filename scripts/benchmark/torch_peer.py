@@ -1,6 +1,6 @@
-"""PyTorch's side: nn.RNN or nn.LSTM with nn.Linear and nn.Embedding, cross_entropy, clip_grad_norm_ and Adam."""
+"""PyTorch's side: nn.RNN, nn.LSTM or nn.GRU with nn.Linear, nn.Embedding, cross_entropy, clip_grad_norm_ and Adam."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from scripts.benchmark.cases import BETA1, BETA2, CLIP_NORM, EPSILON, LAYERS, LEARNING_RATE, Case, batches, weights
+from scripts.benchmark.cases import BETA1, BETA2, CLIP_NORM, EPSILON, GATES, LEARNING_RATE, Case, batches, weights
 
 
 class Network(nn.Module):  # type: ignore[misc]  # torch is not there when types are checked
@@ -18,9 +18,11 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not there when types
         super().__init__()
         self.every_step = case.every_step
         self.embedding = nn.Embedding(case.vocabulary, case.X) if case.vocabulary else None
-        recurrent = nn.LSTM if case.model == "lstm" else nn.RNN
-        self.core = recurrent(case.X, case.H, num_layers=LAYERS[case.model])
-        self.readout = nn.Linear(case.H, case.outputs)
+        kind = case.kind
+        recurrent = {"lstm": nn.LSTM, "gru": nn.GRU}.get(kind.cell, nn.RNN)
+        self.core = recurrent(case.X, case.H, num_layers=kind.layers, bidirectional=kind.both)
+        self.ways = 1 + kind.both
+        self.readout = nn.Linear(case.H * self.ways, case.outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.embedding is not None:
@@ -28,7 +30,8 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not there when types
         h, state = self.core(x)
         if self.every_step:
             return self.readout(h.flatten(0, 1))
-        return self.readout((state[0] if isinstance(state, tuple) else state)[-1])
+        last = (state[0] if isinstance(state, tuple) else state)[-self.ways :]
+        return self.readout(torch.cat([*last], 1) if self.ways > 1 else last[0])
 
 
 class Side:
@@ -77,22 +80,41 @@ class Side:
 def load(network: Network, case: Case) -> None:
     """The common starting weights. torch adds a second bias, which starts at zero."""
     w = weights(case)
-    H = case.H
     values = {"readout.weight": w["W_hy"], "readout.bias": w["b_y"][:, 0]}
     if case.vocabulary:
         values["embedding.weight"] = w["E"]
-    if case.model == "lstm":
-        gates = "ifto"  # torch's order, where t is called g
-        values["core.weight_hh_l0"] = np.vstack([w[f"W_{gate}"][:, :H] for gate in gates])
-        values["core.weight_ih_l0"] = np.vstack([w[f"W_{gate}"][:, H:] for gate in gates])
-        values["core.bias_ih_l0"] = np.concatenate([w[f"b_{gate}"][:, 0] for gate in gates])
-    elif case.model == "rnn":
-        values |= {"core.weight_ih_l0": w["W_xh"], "core.weight_hh_l0": w["W_hh"], "core.bias_ih_l0": w["b_h"][:, 0]}
-    else:
-        for layer in range(LAYERS[case.model]):
+    if case.model == "stacked_rnn":
+        for layer in range(case.kind.layers):
             values[f"core.weight_ih_l{layer}"] = w[f"W_hhd.{layer + 1}"] if layer else w["W_xh"]
             values[f"core.weight_hh_l{layer}"] = w[f"W_hht.{layer + 1}"]
             values[f"core.bias_ih_l{layer}"] = w[f"b_h.{layer + 1}"][:, 0]
+    else:
+        for layer, before, after in case.kind.cells:
+            own = {name: w[f"{before}{name}{after}"] for name in cell_names(case.kind.cell)}
+            suffix = f"_l{layer}" + ("_reverse" if before == "backward." else "")
+            values |= {f"core.{name}{suffix}": value for name, value in of_cell(case, own).items()}
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             parameter.copy_(torch.from_numpy(values[name])) if name in values else parameter.zero_()
+
+
+def cell_names(cell: str) -> list[str]:
+    """Our names of a cell's weights."""
+    if cell == "rnn":
+        return ["W_xh", "W_hh", "b_h"]
+    return [f"{kind}_{gate}" for kind in "Wb" for gate in GATES[cell]] + ["b_hh"] * (cell == "gru")
+
+
+def of_cell(case: Case, w: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Torch's weights of one cell."""
+    if case.kind.cell == "rnn":
+        return {"weight_ih": w["W_xh"], "weight_hh": w["W_hh"], "bias_ih": w["b_h"][:, 0]}
+    H, gates = case.H, GATES[case.kind.cell]
+    found = {
+        "weight_hh": np.vstack([w[f"W_{gate}"][:, :H] for gate in gates]),
+        "weight_ih": np.vstack([w[f"W_{gate}"][:, H:] for gate in gates]),
+        "bias_ih": np.concatenate([w[f"b_{gate}"][:, 0] for gate in gates]),
+    }
+    if "b_hh" in w:
+        found["bias_hh"] = np.concatenate([np.zeros(2 * H, np.float32), w["b_hh"][:, 0]])
+    return found

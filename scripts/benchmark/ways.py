@@ -9,7 +9,7 @@ from scripts.benchmark.timing import in_turn, medians
 from seqexp.numerics.functions import product
 from seqexp.numerics.rng import Purpose, stream
 
-GATES = {"rnn": 1, "lstm": 4}
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 def ways(B: int, X: int, H: int, gates: int) -> dict[str, Callable[[], object]]:

@@ -170,9 +170,10 @@ def _take(words: Arguments, key: str, text: str) -> None:
 def _known(group: str, text: str) -> list[str]:
     from seqexp import models, tasks
 
-    names = models.names() if group == "model" else tasks.names()
+    names = sorted({*models.names(), *conf_files("model")}) if group == "model" else tasks.names()
     listed = text.split(",")
-    wrong = next((name for name in listed if name not in names), None)
+    also = models.is_name if group == "model" else names.__contains__
+    wrong = next((name for name in listed if name not in names and not also(name)), None)
     if wrong is not None:
         close = get_close_matches(wrong, names, 1)
         hint = f"; did you mean {close[0]}?" if close else ""

@@ -10,7 +10,7 @@ from seqexp import models, tasks
 from seqexp.comparison import selection, tuning_studies
 from seqexp.comparison.contest import Contest, Terms, contest, corrected, direction_of
 from seqexp.config.command_line import word
-from seqexp.config.run_config import lacking
+from seqexp.config.run_config import completed, lacking
 from seqexp.runs import reader as stored
 from seqexp.runs.reader import Run
 from seqexp.runs.result import RunResult
@@ -100,7 +100,7 @@ def _from_mlflow(query: Query, found: stored.Found) -> list[Run]:
     more = []
     for content, settings in mlflow_reader.results(query.tracking, known):
         try:
-            more.append(Run(RunResult.parse(content), None, settings))
+            more.append(Run(RunResult.parse(content), None, completed(settings)))
         except Unreadable as error:
             found.broken.append(f"MLflow run {content['mlflow_run_id']}: {error}")
     return more
@@ -111,7 +111,8 @@ def _leave_out_unknown(found: stored.Found) -> list[str]:
     each, which goes to ``broken`` too."""
     known, left_out = [], []
     for run in found.runs:
-        unknown = [*{run.result.model}.difference(models.names()), *{run.result.task}.difference(tasks.names())]
+        unknown = [] if models.is_name(run.result.model) else [run.result.model]
+        unknown += {run.result.task}.difference(tasks.names())
         if not unknown:
             known.append(run)
             continue

@@ -13,7 +13,6 @@ from seqexp.config.schema import group_fields
 from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder, Network
 from seqexp.system import blas
 from seqexp.system.errors import UserError, unknown_key
-from seqexp.system.registry import fields
 from seqexp.tasks import Shape, Task
 from seqexp.training import optimizers
 
@@ -99,12 +98,19 @@ def _network(settings: Settings, shape: Shape, hidden: int) -> Network:
     if shape.source is None:
         if decoder is not None:
             raise UserError(f"model.decoder: expected null, since this task has no encoder; got {decoder!r}")
+        if settings.get("bidirectional") and shape.answers == "steps" and shape.causal:
+            raise UserError(
+                "model.bidirectional: expected false, since what this task asks for at one step is read at the next: a "
+                "network that reads from both ends has seen the answer; got true; try a task of tags or classes"
+            )
         return _chain(settings, shape, hidden)
     embedding, core = _embedded_core(settings, settings["name"], hidden, shape.source, True)
+    ahead = {**settings, "bidirectional": False, "initial_state": "zeros"}  # it starts from what the encoder has read
+    answering = _chain(ahead, shape, hidden, decoder)
     return EncoderDecoder(
         Encoder(core, embedding, settings["dropout"]),
-        _chain(settings, shape, hidden, decoder),
-        bridge=decoder not in (None, settings["name"]),
+        answering,
+        bridge=decoder not in (None, settings["name"]) or core.state_size != answering.core.state_size,
         reverse_source=shape.reverse_source,
     )
 
@@ -128,9 +134,11 @@ def _embedded_core(
 
 def _core(settings: Settings, model: str, hidden: int, inputs: int) -> models.Core:
     """A core with the settings that are its own. A decoder of another name has those that it shares, and of
-    ``freeze_gates`` the gates that are its own."""
-    cls: Any = models.lookup(model)
-    own = {key: settings[key] for key in fields(cls, without=("input_size", "hidden_size")) if key in settings}
+    ``freeze_gates`` the gates that are its own. A stack's own number of layers is no setting of another's cells."""
+    cls: Any = models.lookup(models.model_of(model))
+    kinds = [(models.own_fields(name), models.arrangement_fields(name)) for name in (settings["name"], model)]
+    shared = [key for here, there in zip(*kinds, strict=True) for key in there if key in here]
+    own = {key: settings[key] for key in shared if key in settings}
     if model != settings["name"] and own.get("freeze_gates"):
         own["freeze_gates"] = tuple(gate for gate in own["freeze_gates"] if gate in cls.gate_names)
-    return models.create(model, input_size=inputs, hidden_size=hidden, **own)
+    return models.create(models.model_of(model), input_size=inputs, hidden_size=hidden, **own)

@@ -134,7 +134,8 @@ def _readings(word: str) -> list[str]:
 
 def _cannot_be_left_out(key: str) -> str:
     choices = sorted(conf_files(key))
-    instead = [f"{key}=off"] if "off" in choices else [f"{key}={choice}" for choice in choices]
+    variants = {choice for choice in choices for other in choices if choice.startswith(f"{other}_")}  # lstm_peephole
+    instead = [f"{key}=off"] if "off" in choices else [f"{key}={name}" for name in choices if name not in variants]
     if not choices:
         settings = all_settings()
         if key not in settings:

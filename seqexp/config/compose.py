@@ -187,9 +187,19 @@ def settings_of(group: str, words: Sequence[str] = ()) -> dict[str, Any]:
     folder = group.replace(".", "/")
     chosen = [word.partition("=")[2] for word in words if word.startswith(f"{folder}=")]
     choice = chosen[-1].partition(",")[0] if chosen else choices[group]
-    file = conf_files(folder).get(str(choice))
+    return {key: value for key, value in _settings_in(folder, str(choice)).items() if key != "_target_"}
+
+
+def _settings_in(folder: str, choice: str) -> dict[str, Any]:
+    """The settings in a file of a group, on top of those in the files of the group that its ``defaults`` name."""
+    file = conf_files(folder).get(choice)
     loaded: Any = OmegaConf.to_container(OmegaConf.load(file)) if file is not None else {}
-    return {str(key): value for key, value in loaded.get(group, loaded).items() if key != "_target_"}
+    found: dict[str, Any] = {}
+    for name in loaded.get("defaults", []):
+        if isinstance(name, str) and name != "_self_":
+            found |= _settings_in(folder, name)
+    own = loaded.get(folder.replace("/", "."), loaded)
+    return found | {str(key): value for key, value in own.items() if key != "defaults"}
 
 
 def all_settings(words: Sequence[str] = ()) -> dict[str, Any]:

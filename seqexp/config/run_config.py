@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +201,24 @@ def signature(settings: Mapping[str, Any], files: str | None = None) -> str:
         chosen |= {"task": task | {"files": files}}
     canonical = json.dumps(chosen, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def completed(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Flattened settings of a stored run, with the added fields that stand at their defaults and are not stored."""
+    absent: dict[str, Any] = {}
+    for group in ("model", "task", "optimizer", "training"):
+        with suppress(UserError):  # of a plug-in that is not loaded
+            added = _added(group, name if isinstance(name := flat.get(f"{group}.name"), str) else None)
+            absent |= {f"{group}.{key}": default for key, default in added.items()}
+    return absent | dict(flat)
+
+
+@cache  # a comparison asks for every run
+def _added(group: str, name: str | None) -> dict[str, Any]:
+    from seqexp.config import schema  # here, as in checked
+
+    added = schema.added(schema.group_fields(group, {"name": name}))
+    return dict(json.loads(json.dumps(added)))  # as a file has it: a list for a tuple
 
 
 def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from seqexp import models, tasks
 from seqexp.config.command_line import for_shell, word
 from seqexp.system import plugins
 from seqexp.system.errors import UserError, unknown_key
-from seqexp.system.registry import fields
+from seqexp.system.registry import ADDED, fields
 from seqexp.tracking.mlflow_store import TrackingSettings
 from seqexp.training import optimizers
 from seqexp.training.checkpoints import Schedule
@@ -58,22 +58,28 @@ def check(config: Mapping[str, Any]) -> dict[str, Any]:
 def owners(checked: Mapping[str, Any]) -> list[str]:
     """The plug-ins that the run's model, decoder, task and optimizer come from."""
     model, decoder = checked["model"]["name"], checked["model"].get("decoder")
-    classes = [models.lookup(name) for name in (model, decoder) if name is not None]
+    classes = [models.lookup(models.model_of(name)) for name in (model, decoder) if name is not None]
     classes += [tasks.lookup(checked["task"]["name"]), optimizers.lookup(checked["optimizer"]["name"])]
     return [name for name in map(plugins.owner, classes) if name is not None]
 
 
 def without_absent(group: str, settings: dict[str, Any], legal: Fields) -> dict[str, Any]:
-    """The settings without those keys of a task, model, optimizer or training whose class gives them the default
-    None, and that are None.
+    """The settings of a task, model, optimizer or training without those keys that stand at the default of their class,
+    where that is None or the field is marked ``ADDED``.
 
-    So a class can get a new optional key, and no config.yaml, signature or comparison of runs that do without it
-    changes: null is as if the key had not been named.
+    So a class can get a new key, and no config.yaml, signature or comparison of runs that do without it changes: the
+    default is as if the key had not been named.
     """
-    optional = {key for key, (_, default) in legal.items() if default is None and key not in NETWORK}
     if group not in ("task", "model", "optimizer", "training"):
-        optional = set()
-    return {key: value for key, value in settings.items() if value is not None or key not in optional}
+        return settings
+    absent = {key: None for key, (_, default) in legal.items() if default is None and key not in NETWORK}
+    absent |= added(legal)
+    return {key: value for key, value in settings.items() if key not in absent or value != absent[key]}
+
+
+def added(legal: Fields) -> dict[str, Any]:
+    """The fields that are marked ``ADDED``, with their defaults."""
+    return {key: default for key, (kind, default) in legal.items() if ADDED in getattr(kind, "__metadata__", ())}
 
 
 def group_fields(group: str, config: Mapping[str, Any]) -> Fields:
@@ -89,7 +95,7 @@ def group_fields(group: str, config: Mapping[str, Any]) -> Fields:
         raise UserError(f"{group}.name: expected the name of a {group}; got {name!r}")
     named = {"name": (str, NO_DEFAULT)}
     if group == "model":
-        return NETWORK | fields(models.lookup(name), without=("input_size", "hidden_size"))
+        return NETWORK | models.arrangement_fields(name) | models.own_fields(name)
     if group == "task":
         return named | fields(tasks.lookup(name), without=("data_dir",)) | MARGIN
     return named | fields(optimizers.lookup(name))

@@ -1,11 +1,13 @@
 """Gradient flow: how much of an answer's derivative reaches the states before it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from seqexp.data.batch import Batch
 from seqexp.mechanism.walk import STEPS, Walk, answering, cell_rows, chosen_columns, remembering
+from seqexp.models import Rows
 from seqexp.networks import Chain, EncoderDecoder, Network
 from seqexp.numerics.params import Params
 from seqexp.numerics.tape import Tape
@@ -20,7 +22,8 @@ class Flow:
     """Mean norms of the loss's derivative against the lag.
 
     lag (n,): steps back from the answer; 0 is the state that the answer was read from.
-    h (n,):   mean over examples of |dL/dh|, L the loss of that example's one answer; in a stack, h of all layers.
+    h (n,):   mean over examples of |dL/dh|, L the loss of that example's one answer; in a stack, h of all layers. Of
+              two directions the mean over both, each in its own order; of layers of them, the top layer's.
     c (n,):   likewise |dL/dc| of an LSTM, at fixed h, so 0 at lag 0; None for a core without cells.
     """
 
@@ -48,29 +51,36 @@ def gradient_flow(network: Network, p: Params, batch: Batch, loss: Loss, steps: 
 def _flow(network: Network, p: Params, batch: Batch, loss: Loss, steps: int) -> Flow:
     two = isinstance(network, EncoderDecoder)
     asked = _asked(batch, first=two)  # (B,)
-    source = Walk(remembering(network, p, batch), steps=steps) if two else None
-    begun = None
-    if isinstance(network, EncoderDecoder) and source is not None:
-        begun = source.states[-1]
-        begun = begun if network.bridge is None else network.bridge.forward(p.part("bridge"), begun)
-    answers = Walk(answering(network, p, batch, asked + 1), begun, steps)
-    chain = network.decoder if isinstance(network, EncoderDecoder) else network
-    assert isinstance(chain, Chain)
-    dstate = _at_answer(chain, answers, _targets(batch, asked), loss)
+    source, begun = remembering(network, p, batch), None
+    if isinstance(network, EncoderDecoder):
+        read = [Walk(reading, steps=steps) for reading, _ in source.directions()]
+        last = begun = read[0].states[-1] if len(read) == 1 else source.end()
+        begun = last if network.bridge is None else network.bridge.forward(p.part("bridge"), last)
+        chain, ends = network.decoder, [asked + 1]
+        answers = [Walk(answering(network, p, batch, asked + 1), begun, steps)]
+    else:
+        assert isinstance(network, Chain)
+        # A direction reads up to the answer from its own end, or, of an answer at the end, everything.
+        chain, ends = network, [asked + 1, source.lengths - (asked if network.answers == "steps" else 0)]
+        pairs = zip(source.directions(), ends, strict=False)
+        answers = [Walk(reading.up_to(end), None, steps) for (reading, _), end in pairs]
     curve = _Curve(batch.size, steps + 1)
-    cells = cell_rows(chain.core)
-    for t, dstate in answers.back(dstate):  # noqa: B020 - the last one continues into the encoder
-        if t >= 0:
-            curve.add(cells, dstate, asked - t)
-    # A walk that ended before the decoder's first step has used up its lags; none is left for the source.
-    if isinstance(network, EncoderDecoder) and source is not None and answers.first == 0:
-        if network.bridge is not None:
-            scratch = p.like().part("bridge")
-            dstate = network.bridge.backward(p.part("bridge"), scratch, dstate, source.states[-1])
-        cells, lengths = cell_rows(network.encoder.core), source.reading.lengths
-        for t, after in source.back(dstate):
+    part = p.part("decoder") if two else p
+    dstates = _at_answer(chain, part, answers, _targets(batch, asked), loss)
+    for walk, dstate, end in zip(answers, dstates, ends, strict=False):
+        cells = cell_rows(walk.reading.encoder.core)
+        for t, dstate in walk.back(dstate):  # noqa: B020 - the last one continues into the encoder
             if t >= 0:
-                curve.add(cells, after, asked + lengths - t, t < lengths)
+                curve.add(cells, dstate, end - 1 - t, share=1 / len(answers))
+    # A walk that ended before the decoder's first step has used up its lags; none is left for the source.
+    if isinstance(network, EncoderDecoder) and answers[0].first == 0:
+        if network.bridge is not None:
+            dstate = network.bridge.backward(p.part("bridge"), p.like().part("bridge"), dstate, last)
+        for walk, (reading, rows) in zip(read, source.directions(), strict=True):
+            cells, lengths = cell_rows(reading.encoder.core), reading.lengths
+            for t, after in walk.back(dstate[rows]):
+                if t >= 0:
+                    curve.add(cells, after, asked + lengths - t, t < lengths, 1 / len(read))
     return curve.flow(cells is not None)
 
 
@@ -101,22 +111,30 @@ class _Curve:
     """Sums over examples of norms at each lag."""
 
     def __init__(self, examples: int, lags: int) -> None:
-        self.examples, self.count = examples, np.zeros(lags, int)
+        self.examples, self.count = examples, np.zeros(lags)
         self.h, self.c = np.zeros(lags), np.zeros(lags)
         self.dtype = np.dtype(float)
 
-    def add(self, cells: slice | None, dstate: np.ndarray, lag: np.ndarray, alive: np.ndarray | None = None) -> None:
-        """Add dstate (S, B) at each column's own lag (B,), but none that is not ``alive`` or has a negative lag."""
+    def add(
+        self,
+        cells: Rows | None,
+        dstate: np.ndarray,
+        lag: np.ndarray,
+        alive: np.ndarray | None = None,
+        share: float = 1.0,
+    ) -> None:
+        """Add dstate (S, B) at each column's own lag (B,), but none that is not ``alive`` or has a negative lag.
+        ``share``: of an example, where it has several derivatives at a lag."""
         counted: np.ndarray = (lag >= 0) & (lag < len(self.count))
         if alive is not None:
             counted = counted & alive
         squares = np.square(dstate, dtype=np.float64)  # in float32, squares below 1e-38 vanish
         if cells is not None:
             # add.at: several columns may share a lag, and ``+=`` would count only one of them.
-            np.add.at(self.c, lag[counted], np.sqrt(squares[cells].sum(axis=0))[counted])
+            np.add.at(self.c, lag[counted], share * np.sqrt(squares[cells].sum(axis=0))[counted])
             squares[cells] = 0
-        np.add.at(self.h, lag[counted], np.sqrt(squares.sum(axis=0))[counted])
-        np.add.at(self.count, lag[counted], 1)
+        np.add.at(self.h, lag[counted], share * np.sqrt(squares.sum(axis=0))[counted])
+        np.add.at(self.count, lag[counted], share)
         self.dtype = dstate.dtype
 
     def flow(self, cells: bool) -> Flow:
@@ -156,13 +174,17 @@ def _targets(batch: Batch, asked: np.ndarray) -> np.ndarray:
     return batch.target[asked, :, columns].T
 
 
-def _at_answer(chain: Chain, walk: Walk, target: np.ndarray, loss: Loss) -> np.ndarray:
-    """d(loss of each column's own answer)/d state (S, B) at the step of the answer."""
-    p, state = walk.reading.p, walk.states[-1]
-    h = np.ascontiguousarray(state[chain.core.output_rows])
+def _at_answer(chain: Chain, p: Params, walks: Sequence[Walk], target: np.ndarray, loss: Loss) -> list[np.ndarray]:
+    """d(loss of each column's own answer)/d state (S, B) at the step of the answer, of each direction."""
+    rows = [walk.reading.encoder.core.output_rows for walk in walks]
+    parts = [walk.states[-1][those] for walk, those in zip(walks, rows, strict=True)]
+    h = np.concatenate(parts)
     _, tape = loss.forward(chain.readout.forward(p.part("readout"), h, Tape()), target)
     dy = loss.backward(tape) * h.shape[1]  # a loss is the mean over its answers
-    dstate = np.zeros_like(state)
     part = p.part("readout")
-    dstate[chain.core.output_rows] = chain.readout.backward(part, part.like(), dy.astype(h.dtype, copy=False), h)
-    return dstate
+    dh = chain.readout.backward(part, part.like(), dy.astype(h.dtype, copy=False), h)
+    found = []
+    for walk, those, its in zip(walks, rows, np.split(dh, np.cumsum([len(one) for one in parts])[:-1]), strict=True):
+        found.append(np.zeros_like(walk.states[-1]))
+        found[-1][those] = its
+    return found

@@ -7,7 +7,7 @@ import numpy as np
 
 from seqexp.data.batch import Batch
 from seqexp.mechanism.walk import AHEAD, STEPS, remembering
-from seqexp.models import Gated
+from seqexp.models import Gated, is_bidirectional
 from seqexp.networks import Network
 from seqexp.networks.encoder import EncoderTape
 from seqexp.numerics.params import Params
@@ -40,10 +40,11 @@ def gate_use(network: Network, p: Params, batch: Batch) -> dict[str, GateUse] | 
     if not isinstance(core, Gated):
         return None
     sums: dict[str, _Sums] = {}
-    tape, state = EncoderTape(), np.zeros((core.state_size, batch.size), p.flat.dtype)
+    tape, state = EncoderTape(), reading.start()
     longest = int(reading.lengths.max(initial=0))
-    for start in range(0, min(longest, STEPS), AHEAD):
-        stop = min(start + AHEAD, longest)
+    ahead = longest if is_bidirectional(core) else AHEAD  # which can only be read as a whole
+    for start in range(0, min(longest, STEPS), max(1, ahead)):
+        stop = min(start + ahead, longest)
         state = reading.run(start, stop, state, tape)
         alive = np.arange(start, stop)[:, None] < reading.lengths  # (n, B)
         for name, values in core.gates(tape.core).items():

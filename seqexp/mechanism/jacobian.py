@@ -22,10 +22,16 @@ def spectrum(network: Network, p: Params, batch: Batch) -> np.ndarray:
     some validation examples.
 
     The core is a chain's, or the encoder's. A step's J comes from one backward pass over S copies of the example; each
-    copy yields the derivative of another row of the state.
+    copy yields the derivative of another row of the state. Of two directions: those of both (of their top layer, each
+    with its own next step).
     """
-    S = remembering(network, p, batch).encoder.core.state_size
-    reading, steps = _window(network, p, batch, max(1, min(SAMPLED, MOST_COLUMNS // S)), STEPS)
+    found = [_spectrum(reading) for reading, _ in remembering(network, p, batch).directions()]
+    return np.sort(np.concatenate(found))[::-1]
+
+
+def _spectrum(reading: Reading) -> np.ndarray:
+    S = reading.encoder.core.state_size
+    reading, steps = _window(reading, max(1, min(SAMPLED, MOST_COLUMNS // S)), STEPS)
     if not len(steps):
         return np.zeros(0)
     walk = Walk(reading, steps=len(steps))
@@ -52,11 +58,16 @@ def lyapunov(network: Network, p: Params, batch: Batch, count: int = EXPONENTS, 
     networks: Engelken, Wolf and Abbott 2023, section II). We carry derivatives from the last step to the first; the
     product of the J_t has the same growth rates in both directions. The first fifth of the steps is not counted. For
     a short sequence these are its own rates, not limits. exp(lambda_1) is the factor per step by which the fastest
-    direction grows; -inf if a direction dies at once.
+    direction grows; -inf if a direction dies at once. Of a network that reads in two directions: the largest of both.
     """
-    S = remembering(network, p, batch).encoder.core.state_size
+    found = [_lyapunov(reading, count, steps) for reading, _ in remembering(network, p, batch).directions()]
+    return np.sort(np.concatenate(found))[::-1][:count]
+
+
+def _lyapunov(reading: Reading, count: int, steps: int) -> np.ndarray:
+    S = reading.encoder.core.state_size
     k = min(count, S)
-    reading, window = _window(network, p, batch, max(1, min(EXAMPLES, MOST_COLUMNS // k)), steps)
+    reading, window = _window(reading, max(1, min(EXAMPLES, MOST_COLUMNS // k)), steps)
     E = reading.x.shape[-1]
     if not len(window):
         return np.zeros(0)
@@ -77,9 +88,8 @@ def lyapunov(network: Network, p: Params, batch: Batch, count: int = EXPONENTS, 
     return np.sort(grown / counted)[::-1]
 
 
-def _window(network: Network, p: Params, batch: Batch, examples: int, steps: int) -> tuple[Reading, np.ndarray]:
+def _window(reading: Reading, examples: int, steps: int) -> tuple[Reading, np.ndarray]:
     """The longest examples, all cut to the length of the shortest of them, and the steps to look at."""
-    reading = remembering(network, p, batch)
     longest = np.argsort(-reading.lengths, kind="stable")[:examples]
     reading = reading.columns(longest)
     length = int(reading.lengths.min(initial=len(reading.x)))

@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
-from seqexp.models import Celled, Core
+from seqexp.models import Bidirected, Celled, Core, Rows
 from seqexp.networks import Chain, Encoder, EncoderDecoder, Network
 from seqexp.networks.encoder import EncoderTape
-from seqexp.networks.encoder_decoder import reverse
 from seqexp.numerics.params import Params
+from seqexp.numerics.tape import reverse
 from seqexp.tasks import Task
 
 STEPS = 1_000  # a probe looks back no further than this
@@ -20,7 +20,7 @@ STATES_BYTES = 1 << 26  # of the stored states of one walk
 AHEAD = 64  # steps run at once where no state is needed
 
 
-def cell_rows(core: Core) -> slice | None:
+def cell_rows(core: Core) -> Rows | None:
     """The rows of the state that are cells; None if all rows are h."""
     return core.cell_rows if isinstance(core, Celled) else None
 
@@ -43,6 +43,32 @@ class Reading:
         """The reading of some columns; a column may occur several times."""
         features = None if self.features is None else self.features[:, chosen]
         return replace(self, x=self.x[..., chosen], lengths=self.lengths[chosen], features=features)
+
+    def up_to(self, ends: np.ndarray) -> "Reading":
+        """The same of each column's first ``ends`` (B,) steps."""
+        return replace(self, lengths=ends)
+
+    def start(self) -> np.ndarray:
+        """The state (S, B) before the first step, which a core may have learned: that of columns without a step."""
+        none = np.zeros_like(self.lengths)
+        return self.encoder.run(self.p, self.x[:1], none, None, None, EncoderTape(), False, self.features)[1]
+
+    def end(self) -> np.ndarray:
+        """The state (S, B) of each column after its own last step."""
+        return self.encoder.run(self.p, self.x, self.lengths, None, None, EncoderTape(), False, self.features)[1]
+
+    def directions(self) -> "list[tuple[Reading, Rows]]":
+        """The readings of which one step follows from the one before, with their rows of the state: this one, or those
+        of both directions of the top layer, each in its own order."""
+        core = self.encoder.core
+        if not (isinstance(core, Bidirected) and core.bidirectional):
+            return [(self, slice(0, core.state_size))]
+        x = self.encoder.fed(self.p, self.x, EncoderTape(), self.features)
+        found = []
+        for one in core.directions(self.p.part("core"), x, self.lengths):
+            encoder = Encoder(one.core)
+            found.append((Reading(encoder, Params(encoder.layout, one.p.flat), one.x, self.lengths), one.rows))
+        return found
 
     def run(self, start: int, stop: int, state: np.ndarray, tape: EncoderTape) -> np.ndarray:
         """The state (S, B) after the steps [start, stop). A column that has ended keeps its state."""
@@ -97,7 +123,7 @@ class Walk:
         self.first = max(0, self.stop - steps)
         S, B = reading.encoder.core.state_size, reading.x.shape[-1]
         dtype = reading.p.flat.dtype
-        state = np.zeros((S, B), dtype) if state0 is None else state0
+        state = reading.start() if state0 is None else state0
         for start in range(0, self.first, AHEAD):
             state = reading.run(start, min(start + AHEAD, self.first), state, self._tape)
         self.states = np.empty((self.stop - self.first + 1, S, B), dtype)

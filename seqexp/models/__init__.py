@@ -11,93 +11,36 @@ A core is a class with typed keyword-only fields (its config schema), registered
 is looked up, and registers itself.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-import numpy as np
+from seqexp.models.arrangement import Arrangement
+from seqexp.models.core import Bidirected, Celled, Core, Gated, Rows, is_bidirectional, output_size
+from seqexp.system.registry import Registry, fields
 
-from seqexp.numerics.params import Layout, Params
-from seqexp.system.registry import Registry
-
-
-class Core(Protocol):
-    """What every model offers. Time first, columns are examples: x (T, X, B), h (T, H, B), state (S, B).
-
-    x may also be integer tokens (T, B): the input columns are gathered, and dx is None.
-    ``lengths`` (B,): ``state`` is each column's state after its own last step; past it h is 0 and dh is ignored.
-    ``tape``: an old one lends its memory; what it backed is valid until then.
-    ``masks``: dropout between a core's own layers, each broadcastable to (T, H, B).
-    """
-
-    input_size: int
-    hidden_size: int
-
-    @property
-    def layout(self) -> Layout: ...
-    @property
-    def state_size(self) -> int:
-        """S, the rows of the state. Its h, what a readout may see, lies in ``output_rows``."""
-        ...
-
-    @property
-    def output_rows(self) -> slice:
-        """The rows of the state that hold the last h."""
-        ...
-
-    @property
-    def mask_count(self) -> int:
-        """How many dropout masks forward takes: one between each pair of own layers."""
-        ...
-
-    def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params: ...
-    def forward(
-        self,
-        p: Params,
-        x: np.ndarray,
-        state0: np.ndarray | None = None,
-        lengths: np.ndarray | None = None,
-        tape: Any = None,
-        keep: bool = True,
-        masks: Sequence[np.ndarray] | None = None,
-    ) -> tuple[np.ndarray, np.ndarray, Any]: ...
-    def backward(
-        self,
-        p: Params,
-        grad: Params,
-        dh: np.ndarray | None,
-        dstate: np.ndarray | None,
-        tape: Any,
-        need_dx: bool = True,
-    ) -> tuple[np.ndarray | None, np.ndarray]: ...
-
-
-@runtime_checkable
-class Celled(Protocol):
-    """A core whose state has, beside what a readout sees, cells: the LSTM's c."""
-
-    @property
-    def cell_rows(self) -> slice:
-        """The rows of the state that hold them."""
-        ...
-
-
-@runtime_checkable
-class Gated(Protocol):
-    """A core with gates, each of which can be fixed at one.
-
-    gate_names:   of the class, such as ("f", "i", "o").
-    freeze_gates: a setting of the core, the gates that are fixed at one.
-    gates(tape):  name -> the values (T, H, B) of the forward pass that left the tape: views, valid until its next.
-    """
-
-    @property
-    def gate_names(self) -> tuple[str, ...]: ...
-    @property
-    def freeze_gates(self) -> tuple[str, ...]: ...
-    def gates(self, tape: Any) -> dict[str, np.ndarray]: ...
+__all__ = [
+    "Arrangement",
+    "Bidirected",
+    "Celled",
+    "Core",
+    "Gated",
+    "Rows",
+    "arrangement_fields",
+    "create",
+    "is_name",
+    "is_bidirectional",
+    "lookup",
+    "model_of",
+    "names",
+    "output_size",
+    "own_fields",
+    "register",
+]
 
 
 C = TypeVar("C", bound=type)
+Fields = dict[str, tuple[Any, Any]]  # name -> (type, default)
 _registry: Registry[type] = Registry("model", __name__)
 
 
@@ -116,6 +59,43 @@ def lookup(name: str) -> type:
     return _registry.lookup(name)
 
 
-def create(name: str, **sizes: Any) -> Core:
-    """A core by name: ``create("lstm", input_size=X, hidden_size=H)``."""
-    return lookup(name)(**sizes)
+def is_name(name: str) -> bool:
+    """Whether a run's model may have this name: a registered one, or one that goes on with _…, as lstm_peephole."""
+    return name in names() or bool(_begun_by(name))
+
+
+def model_of(name: str) -> str:
+    """The registered model of a run's name for it: itself, or lstm of lstm_peephole, which is lstm with settings that
+    deserve a name. UserError if there is none."""
+    begun = _begun_by(name)
+    if name in names() or not begun:
+        lookup(name)
+        return name
+    return max(begun, key=len)
+
+
+def _begun_by(name: str) -> list[str]:
+    return [each for each in names() if name.startswith(f"{each}_") and re.fullmatch(r"\w+", name)]
+
+
+def own_fields(name: str) -> Fields:
+    """The settings of a model's own cell: its constructor's fields but the sizes."""
+    return fields(lookup(model_of(name)), without=("input_size", "hidden_size"))
+
+
+def arrangement_fields(name: str) -> Fields:
+    """The settings of ``Arrangement`` that the model has: all but those of its cell. One that is a stack itself is not
+    stacked."""
+    own = own_fields(name)
+    without = {*own, "skip"} if "num_layers" in own else own
+    return {key: field for key, field in fields(Arrangement).items() if key not in without}
+
+
+def create(name: str, *, input_size: int, hidden_size: int, **settings: Any) -> Core:
+    """A core by name: ``create("lstm", input_size=X, hidden_size=H, num_layers=2, forget_bias=0)``.
+
+    Without layers, directions or a learned state it is the plain cell, else what ``Arrangement`` makes of it.
+    """
+    cls = lookup(name)
+    arrangement = Arrangement(**{key: settings.pop(key) for key in arrangement_fields(name) if key in settings})
+    return arrangement.of(lambda inputs: cls(input_size=inputs, hidden_size=hidden_size, **settings), input_size)

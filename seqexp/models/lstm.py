@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.models import register
 from seqexp.numerics.functions import FLUSH_EVERY, flush, halve_and_shift, product
 from seqexp.numerics.initializers import Recurrent, glorot, recurrent
 from seqexp.numerics.params import Layout, Params
 from seqexp.numerics.tape import Ends, Tape, add_columns, add_outer, check_input, chunk_steps, token_columns
 
 Gate = Literal["f", "i", "o"]
-ROWS = "oift"  # the gates' order in memory: the three sigmoids adjacent; i and f as t and c, which they multiply
 
 
 @dataclass(slots=True)
@@ -31,7 +29,6 @@ class Step:
     h: np.ndarray  # (H, B): h_t, in the next step's column
 
 
-@register("lstm")
 @dataclass(kw_only=True, frozen=True)
 class LSTM:
     """Long short-term memory with a forget gate.
@@ -46,7 +43,7 @@ class LSTM:
     Parameters W_f, W_i, W_o, W_t (H, H+X) and b_f, b_i, b_o, b_t (H, 1): views of one matrix W (4H, 1+H+X) that
     multiplies the stacked column [1; h_{t-1}; x_t]. The state is h on top of c, (2H, B). ``freeze_gates`` fixes gates
     at one. Source: Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber and Cummins 2000; its bias starts
-    at one: Jozefowicz, Zaremba and Sutskever 2015. No peepholes.
+    at one: Jozefowicz, Zaremba and Sutskever 2015. No peepholes: ``lstm_variants`` has them, and registers ``lstm``.
     """
 
     input_size: Annotated[int, Ge(1)]
@@ -57,17 +54,18 @@ class LSTM:
     freeze_gates: tuple[Gate, ...] = ()
 
     mask_count = 0
-    gate_names = ("f", "i", "o")
+    gate_names: ClassVar[tuple[str, ...]] = ("f", "i", "o")
+    rows: ClassVar[str] = "oift"  # in memory: the three sigmoids adjacent; i and f as t and c, which they multiply
 
     @cached_property
     def layout(self) -> Layout:
         H, K = self.hidden_size, 1 + self.hidden_size + self.input_size
         views = {}
-        for gate in "fiot":
+        for gate in self._layers():
             views[f"W_{gate}"] = (self._rows(gate), slice(1, K))
             views[f"b_{gate}"] = (self._rows(gate), slice(0, 1))
         layout = Layout()
-        layout.add("W", (4 * H, K), **views)
+        layout.add("W", (len(self.rows) * H, K), **views)
         return layout
 
     @property
@@ -91,7 +89,7 @@ class LSTM:
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params:
         H = self.hidden_size
         p = Params.zeros(self.layout, dtype)
-        for gate in "fiot":
+        for gate in self._layers():
             p[f"W_{gate}"][:, :H] = recurrent(self.recurrent_init, self.recurrent_scale, rng, H)
             p[f"W_{gate}"][:, H:] = glorot(rng, H, self.input_size)
         p["b_f"][:] = self.forget_bias
@@ -251,12 +249,7 @@ class LSTM:
                         flush(dstate0)
                 dz_steps = local[: high - low, 1:].reshape(-1, 4 * H, B)
                 np.copyto(dz[:, low - start : high - start], dz_steps.swapaxes(0, 1))
-            dz = dz.reshape(4 * H, -1)
-            add_outer(grad["W"][:, : a.shape[1]], dz, a[start:stop], tape)
-            if tokens:
-                add_columns(grad["W"][:, 1 + H :], x[start:stop].ravel(), dz)
-            elif dx is not None:
-                dx[start:stop] = (W[:, 1 + H :].T @ dz).reshape(-1, stop - start, B).swapaxes(0, 1)
+            self._through_weights(W, grad["W"], dz.reshape(4 * H, -1), tape, start, stop, dx)
         if dstate is not None and -1 in ends.at:
             dh_t[:, ends.at[-1]] += dstate[:H, ends.at[-1]]
             dc_t[:, ends.at[-1]] += dstate[H:, ends.at[-1]]
@@ -285,6 +278,21 @@ class LSTM:
         tanh_c *= h
         np.subtract(o, tanh_c, out=tanh_c)
 
+    def _through_weights(
+        self, W: np.ndarray, dW: np.ndarray, dz: np.ndarray, tape: Tape, start: int, stop: int, dx: np.ndarray | None
+    ) -> None:
+        """dW, and dx where it is wanted, of steps [start, stop) from their dz (4H, n·B)."""
+        x, a, H = tape.x[start:stop], tape.views["a"][start:stop], self.hidden_size
+        add_outer(dW[:, : a.shape[1]], dz, a, tape)
+        if x.ndim == 2:
+            add_columns(dW[:, 1 + H :], x.ravel(), dz)
+        elif dx is not None:
+            dx[start:stop] = (W[:, 1 + H :].T @ dz).reshape(-1, len(a), x.shape[-1]).swapaxes(0, 1)
+
+    def _layers(self) -> list[str]:
+        """f, i, o, t: those there are, in the order of the parameters."""
+        return [name for name in "fiot" if name in self.rows]
+
     def _rows(self, gate: str) -> slice:
-        start = ROWS.index(gate) * self.hidden_size
+        start = self.rows.index(gate) * self.hidden_size
         return slice(start, start + self.hidden_size)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seqexp.data.batch import Batch, FeatureBatch
-from seqexp.models import Core
+from seqexp.models import Core, is_bidirectional, output_size
 from seqexp.networks import decoding
 from seqexp.networks.encoder import Encoder, EncoderTape
 from seqexp.networks.layers import Dense, Embedding, Readout, dropout_mask
@@ -44,7 +44,7 @@ class Chain(Encoder):
     ) -> None:
         super().__init__(core, embedding, dropout, dense)
         self.answers = answers
-        self.readout = Readout(core.hidden_size, outputs)
+        self.readout = Readout(output_size(core), outputs)
         self.layout.part("readout", self.readout.layout)
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> Params:
@@ -120,6 +120,8 @@ class Chain(Encoder):
         the most likely token; else it is drawn from softmax(y / temperature). A column that has said ``end`` repeats
         it. ``beam_width`` above 1 searches for the most likely whole sequence instead (``decoding.beam``).
         """
+        if is_bidirectional(self.core):
+            raise ValueError("a bidirectional network cannot generate: it reads from the end of what is not yet said")
         batch = prompt if isinstance(prompt, Batch) else Batch(prompt, prompt)
         tape = ChainTape()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.models import Core
+from seqexp.models import Core, output_size
 from seqexp.networks.layers import Dense, Embedding, dropout_mask
 from seqexp.numerics.params import Layout, Params
 from seqexp.numerics.tape import Tape
@@ -72,18 +72,10 @@ class Encoder:
     ) -> tuple[np.ndarray, np.ndarray]:
         """h (T, H, B) and the final state (S, B)."""
         dtype = p.flat.dtype
-        tape.x, tape.features = x, features if self.dense is not None else None
-        if self.embedding is not None:
-            x = self.embedding.forward(p.part("embedding"), x, tape.memory)
-            # x is the tape's memory, so adding and masking in place leaves the batch as it is.
-            if tape.features is not None:
-                tape.features = tape.features.astype(dtype, copy=False)
-                x[0] += self.dense.forward(p.part("dense"), tape.features)  # type: ignore[union-attr]
-        elif x.dtype.kind == "f" and x.dtype != dtype:
-            x = x.astype(dtype)
+        x = self.fed(p, x, tape, features)
         masks = tape.x_mask = None
         if dropout_rng is not None and self.dropout:
-            T, B, H = x.shape[0], x.shape[-1], self.core.hidden_size
+            T, B, H = x.shape[0], x.shape[-1], output_size(self.core)
             # The order of the draws is part of what a seed reproduces: the core's masks first, then x's.
             masks = [dropout_mask(dropout_rng, self.dropout, (T, H, B), dtype) for _ in range(self.core.mask_count)]
             if self.embedding is not None:
@@ -92,6 +84,19 @@ class Encoder:
         h, state, core_tape = self.core.forward(p.part("core"), x, state0, lengths, tape.core, keep, masks)
         tape.core = core_tape if keep else tape.core  # without a new tape, the old one still has memory to lend
         return h, state
+
+    def fed(self, p: Params, x: np.ndarray, tape: EncoderTape, features: np.ndarray | None = None) -> np.ndarray:
+        """What the core is fed of x: its embedding, if there is one, in the tape's memory."""
+        tape.x, tape.features = x, features if self.dense is not None else None
+        if self.embedding is not None:
+            x = self.embedding.forward(p.part("embedding"), x, tape.memory)
+            # x is the tape's memory, so adding and masking in place leaves the batch as it is.
+            if tape.features is not None:
+                tape.features = tape.features.astype(p.flat.dtype, copy=False)
+                x[0] += self.dense.forward(p.part("dense"), tape.features)  # type: ignore[union-attr]
+        elif x.dtype.kind == "f" and x.dtype != p.flat.dtype:
+            x = x.astype(p.flat.dtype)
+        return x
 
     def run_back(
         self, p: Params, grad: Params, dh: np.ndarray | None, dstate: np.ndarray | None, tape: EncoderTape

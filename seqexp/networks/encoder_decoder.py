@@ -6,11 +6,12 @@ from typing import Any, Literal
 import numpy as np
 
 from seqexp.data.batch import Batch, SourceBatch
-from seqexp.models import Core
+from seqexp.models import Core, is_bidirectional
 from seqexp.networks.chain import Chain, ChainTape
 from seqexp.networks.encoder import Encoder, EncoderTape
 from seqexp.networks.layers import Dense
 from seqexp.numerics.params import Layout, Params
+from seqexp.numerics.tape import reverse
 
 
 @dataclass
@@ -28,9 +29,10 @@ class EncoderDecoder:
         s_B = state of the encoder after each source's own last token
         y_t = the decoder's answer to x_0..x_t, started in s_B, or in W s_B + b if there is a bridge
 
-    The bridge is learned. It exists if the two cores are different models. ``reverse_source`` reads each source from
-    its end to its beginning, which brings the first words of both sides close together (Sutskever, Vinyals and Le 2014,
-    section 3.3). Parameters: ``encoder/embedding/E``, ``encoder/core/…``, ``bridge/W`` (S_dec, S_enc) and ``bridge/b``,
+    The bridge is learned. It exists if the two cores are different models, or if the encoder reads in two directions:
+    the decoder then starts from both. ``reverse_source`` reads each source from its end to its beginning, which brings
+    the first words of both sides close together (Sutskever, Vinyals and Le 2014, section 3.3).
+    Parameters: ``encoder/embedding/E``, ``encoder/core/…``, ``bridge/W`` (S_dec, S_enc) and ``bridge/b``,
     ``decoder/embedding/E``, ``decoder/core/…``, ``decoder/readout/W_hy`` and ``decoder/readout/b_y``.
     Source: Cho et al. 2014; Sutskever, Vinyals and Le 2014. No attention.
     """
@@ -38,6 +40,8 @@ class EncoderDecoder:
     def __init__(self, encoder: Encoder, decoder: Chain, *, bridge: bool, reverse_source: bool) -> None:
         self.encoder, self.decoder, self.reverse_source = encoder, decoder, reverse_source
         read, begun = encoder.core.state_size, decoder.core.state_size
+        if is_bidirectional(decoder.core):
+            raise ValueError("EncoderDecoder: a bidirectional decoder would have read what it is to say")
         if not bridge and read != begun:
             raise ValueError(f"EncoderDecoder: states of {read} and {begun} rows need a bridge")
         self.bridge = Dense(read, begun) if bridge else None
@@ -132,11 +136,3 @@ class EncoderDecoder:
         part = p.part("encoder")
         _, tape.state = self.encoder.run(part, x, batch.source_lengths, state0, dropout_rng, tape.encoder, keep)
         return tape.state if self.bridge is None else self.bridge.forward(p.part("bridge"), tape.state)
-
-
-def reverse(tokens: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-    """Each column of tokens (T, B) reversed within its own length; padding stays where it is."""
-    if lengths is None:
-        return tokens[::-1]
-    steps = np.arange(len(tokens))[:, None]  # (T, 1)
-    return np.take_along_axis(tokens, np.where(steps < lengths, lengths - 1 - steps, steps), axis=0)

@@ -25,6 +25,7 @@ class Layout:
         self._blocks: dict[str, tuple[int, tuple[int, ...]]] = {}  # name -> (offset, shape)
         self._views: dict[str, tuple[str, Index]] = {}  # name -> (block, index into it)
         self._parts: dict[str, tuple[int, Layout]] = {}  # name -> (offset, layout)
+        self._spelled: dict[str, tuple[str, str]] = {}  # name of a parameter -> (part, its name there)
         self._tables: list[str] = []
 
     def add(self, name: str, shape: tuple[int, ...], **views: Index) -> None:
@@ -46,26 +47,29 @@ class Layout:
         for part, (offset, layout) in self._parts.items():
             yield from ((f"{part}/{name}", offset + start, shape) for name, start, shape in layout.tables())
 
-    def part(self, name: str, layout: "Layout") -> None:
-        """Append another layout; its parameters are called ``name/…`` here."""
+    def part(self, name: str, layout: "Layout", spelled: str = "") -> None:
+        """Append another layout; its parameters are called ``name/…`` here, or as ``spelled`` has it: "forward.{}"."""
         self._parts[name] = (self.size, layout)
+        self._spelled |= {(spelled or f"{name}/{{}}").format(inner): (name, inner) for inner in layout.names()}
         self.size += layout.size
 
     @property
     def tallest(self) -> int:
         """The rows of the tallest matrix: the outputs of the largest product a step has."""
-        return max(shape[0] for _, shape in self._blocks.values())
+        own = [shape[0] for _, shape in self._blocks.values()]
+        return max([*own, *(layout.tallest for _, layout in self._parts.values())])
 
     def names(self) -> Iterator[str]:
         """The parameters' names, each number of the flat vector under exactly one of them."""
         yield from self._views
-        for name, (_, layout) in self._parts.items():
-            yield from (f"{name}/{inner}" for inner in layout.names())
+        yield from self._spelled
 
     def view(self, flat: np.ndarray, name: str) -> np.ndarray:
         """The parameter or block ``name`` as a writable view of ``flat``. KeyError lists the names there are."""
-        part, _, inner = name.partition("/")
-        if inner and part in self._parts:
+        part, inner = self._spelled.get(name, ("", ""))
+        if not part and "/" in name:  # a part's block
+            part, _, inner = name.partition("/")
+        if part in self._parts:
             offset, layout = self._parts[part]
             return layout.view(flat[offset : offset + layout.size], inner)
         block, index = self._views.get(name, (name, ()))

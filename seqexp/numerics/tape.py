@@ -119,6 +119,16 @@ def side_by_side(steps: np.ndarray, name: str, tape: Tape) -> np.ndarray:
     return out
 
 
+def reverse(columns: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+    """Each column of (T, …, B) back to front within its own length; what lies past it stays."""
+    if lengths is None:
+        return columns[::-1]
+    turned = columns.copy()
+    for b, n in enumerate(lengths):
+        turned[:n, ..., b] = columns[:n, ..., b][::-1]
+    return turned
+
+
 def token_columns(W: np.ndarray, x: np.ndarray, tape: Tape) -> tuple[np.ndarray, np.ndarray]:
     """W (R, V) times the one-hot columns of tokens x (T, B), without the product.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seqexp.config.run_config import flattened, is_source, stored_settings, that_decide
+from seqexp.config.run_config import completed, flattened, is_source, stored_settings, that_decide
 from seqexp.runs.lock import locked
 from seqexp.runs.result import LONGEST_NAME, RunResult, read_result, read_started
 from seqexp.system.errors import UserError
@@ -96,7 +96,8 @@ def _of_one_spelling(runs: Sequence[Run]) -> list[Run]:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """A stored config, flattened. Two levels of plain values and short lists are all it may have; ValueError else."""
+    """A stored config, flattened and completed. Two levels of plain values and short lists are all it may have;
+    ValueError else."""
     try:
         flat = flattened(stored_settings(path))
     except Unreadable as error:
@@ -106,7 +107,7 @@ def read_settings(path: Path) -> dict[str, Any]:
             raise ValueError(f"has a key that is no setting's, {key[:60]!r}")
         if not _is_plain(value):
             raise ValueError(f"has no plain value for {key}")
-    return flat
+    return completed(flat)
 
 
 def _refuse_another(result: RunResult, settings: Settings) -> None:

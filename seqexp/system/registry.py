@@ -13,6 +13,16 @@ from seqexp.system.errors import UserError
 T = TypeVar("T", bound=type)
 
 
+class _Added:
+    def __repr__(self) -> str:
+        return "ADDED"
+
+
+# Marks a field that a class got after there were runs of it: ``coupled: Annotated[bool, ADDED] = False``. Its default
+# is what those runs did. No config.yaml and no signature has it while it stands there (``schema.without_absent``).
+ADDED = _Added()
+
+
 class Registry(Generic[T]):
     """An explicit table name -> class.
 

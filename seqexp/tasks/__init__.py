@@ -33,6 +33,9 @@ class Shape:
     source:  the vocabulary's size of the sources, where batches are ``SourceBatch``: it asks for an encoder-decoder.
     reverse_source: whether the encoder reads sources from their end.
     features: how many numbers step 0 is given besides its token, where batches are ``FeatureBatch``.
+    causal:  whether the answer at a step may depend on nothing that is read later, as in a language model, which reads
+             next what it was asked for. Where it is false, a network may read a whole sequence before it answers. Of
+             answers at the last step, nothing is read later.
     """
 
     inputs: int
@@ -43,6 +46,7 @@ class Shape:
     source: int | None = None
     reverse_source: bool = False
     features: int | None = None
+    causal: bool = True
 
 
 class Scorer(Protocol):

@@ -46,7 +46,8 @@ class Copy(Task):
 
     @property
     def shape(self) -> Shape:
-        return Shape(inputs=self.alphabet + 2, tokens=True, outputs=self.alphabet, answers="steps", loss="softmax")
+        inputs, outputs = self.alphabet + 2, self.alphabet
+        return Shape(inputs=inputs, tokens=True, outputs=outputs, answers="steps", loss="softmax", causal=False)
 
     def batches(self, split: Split, batch_size: int) -> int:
         return self.steps_per_epoch if split == "train" else -(-self.examples // batch_size)

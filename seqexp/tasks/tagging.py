@@ -178,7 +178,8 @@ class Tagging(Task):
 
     @property
     def shape(self) -> Shape:
-        return Shape(inputs=len(self.vocabulary), tokens=True, outputs=len(self._tags), answers="steps", loss="softmax")
+        inputs, outputs = len(self.vocabulary), len(self._tags)
+        return Shape(inputs=inputs, tokens=True, outputs=outputs, answers="steps", loss="softmax", causal=False)
 
     def batches(self, split: Split, batch_size: int) -> int:
         return self._passes.batches(split, batch_size)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from seqexp import models
-from seqexp.models import Core
+from seqexp.models import Core, is_bidirectional, output_size
 from seqexp.numerics.params import Params
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.testing.gradcheck import complex_step, worst_error
@@ -47,11 +47,11 @@ def gradient_error(
     state, random masks, and a gradient that is not empty, to which it has to add."""
     rng = random(T, B)
     core, p = made(name, settings, rng)
-    S = core.state_size
+    S, R = core.state_size, output_size(core)
     x = rng.integers(-1, X, (T, B)) if tokens else rng.standard_normal((T, X, B))
     state0 = rng.standard_normal((S, B))
-    dh, dstate = rng.standard_normal((T, H, B)), rng.standard_normal((S, B))
-    masks = [rng.random((T, H, B)) * 2 for _ in range(core.mask_count)]
+    dh, dstate = rng.standard_normal((T, R, B)), rng.standard_normal((S, B))
+    masks = [rng.random((T, R, B)) * 2 for _ in range(core.mask_count)]
     ends = None if lengths is None else np.minimum(lengths[:B], T)
 
     def weighted_outputs(v: np.ndarray) -> complex:
@@ -62,7 +62,7 @@ def gradient_error(
         return complex((dh * h).sum() + (dstate * state).sum())
 
     h, state, tape = core.forward(p, x, state0, ends, masks=masks)
-    require(h.shape == (T, H, B), f"{name}: h must be {(T, H, B)}, got {h.shape}")
+    require(h.shape == (T, R, B), f"{name}: h must be {(T, R, B)}, got {h.shape}")
     require(state.shape == (S, B), f"{name}: state must be {(S, B)}, got {state.shape}")
     grad = p.like(np.ones_like(p.flat))
     dx, dstate0 = core.backward(p, grad, dh, dstate, tape)
@@ -79,6 +79,8 @@ def a_long_sequence_has_the_gradient_of_its_parts(name: str, **settings: Any) ->
     """1,000 steps, whatever chunks they fall into; two halves with the state's derivative handed back are the same."""
     rng = random(0)
     core, p = made(name, settings, rng)
+    if is_bidirectional(core):
+        return  # what it says of the first half depends on the second
     p.flat[:] *= 0.4
     x, state0 = rng.standard_normal((1000, X, 8)), rng.standard_normal((core.state_size, 8))
     dh, whole, parts = rng.standard_normal((1000, H, 8)), p.like(), p.like()
@@ -110,7 +112,7 @@ def a_dx_that_nobody_needs_is_not_computed(name: str, **settings: Any) -> None:
     rng = random(15)
     core, p = made(name, settings, rng)
     _, state, tape = core.forward(p, rng.standard_normal((4, X, 2)))
-    dh, dstate = rng.standard_normal((4, H, 2)), rng.standard_normal(state.shape)
+    dh, dstate = rng.standard_normal((4, output_size(core), 2)), rng.standard_normal(state.shape)
     whole, without = p.like(), p.like()
     _, dstate0 = core.backward(p, whole, dh, dstate, tape)
     dx, dstate0_without = core.backward(p, without, dh, dstate, tape, need_dx=False)
@@ -138,7 +140,7 @@ def a_vanishing_gradient_ends_in_zeros(name: str, **settings: Any) -> None:
 def backward_leaves_the_tape_intact(name: str, **settings: Any) -> None:
     rng = random(1)
     core, p = made(name, settings, rng)
-    x, dh = rng.standard_normal((6, X, 3)), rng.standard_normal((6, H, 3))
+    x, dh = rng.standard_normal((6, X, 3)), rng.standard_normal((6, output_size(core), 3))
     _, _, tape = core.forward(p, x, lengths=np.array([6, 2, 4]))
     first, second = p.like(), p.like()
     dx_first, _ = core.backward(p, first, dh, None, tape)

@@ -7,7 +7,7 @@ import numpy as np
 
 from seqexp import config, models
 from seqexp.config import schema
-from seqexp.models import Gated
+from seqexp.models import Gated, is_bidirectional, output_size
 from seqexp.numerics.tape import FEW_TOKENS
 from seqexp.system.errors import UserError
 from seqexp.system.registry import fields
@@ -40,7 +40,7 @@ def a_lent_tape_changes_nothing(name: str, **settings: Any) -> None:
     core, p = made(name, settings, rng)
     _, _, tape = core.forward(p, rng.standard_normal((9, X, 5)))
     for shape in [(4, X, 2), (7, X, 6), (7, X, 6), (1, X, 1)]:
-        x, dh = rng.standard_normal(shape), rng.standard_normal((shape[0], H, shape[2]))
+        x, dh = rng.standard_normal(shape), rng.standard_normal((shape[0], output_size(core), shape[2]))
         results = []
         for lent in (None, tape):
             h, state, used = core.forward(p, x, tape=lent)
@@ -80,12 +80,19 @@ def tokens_are_one_hot_columns(name: str, **settings: Any) -> None:
 
 
 def no_step_sees_a_later_one(name: str, **settings: Any) -> None:
+    """Of a bidirectional core each step sees all of them."""
     rng = random(5)
     core, p = made(name, settings, rng)
     x = rng.standard_normal((6, X, 2))
     moved = x.copy()
     moved[3:] += 1
     before, after = core.forward(p, x)[0].copy(), core.forward(p, moved)[0]
+    if is_bidirectional(core):
+        changed = (before != after).any(axis=(1, 2))
+        require(
+            changed.all(), f"{name}: steps {np.flatnonzero(~changed)} do not see what a bidirectional core has read"
+        )
+        return
     np.testing.assert_array_equal(before[:3], after[:3])
     require(not np.allclose(before[3:], after[3:]), f"{name}: the output must depend on the input")
 
@@ -93,6 +100,8 @@ def no_step_sees_a_later_one(name: str, **settings: Any) -> None:
 def state_carries_across_a_split(name: str, **settings: Any) -> None:
     rng = random(6)
     core, p = made(name, settings, rng)
+    if is_bidirectional(core):
+        return
     x, s0 = rng.standard_normal((7, X, 3)), rng.standard_normal((core.state_size, 3))
     h, s, _ = core.forward(p, x, s0)
     h1, s1, _ = core.forward(p, x[:3], s0)
@@ -118,7 +127,7 @@ def a_ragged_batch_is_what_each_column_gives_alone(name: str, **settings: Any) -
     core, p = made(name, settings, rng)
     T, lengths = 6, np.array([6, 1, 0, 4])
     x, s0 = rng.standard_normal((T, X, 4)), rng.standard_normal((core.state_size, 4))
-    dh, ds = rng.standard_normal((T, H, 4)), rng.standard_normal((core.state_size, 4))
+    dh, ds = rng.standard_normal((T, output_size(core), 4)), rng.standard_normal((core.state_size, 4))
     for t in range(T):
         x[t, :, t >= lengths] = np.nan  # padding may hold anything
         dh[t, :, t >= lengths] = np.nan
@@ -180,8 +189,9 @@ def gates_are_one_protocol(name: str, **settings: Any) -> None:
     cls = models.lookup(name)
     has = [part for part in ("gate_names", "freeze_gates", "gates") if hasattr(core, part)]
     require(len(has) in (0, 3), f"{name}: gates need gate_names, freeze_gates and gates(tape); got {', '.join(has)}")
-    if not isinstance(core, Gated):
+    if not isinstance(core, Gated) or not core.gate_names:
         return
+    cells = settings.get("num_layers", 1) * (1 + settings.get("bidirectional", False))
     x = rng.standard_normal((5, X, 2))
     for frozen in ((), *((gate,) for gate in core.gate_names)):
         one, _ = made(name, {**settings, "freeze_gates": frozen}, rng)
@@ -190,7 +200,8 @@ def gates_are_one_protocol(name: str, **settings: Any) -> None:
         values = one.gates(tape)  # type: ignore[attr-defined]
         require(tuple(values) == core.gate_names, f"{name}: gates(tape) must have {core.gate_names}, got {[*values]}")
         for gate, value in values.items():
-            require(value.shape == (5, H, 2), f"{name}: gate {gate} must be {(5, H, 2)}, got {value.shape}")
+            shape = (5, cells * H, 2)
+            require(value.shape == shape, f"{name}: gate {gate} must be {shape}, got {value.shape}")
             require(((value >= 0) & (value <= 1)).all(), f"{name}: gate {gate} must lie in [0, 1]")
             require((value == 1).all() == (gate in frozen), f"{name}: gate {gate} is one just where it is fixed")
     legal = {"freeze_gates": fields(cls)["freeze_gates"]}
@@ -204,9 +215,10 @@ def gates_are_one_protocol(name: str, **settings: Any) -> None:
 def its_yaml_has_every_setting(name: str, **settings: Any) -> None:
     """conf/model/NAME.yaml, the only home of a default, is accepted and leaves nothing out."""
     config.register_resolvers()
-    given = config.check(config.composed([f"model={name}", "tracking=off"])).settings["model"]
-    own = fields(models.lookup(name), without=("input_size", "hidden_size"))
-    missing = [key for key in {**schema.NETWORK, **own} if key not in given]
+    composed = config.composed([f"model={name}", "tracking=off"])
+    given = composed.model.keys()
+    config.check(composed)
+    missing = [key for key in {**schema.NETWORK, **models.own_fields(name)} if key not in given]
     require(not missing, f"conf/model/{name}.yaml: expected {', '.join(missing)} too")
 
 

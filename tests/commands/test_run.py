@@ -9,7 +9,7 @@ from itertools import cycle
 
 import pytest
 
-from seqexp import models, tasks
+from seqexp import config, models, tasks
 from seqexp.data import sources
 from tests.command import QUICK, environment, only_result, seqexp
 
@@ -69,7 +69,6 @@ def test_every_task_is_a_run_with_one_model_or_another(task, name, tmp_path, req
     from hydra import compose, initialize_config_dir
     from omegaconf import open_dict
 
-    from seqexp import config
     from seqexp.runs.location import Location
     from seqexp.runs.run import run
 
@@ -95,7 +94,7 @@ def test_every_task_is_a_run_with_one_model_or_another(task, name, tmp_path, req
     "words, says",
     [
         (["+sed=3"], "sed: no such key, did you mean seed?"),
-        (["model=nosuch"], f"model: expected one of {', '.join(models.names())}; got 'nosuch'"),
+        (["model=nosuch"], f"model: expected one of {', '.join(sorted(config.conf_files('model')))}; got 'nosuch'"),
         (["task=tagging_"], "task: expected one of adding"),
         (["optimizer=lion"], "optimizer: expected one of adam, momentum, rmsprop, sgd; got 'lion'"),
         (["model.hidden_size=-1"], "model.hidden_size: expected a number greater than or equal to 1; got -1"),

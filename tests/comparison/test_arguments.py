@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqexp import config, models
+from seqexp import config
 from seqexp.comparison.arguments import Arguments, margins, parsed, settings_of, tracking
 from seqexp.system.errors import UserError
 from seqexp.training import optimizers
@@ -153,7 +153,7 @@ def test_the_defaults_of_a_model_on_a_task_are_flat():
 # -- what is refused -------------------------------------------------------------------------------------------------
 
 PAIR = "a=rnn b=lstm task=adding run=true"
-MODELS, OPTIMIZERS = ", ".join(models.names()), ", ".join(optimizers.names())
+MODELS, OPTIMIZERS = ", ".join(sorted(config.conf_files("model"))), ", ".join(optimizers.names())
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def refused(settings):
         ("", "plugins", 3, "expected a valid list; got 3"),
         ("task", "margin", {"x": -1}, "expected a number greater than or equal to 0; got {'x': -1}"),
         ("model", "name", None, "expected the name of a model; got None"),
-        ("model", "name", "gru", f"expected one of {', '.join(models.names())}; got 'gru'"),
-        ("model", "decoder", "gru", f"expected one of {', '.join(models.names())}, or null; got 'gru'"),
+        ("model", "name", "qrnn", f"expected one of {', '.join(models.names())}; got 'qrnn'"),
+        ("model", "decoder", "qrnn", f"expected one of {', '.join(models.names())}, or null; got 'qrnn'"),
         ("training", "checkpoint_every", "5x", "expected steps, such as 500, seconds, such as 30s, or null; got '5x'"),
     ],
 )
@@ -61,7 +61,7 @@ def test_a_value_that_cannot_be_is_one_line(settings, group, key, value, line):
 @pytest.mark.parametrize(
     "word, line",
     [
-        ("model=nosuch", f"model: expected one of {', '.join(models.names())}; got 'nosuch'"),
+        ("model=nosuch", f"model: expected one of {', '.join(sorted(config.conf_files('model')))}; got 'nosuch'"),
         ("hydra/launcher=nosuch", "hydra/launcher: expected one of basic, joblib; got 'nosuch'"),
         ("task.margin={x:1}", "task.margin: expected keys that it has; another is added by +task.margin.<key>=<value>"),
     ],
@@ -137,12 +137,12 @@ def test_a_config_never_names_code_to_run(settings, path):
     "named, ends",
     [
         (["theirs", "seqexp", "no name"], "that a stored config never loads by itself: add plugins=[theirs,seqexp]"),
-        ([], "got 'gru'"),
+        ([], "got 'qrnn'"),
     ],
 )
 def test_a_stored_config_names_the_plug_ins_it_lacks(settings, tmp_path, named, ends):
     path = tmp_path / "config.yaml"
-    settings["plugins"], settings["model"]["name"] = named, "gru"
+    settings["plugins"], settings["model"]["name"] = named, "qrnn"
     path.write_text(yaml.safe_dump(settings))
     with pytest.raises(UserError) as refusal:
         config.stored(path)

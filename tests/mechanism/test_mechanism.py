@@ -63,10 +63,11 @@ def norms_by_complex_step(core, p, x, lengths, loss, after, rows):
 
 
 def kinds(core):
-    cells = range(core.state_size)[core.cell_rows] if hasattr(core, "cell_rows") else range(0)
+    own = getattr(core, "cell_rows", None)
+    cells = [] if own is None else list(np.arange(core.state_size)[own])
     yield "h", [row for row in range(core.state_size) if row not in cells]
     if cells:
-        yield "c", list(cells)
+        yield "c", cells
 
 
 @every_model

@@ -15,6 +15,14 @@ CASES = [
     ("stacked_rnn", {"num_layers": 2, "activation": "relu"}),
     ("lstm", {}),
     ("lstm", {"freeze_gates": ("i", "o")}),
+    ("lstm", {"peepholes": True}),
+    ("lstm", {"peepholes": True, "candidate_activation": "identity", "freeze_gates": ("f",)}),
+    ("lstm", {"peepholes": True, "output_activation": "identity", "coupled": True}),
+    ("lstm", {"peepholes": True, "gate_recurrence": True, "freeze_gates": ("i",)}),
+    ("lstm", {"gate_recurrence": True, "coupled": True}),
+    ("gru", {}),
+    ("gru", {"reset": "after"}),
+    ("gru", {"freeze_gates": ("r",)}),
 ]
 
 

@@ -132,12 +132,12 @@ def test_a_registered_class_is_a_model_by_its_name(monkeypatch):
 
     @models.register("clockwork")
     class Clockwork:
-        def __init__(self, **sizes):
-            self.sizes = sizes
+        def __init__(self, *, input_size: int, hidden_size: int):
+            self.sizes = (input_size, hidden_size)
 
     assert models.names() == ["clockwork"]
     assert models.lookup("clockwork") is Clockwork
-    assert models.create("clockwork", input_size=1, hidden_size=2).sizes == {"input_size": 1, "hidden_size": 2}  # type: ignore[attr-defined]
+    assert models.create("clockwork", input_size=1, hidden_size=2).sizes == (1, 2)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm"])

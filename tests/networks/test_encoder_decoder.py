@@ -10,7 +10,7 @@ from seqexp.config.build import build_network, count
 from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
 from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder
 from seqexp.networks.decoding import beam
-from seqexp.networks.encoder_decoder import reverse
+from seqexp.numerics.tape import reverse
 from seqexp.system.errors import UserError
 from seqexp.tasks import Shape
 from seqexp.testing.gradcheck import complex_step, worst_error

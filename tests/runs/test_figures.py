@@ -12,9 +12,7 @@ OWN = {"learning_curve.png", "gradient_norm.png"}
 
 def left(tmp_path, *words, in_sweep=False):
     """The run's directory, and the pictures in it."""
-    ended = run(
-        checked("training.epochs=1", *words), Location(root=tmp_path, in_sweep=in_sweep)
-    )
+    ended = run(checked("training.epochs=1", *words), Location(root=tmp_path, in_sweep=in_sweep))
     assert ended.result.status == "FINISHED", ended.result.error
     return ended.directory, {file.name for file in ended.directory.glob("*.png")}
 

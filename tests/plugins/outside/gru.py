@@ -17,7 +17,7 @@ from seqexp.numerics.tape import Ends, Tape, add_columns, add_outer, check_input
 ROWS = "zrh"  # in memory: the two gates, then the candidate
 
 
-@register("gru")
+@register("outside_gru")
 @dataclass(kw_only=True, frozen=True)
 class GRU:
     """Gated recurrent unit.
@@ -84,7 +84,7 @@ class GRU:
         tape = Tape() if tape is None else tape
         T, B = x.shape[0], x.shape[-1]
         H, W = self.hidden_size, p["W"]
-        tokens = check_input(x, self.input_size, W.dtype, "gru")
+        tokens = check_input(x, self.input_size, W.dtype, "outside_gru")
         ends = tape.ends = Ends(lengths, T, B)
         tape.x, tape.dx_lent = x, False
         K = 1 + H if tokens else W.shape[1]
