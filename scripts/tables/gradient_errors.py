@@ -1,7 +1,8 @@
 """How far each hand-written derivative is from the complex step: by cell, variant, layers and directions.
 
 ``python -m scripts.tables.gradient_errors`` prints the table of docs/models.md and exits with 1 if an error is above
-1e-12. Each figure is the worst over tokens and features, full, ragged and shorter batches, one step of one column and four.
+1e-12. Each figure is the worst over tokens and features, full, ragged and shorter batches, and one step of one column
+or four of four.
 """
 
 import sys
