@@ -230,10 +230,11 @@ def table(found: Mapping[str, Any], result: "RunResult") -> str:
     for name, gate in (found["gates"] or {}).items():
         shut, opened = gate["saturated_low"], gate["saturated_high"]
         lines.append(_row(f"gate {name}: mean", f"{gate['mean']:.3f}", f"{shut:.0%} below 0.1, {opened:.0%} above 0.9"))
-    if "f" in (found["gates"] or {}):
-        constant, quartiles = found["gates"]["f"]["time_constant"], found["gates"]["f"]["time_constant_quartiles"]
-        said = f"half of the cells between {_steps(quartiles[0])} and {_steps(quartiles[1])}"
-        lines.append(_row("forget time constant", _steps(constant), said))
+    for name, word in (("f", "forget"), ("z", "update")):
+        if gate := (found["gates"] or {}).get(name):
+            low, high = gate["time_constant_quartiles"]
+            said = f"half of the {'cells' if name == 'f' else 'units'} between {_steps(low)} and {_steps(high)}"
+            lines.append(_row(f"{word} time constant", _steps(gate["time_constant"]), said))
     if found["surgery"]:
         lines += _operated(found["surgery"], result)
     return printable("\n".join(lines))

@@ -13,7 +13,14 @@ from seqexp.tasks.metrics import Direction, label
 
 Mechanism = Mapping[str, Any]
 
-GATES = {"f": ("forget", BLUE, "-"), "i": ("input", ORANGE, "--"), "o": ("output", GREEN, "-.")}
+GATES = {
+    "f": ("forget", BLUE, "-"),
+    "i": ("input", ORANGE, "--"),
+    "o": ("output", GREEN, "-."),
+    "z": ("update", BLUE, "-"),  # of a GRU, as is r
+    "r": ("reset", ORANGE, "--"),
+}
+KEEPING = ("f", "z")  # what a cell's content, or a GRU's state, is multiplied by at each step
 
 
 def gates(found: Mechanism, path: Path) -> None:
@@ -35,8 +42,8 @@ def gates(found: Mechanism, path: Path) -> None:
 
 
 def time_constants(found: Mechanism, path: Path) -> None:
-    """How long each unit's forget gate keeps the cell's content, as a histogram over units."""
-    use = _forgetting(found)
+    """How long each unit's forget gate keeps the cell's content, as a histogram over units. Of a GRU: update gate."""
+    name, use = _keeping(found)
     known = np.array(known_constants(found), float)
     endless = len(use["time_constants"]) - len(known)
     with frame(path, height=3.6) as (axes,):
@@ -51,7 +58,7 @@ def time_constants(found: Mechanism, path: Path) -> None:
         if longest:
             axes.axvline(longest, color=RED, linestyle=(0, (5, 3)), label=f"longest lag measured: {longest:,}")
             axes.legend()
-        axes.set(xlabel="time constant of the forget gate (steps)", ylabel="hidden units")
+        axes.set(xlabel=f"time constant of the {GATES.get(name, (name,))[0]} gate (steps)", ylabel="hidden units")
         constant = use["time_constant"]
         lives = "for ever" if constant is None else f"{number(constant)} steps"
         kept = f"; {endless} never forget" if endless else ""
@@ -60,13 +67,14 @@ def time_constants(found: Mechanism, path: Path) -> None:
 
 def known_constants(found: Mechanism) -> list[float]:
     """The time constants of the units whose forget gate is not always one."""
-    return [value for value in _forgetting(found)["time_constants"] if value is not None and value > 0]
+    return [value for value in _keeping(found)[1]["time_constants"] if value is not None and value > 0]
 
 
-def _forgetting(found: Mechanism) -> Mapping[str, Any]:
-    """The gate that keeps a cell's content: f, or the only gate of a model without f."""
-    use: Mapping[str, Any] = found["gates"].get("f") or next(iter(found["gates"].values()))
-    return use
+def _keeping(found: Mechanism) -> tuple[str, Mapping[str, Any]]:
+    """The gate that keeps a cell's content, by name: f or z, or the first of a model without them."""
+    uses: Mapping[str, Mapping[str, Any]] = found["gates"]
+    name = next((gate for gate in KEEPING if gate in uses), next(iter(uses)))
+    return name, uses[name]
 
 
 def surgery(

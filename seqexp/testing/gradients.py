@@ -41,10 +41,11 @@ def gradients_are_exact(name: str, **settings: Any) -> None:
 
 
 def gradient_error(
-    name: str, settings: dict[str, Any], T: int, B: int, lengths: list[int] | None, tokens: bool
+    name: str, settings: dict[str, Any], T: int, B: int, lengths: list[int] | None, tokens: bool, given: bool = True
 ) -> float:
     """How far ``backward`` is from the complex step, everything at once: random state, random cotangents on outputs and
-    state, random masks, and a gradient that is not empty, to which it has to add."""
+    state, random masks, and a gradient that is not empty, to which it has to add. ``given``: the first state is; else
+    it is the core's own."""
     rng = random(T, B)
     core, p = made(name, settings, rng)
     S, R = core.state_size, output_size(core)
@@ -58,10 +59,10 @@ def gradient_error(
         flat, rest = np.split(v, [p.flat.size])
         s, features = np.split(rest, [S * B])
         at_x = x if tokens else features.reshape(x.shape)
-        h, state, _ = core.forward(p.like(flat), at_x, s.reshape(S, B), ends, masks=masks)
+        h, state, _ = core.forward(p.like(flat), at_x, s.reshape(S, B) if given else None, ends, masks=masks)
         return complex((dh * h).sum() + (dstate * state).sum())
 
-    h, state, tape = core.forward(p, x, state0, ends, masks=masks)
+    h, state, tape = core.forward(p, x, state0 if given else None, ends, masks=masks)
     require(h.shape == (T, R, B), f"{name}: h must be {(T, R, B)}, got {h.shape}")
     require(state.shape == (S, B), f"{name}: state must be {(S, B)}, got {state.shape}")
     grad = p.like(np.ones_like(p.flat))
@@ -72,7 +73,8 @@ def gradient_error(
     inputs = [] if tokens else [x.ravel()]
     derived = [] if dx is None else [dx.ravel()]
     want = complex_step(weighted_outputs, np.concatenate([p.flat, state0.ravel(), *inputs]))
-    return worst_error(np.concatenate([grad.flat - 1, dstate0.ravel(), *derived]), want)
+    got = np.concatenate([grad.flat - 1, dstate0.ravel() if given else np.zeros(S * B), *derived])
+    return worst_error(got, want)
 
 
 def a_long_sequence_has_the_gradient_of_its_parts(name: str, **settings: Any) -> None:

@@ -47,8 +47,15 @@ def test_a_models_file_shows_every_setting_there_is(name):
     assert given == {*schema.NETWORK, *models.own_fields(name), *models.arrangement_fields(name)}
 
 
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+def test_two_directions_have_a_name(name):
+    plain = composed(f"model={name}", "model.bidirectional=true").settings["model"]
+    assert composed(f"model={name}_bidirectional").settings["model"] == plain | {"name": f"{name}_bidirectional"}
+
+
 def test_every_file_of_a_variant_is_one_of_them():
-    assert set(config.conf_files("model")) == {*models.names(), *OF_GREFF}
+    both = {f"{name}_bidirectional" for name in ("rnn", "gru", "lstm")}
+    assert set(config.conf_files("model")) == {*models.names(), *OF_GREFF, *both}
 
 
 def test_a_variant_by_another_name_is_another_run_of_the_same_model(tmp_path):
@@ -76,7 +83,7 @@ def test_variants_are_compared():
     assert words.pair == ("lstm", "lstm_nig")
     assert settings_of("lstm_nig", "adding")["model.freeze_gates"] == ["i"]
     assert parsed(["a=lstm", "b=lstm_mine", "task=adding"]).models == ["lstm", "lstm_mine"]
-    with pytest.raises(UserError, match=r"^models: expected one of gru, lstm, lstm_cifg, .*did you mean lstm_nig"):
+    with pytest.raises(UserError, match=r"^models: expected one of gru, .*lstm, .*did you mean lstm_nig"):
         parsed(["a=lstm", "b=lstmnig", "task=adding"])
 
 

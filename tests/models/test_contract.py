@@ -1,5 +1,7 @@
 """Every registered model keeps the same laws (``seqexp.testing``); a new one is tested by existing."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ def cells():
     yield "gru", {"reset": "after", "freeze_gates": ("r",)}
 
 
-ARRANGED = [  # each way to put cells together, and each cell in one
+ARRANGED: list[tuple[str, dict[str, Any]]] = [  # each way to put cells together, and each cell in one
     ("rnn", {"num_layers": 4, "skip": True}),
     ("rnn", {"bidirectional": True, "initial_state": "learned"}),
     ("stacked_rnn", {"bidirectional": True}),
@@ -77,6 +79,13 @@ def test_gradient(case, T, B, ragged, tokens, record_property):
 @pytest.mark.parametrize("ragged, tokens", [("full", False), ("ragged", True), ("ragged", False)])
 def test_gradient_of_cells_put_together(case, ragged, tokens, record_property):
     check_gradient(case, 4, 4, ragged, tokens, record_property)
+
+
+@pytest.mark.parametrize("case", [(name, own) for name, own in ARRANGED if "initial_state" in own], ids=case_id)
+@pytest.mark.parametrize("ragged", ["full", "ragged"])
+def test_gradient_of_a_first_state_that_is_learned(case, ragged):
+    name, settings = case
+    assert gradient_error(name, settings, 4, 4, LENGTHS[ragged], tokens=False, given=False) <= 1e-12
 
 
 def test_documented_parameters():
