@@ -10,7 +10,7 @@ import numpy as np
 
 from seqexp import models, tasks
 from seqexp.config.schema import group_fields
-from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder, Network
+from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder, Network, TreeNetwork
 from seqexp.system import blas
 from seqexp.system.errors import UserError, unknown_key
 from seqexp.system.registry import fields
@@ -96,6 +96,13 @@ def largest(network: Callable[[int], Network], budget: int) -> Network:
 
 def _network(settings: Settings, shape: Shape, hidden: int) -> Network:
     decoder = settings.get("decoder")
+    if models.reads_of(settings["name"]) == "trees":
+        return _tree_network(settings, shape, hidden)
+    if shape.read == "tree":
+        raise UserError(
+            f"task.read: expected sequence or null, since {settings['name']} reads sequences; got 'tree'; "
+            f"models of trees: {', '.join(models.names('trees'))}"
+        )
     if shape.source is None:
         if decoder is not None:
             raise UserError(f"model.decoder: expected null, since this task has no encoder; got {decoder!r}")
@@ -107,6 +114,21 @@ def _network(settings: Settings, shape: Shape, hidden: int) -> Network:
         bridge=decoder not in (None, settings["name"]),
         reverse_source=shape.reverse_source,
     )
+
+
+def _tree_network(settings: Settings, shape: Shape, hidden: int) -> TreeNetwork:
+    model = settings["name"]
+    if shape.read is None:
+        there = [name for name in tasks.names() if getattr(tasks.lookup(name), "trees", False)]
+        raise UserError(
+            f"model.name: expected a model of sequences ({', '.join(models.names('sequences'))}), since this task "
+            f"has no trees; got {model!r}, which reads trees; tasks with trees: {', '.join(there)}"
+        )
+    if settings.get("decoder") is not None:
+        raise UserError(f"model.decoder: expected null, since {model} has no encoder; got {settings['decoder']!r}")
+    embedding = Embedding(shape.inputs, settings["embedding_size"]) if settings["embedding_size"] else None
+    core: Any = _core(settings, model, hidden, embedding.size if embedding else shape.inputs)
+    return TreeNetwork(core, shape.outputs, embedding, settings["dropout"])
 
 
 def _chain(settings: Settings, shape: Shape, hidden: int, model: str | None = None) -> Chain:

@@ -7,12 +7,13 @@ A core is a class with typed keyword-only fields (its config schema), registered
     forward(p, x, state0, lengths, tape, keep, masks) -> h, state, tape
     backward(p, grad, dh, dstate, tape, need_dx) -> dx, dstate0      adds into grad
 
-``Celled`` and ``Gated`` say what a core may have besides. Every module of this folder is imported when the first name
-is looked up, and registers itself.
+``Celled`` and ``Gated`` say what a core may have besides. A core with ``reads = "trees"`` has the two verbs over the
+nodes of trees (``models.trees``). Every module of this folder is imported when the first name is looked up, and
+registers itself.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -97,6 +98,7 @@ class Gated(Protocol):
     def gates(self, tape: Any) -> dict[str, np.ndarray]: ...
 
 
+Reads = Literal["sequences", "trees"]
 C = TypeVar("C", bound=type)
 _registry: Registry[type] = Registry("model", __name__)
 
@@ -106,9 +108,15 @@ def register(name: str) -> Callable[[C], C]:
     return _registry.register(name)
 
 
-def names() -> list[str]:
-    """The registered models."""
-    return _registry.names()
+def names(reads: Reads | None = None) -> list[str]:
+    """The registered models; ``reads``: those that read sequences, or trees."""
+    return [name for name in _registry.names() if reads in (None, reads_of(name))]
+
+
+def reads_of(name: str) -> Reads:
+    """What a model reads: the attribute ``reads`` of its class, sequences where there is none."""
+    found: Reads = getattr(_registry.lookup(name), "reads", "sequences")
+    return found
 
 
 def lookup(name: str) -> type:

@@ -33,6 +33,8 @@ class Shape:
     source:  the vocabulary's size of the sources, where batches are ``SourceBatch``: it asks for an encoder-decoder.
     reverse_source: whether the encoder reads sources from their end.
     features: how many numbers step 0 is given besides its token, where batches are ``FeatureBatch``.
+    read:    where batches are ``TreeBatch``: "tree" asks for a model of trees, "sequence" gives it chains, and "either"
+             leaves it to the model.
     """
 
     inputs: int
@@ -43,6 +45,7 @@ class Shape:
     source: int | None = None
     reverse_source: bool = False
     features: int | None = None
+    read: Literal["either", "sequence", "tree"] | None = None
 
 
 class Scorer(Protocol):
@@ -97,6 +100,7 @@ class Task(Protocol):
     carry_state: column b of batch k + 1 goes on where column b of batch k ended, within an epoch of training and within
                  a validation or test split, and all batches of one have the same B: each batch then starts from the
                  state that the one before ended in.
+    trees:       batches are ``TreeBatch``, so that models of trees can read them too.
 
     A dataclass that makes one of these a field has to write ``= field()``, else what stands here becomes its default.
     """
@@ -106,6 +110,7 @@ class Task(Protocol):
     solved: float | None = None
     distance: str | None = None
     carry_state: bool = False
+    trees: bool = False
 
     @property
     @abstractmethod
