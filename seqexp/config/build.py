@@ -20,6 +20,11 @@ from seqexp.training import optimizers
 Settings = Mapping[str, Any]
 
 
+def models_for(task: str) -> list[str]:
+    """The models that can read a task, by name: those of trees only where there are trees."""
+    return models.names(None if getattr(tasks.lookup(task), "trees", False) else "sequences")
+
+
 def build_task(settings: Settings, data_dir: str | None) -> Task:
     """The task of a config group, its data read. UserError where they cannot be."""
     own = {key: value for key, value in settings.items() if key not in ("name", "margin")}

@@ -36,7 +36,7 @@ def test_a_decoder_takes_the_settings_it_shares_and_of_the_gates_its_own():
     assert (same.forget_bias, same.freeze_gates) == (3.0, ("f",))
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", models.names("sequences"))
 def test_a_budget_buys_the_largest_network(name):
     settings = checked(f"model={name}", "model.param_budget=1000").settings["model"]
     network = build_network(settings, CHAIN)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
-from seqexp import config, models, tasks
+from seqexp import config, tasks
+from seqexp.config.build import models_for
 from seqexp.data import sources
 from seqexp.runs import run as run_module
 from seqexp.runs.location import Location
@@ -108,7 +109,7 @@ def combinations():
     for task in tasks.names():
         source = yaml.safe_load((config.conf_directory() / "task" / f"{task}.yaml").read_text())["task"].get("source")
         needs_data = source in sources.FILES
-        yield from ((task, model, needs_data) for model in models.names()[: 1 if needs_data else None])
+        yield from ((task, model, needs_data) for model in models_for(task)[: 1 if needs_data else None])
 
 
 @pytest.mark.parametrize("task, model, needs_data", list(combinations()))
