@@ -128,4 +128,10 @@ class Recursive:
                 np.dot(dz[start:stop], W_lr, out=down[2 * (start - leaves) : 2 * (stop - leaves)].reshape(-1, 2 * H))
         dW[:, 1 : 1 + 2 * H] += dz[leaves:].T @ children.reshape(-1, 2 * H)
         dW[:, 0] += dz.sum(axis=0)
+        tape.views["dh"] = dh
         return inputs.back(W[:, 1 + 2 * H :], dW[:, 1 + 2 * H :], inputs.of_fed(dz, tape), need_dx)
+
+    def derivatives(self, tape: Tape) -> np.ndarray:
+        """dL/dh (H, N) of all nodes, of the tape's last backward pass."""
+        dh: np.ndarray = tape.views["dh"]
+        return dh.T

@@ -186,33 +186,38 @@ class TreeLSTM:
         down[:, -1] = 0
         from_parent = tape.array("from_parent", (N, H), dtype)
         for number, (start, stop) in enumerate(reversed([(0, leaves), *forest.heights])):
-            for of_children, own in zip(down, dstates[:, start:stop], strict=True):
-                own += np.take(
-                    of_children, forest.slots[start:stop], axis=0, out=from_parent[: stop - start], mode="wrap"
-                )
+            slots, given = forest.slots[start:stop], from_parent[: stop - start]
+            for of_children, of_nodes in zip(down, dstates[:, start:stop], strict=True):
+                of_nodes += np.take(of_children, slots, axis=0, out=given, mode="wrap")
             dh, dc = dstates[:, start:stop]
             if number % FLUSH_EVERY == FLUSH_EVERY - 1:
                 flush(dh)
                 flush(dc)
-            by_dh = dc_dh[start:stop]
-            by_dh *= dh
-            dc += by_dh
+            dc_whole = dc_dh[start:stop]  # dL/dc, by way of h too
+            dc_whole *= dh
+            dc_whole += dc
             if not start:
-                dz_leaf.reshape(-1, 3, H)[:, :1] *= dc[:, None]
+                dz_leaf[:, :H] *= dc_whole
                 dz_leaf[:, H : 2 * H] *= dh
-                dz_leaf[:, 2 * H :] *= dc
+                dz_leaf[:, 2 * H :] *= dc_whole
                 continue
             own = slice(start - leaves, stop - leaves)
             dz[own, 3 * H : 4 * H] *= dh
-            by_dc[0][own] *= dc[:, None]
-            by_dc[1][own] *= dc
+            by_dc[0][own] *= dc_whole[:, None]
+            by_dc[1][own] *= dc_whole
             places = slice(2 * own.start, 2 * own.stop)
-            np.multiply(f[own], dc[:, None], out=down[1, places].reshape(-1, 2, H))
+            np.multiply(f[own], dc_whole[:, None], out=down[1, places].reshape(-1, 2, H))
             np.dot(dz[own], U, out=down[0, places].reshape(-1, 2 * H))
         grad["U"] += dz.T @ h_lr.reshape(-1, 2 * H)
+        views["dstates"] = dstates
         dV = self._of_inputs(dz_leaf, dz, tape)
         grad["V"][:, 0] += dV.sum(axis=0)
         return inputs.back(p["V"][:, 1:], grad["V"][:, 1:], inputs.of_fed(dV, tape), need_dx)
+
+    def derivatives(self, tape: Tape) -> np.ndarray:
+        """dL/d state (2H, N) of all nodes, of the tape's last backward pass; by c at fixed h."""
+        dstates: np.ndarray = tape.views["dstates"]
+        return dstates.transpose(0, 2, 1).reshape(2 * self.hidden_size, -1)
 
     def _local_derivatives(
         self, tape: Tape, leaves: int, N: int, dtype: Any

@@ -37,6 +37,9 @@ class TreeCore(Protocol):
     def backward(
         self, p: Params, grad: Params, dstate: np.ndarray, tape: Any, need_dx: bool = True
     ) -> np.ndarray | None: ...
+    def derivatives(self, tape: Any) -> np.ndarray:
+        """dL/d state (S, N) of all nodes, of the tape's last backward pass; by c at fixed h. Valid until the next."""
+        ...
 
 
 class Inputs:

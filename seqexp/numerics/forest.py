@@ -50,15 +50,17 @@ class Forest:
         slots[children[children >= 0]] = np.flatnonzero(children >= 0)
         return slots
 
-    @cached_property
-    def depths(self) -> np.ndarray:
-        """(N,): how many steps each node lies below its root."""
-        depths = np.zeros(self.size, np.int64)
+    def below(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of each node (N,): how deep it lies below the topmost node asked that it is part of, and which example's that
+        is, -1 for none."""
+        depths, examples = np.zeros(self.size, np.int64), np.full(self.size, -1)
+        examples[self.asked] = np.arange(len(self.asked))
         for start, stop in reversed(self.heights):
             for child in self.children[start:stop].T:
-                there = child >= 0
-                depths[child[there]] = depths[start:stop][there] + 1
-        return depths
+                below = (child >= 0) & (examples[start:stop] >= 0)
+                depths[child[below]] = depths[start:stop][below] + 1
+                examples[child[below]] = examples[start:stop][below]
+        return depths, examples
 
     def columns(self, chosen: np.ndarray) -> "Forest":
         """The same nodes, asked for some of the examples."""

@@ -13,7 +13,13 @@ from seqexp.tasks.metrics import Direction, label
 
 Mechanism = Mapping[str, Any]
 
-GATES = {"f": ("forget", BLUE, "-"), "i": ("input", ORANGE, "--"), "o": ("output", GREEN, "-.")}
+GATES = {
+    "f": ("forget", BLUE, "-"),
+    "fl": ("forget left", BLUE, "-"),
+    "fr": ("forget right", RED, "-"),
+    "i": ("input", ORANGE, "--"),
+    "o": ("output", GREEN, "-."),
+}
 
 
 def gates(found: Mechanism, path: Path) -> None:

@@ -68,9 +68,11 @@ def test_a_file_is_refused_with_its_lines(tmp_path):
     path.write_text(f"{FILM}\n\n(3 (2 a) (2 b)\n(3 (2 a) (2 b) (2 c))\n")
     with pytest.raises(UserError) as refused:
         trees.read(path)
-    assert str(refused.value).startswith(f"{path}: 2 faulty rows: line 3: expected as many ) as (; got 1 too few; line 4:")
+    assert str(refused.value).startswith(
+        f"{path}: 2 faulty rows: line 3: expected as many ) as (; got 1 too few; line 4:"
+    )
     path.write_text("\n \n")
-    with pytest.raises(UserError, match="expected trees in Penn brackets, one a line, .* the file has none"):
+    with pytest.raises(UserError, match=r"expected trees in Penn brackets, one a line, .* the file has none"):
         trees.read(path)
 
 
@@ -105,7 +107,12 @@ def test_a_forest_has_the_leaves_first_and_asks_the_labelled_nodes_in_order_of_w
     x, lengths = kept.phrases(nodes, owners)
     assert lengths.tolist() == [3, 2, 2, 1, 1, 1, 1]
     assert [x[: lengths[k], k].tolist() for k in range(7)] == [[0, 1, 2], [1, 2], [4, 5], [0], [1], [2], [5]]
-    assert forest.depths.tolist() == [1, 2, 2, 1, 1, 1, 0, 0]
+    depths, examples = forest.below()
+    assert depths.tolist() == [1, 2, 2, 1, 1, 1, 0, 0]
+    assert examples.tolist() == [0, 0, 0, 2, 2, 0, 2, 0]  # of the columns: the roots are the first and the third
+    depths, examples = forest.columns(np.array([1])).below()
+    assert examples.tolist() == [-1, 0, 0, -1, -1, 0, -1, -1]
+    assert depths[examples == 0].tolist() == [1, 1, 0]
 
 
 def test_trees_are_taken_and_joined():

@@ -6,7 +6,8 @@ import pytest
 from seqexp import models
 from seqexp.numerics.forest import Forest
 from seqexp.testing import title
-from seqexp.testing.trees import SIZES, TREE_LAWS, X, fed, gradient_error, gradients_are_exact, grown, made, planted
+from seqexp.testing.gradients import X
+from seqexp.testing.trees import SIZES, TREE_LAWS, fed, gradient_error, gradients_are_exact, grown, made, planted
 
 CASES = [
     *((name, {}) for name in models.names("trees")),

@@ -1,5 +1,7 @@
 """A network over trees: against the complex step, beside a chain, and what it refuses."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ TREES = {"embedding_size": 3, "hidden_size": 4, "dropout": 0.0, "decoder": None}
 
 
 def network(name="tree_lstm", embedding=True, dropout=0.0):
-    core = models.create(name, input_size=2 if embedding else V, hidden_size=4)
+    core: Any = models.create(name, input_size=2 if embedding else V, hidden_size=4)
     return TreeNetwork(core, Y, Embedding(V, 2) if embedding else None, dropout)
 
 
@@ -68,8 +70,8 @@ def test_a_tape_is_lent_from_step_to_step():
 def test_on_chains_it_is_the_network_of_sequences():
     """With the same weights, from embedding to answer."""
     rng = np.random.default_rng(3)
-    core, chain_core = (models.create(name, input_size=2, hidden_size=4) for name in ("recursive", "rnn"))
-    net, chain = TreeNetwork(core, Y, Embedding(V, 2)), Chain(chain_core, Y, "last", Embedding(V, 2))
+    chain = Chain(models.create("rnn", input_size=2, hidden_size=4), Y, "last", Embedding(V, 2))
+    net = network("recursive")
     q = chain.init(rng, np.float64)
     p = net.init(rng, np.float64)
     for name in ("embedding/E", "readout/W_hy", "readout/b_y"):

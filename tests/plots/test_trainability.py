@@ -81,7 +81,9 @@ def compose():
         yield compose
 
 
-@pytest.mark.parametrize("model", [m for m in models.names("sequences") if "recurrent_scale" in fields(models.lookup(m))])
+@pytest.mark.parametrize(
+    "model", [m for m in models.names("sequences") if "recurrent_scale" in fields(models.lookup(m))]
+)
 def test_the_experiment_composes_at_the_ends_of_its_grid(model, compose):
     params = compose("config", ["experiment=trainability"], return_hydra_config=True).hydra.sweeper.params
     assert set(params) == {"model", "optimizer.learning_rate", "model.recurrent_scale"}

@@ -52,7 +52,7 @@ def test_expressions_have_their_value(expression, value):
 
 @pytest.mark.parametrize("expression", ["", "[MAX ]", "[MAX 1 2", "1 2", "]", "[ADD 1 2 ]"])
 def test_what_is_no_expression_has_none(expression):
-    with pytest.raises(ValueError, match="no list operation|expected one expression"):
+    with pytest.raises(ValueError, match=r"no list operation|expected one expression"):
         expressions.evaluate(expression.split())
 
 
@@ -109,7 +109,9 @@ def test_no_expression_is_twice_in_a_draw():
 
 
 def test_more_than_there_are_is_refused():
-    with pytest.raises(UserError, match=r"^task\.depth: expected enough for 5,000 different expressions of train; depth"):
+    with pytest.raises(
+        UserError, match=r"^task\.depth: expected enough for 5,000 different expressions of train; depth"
+    ):
         made(depth=1, arguments=2, examples=5000).batch(0, "train", 0, 32)
     with pytest.raises(UserError, match=r"^task\.least_depth: expected at most task\.depth=3; got 4$"):
         made(least_depth=4)
