@@ -77,7 +77,7 @@ def fits(where: str, batch: Batch, task: Task) -> None:
 
 
 def _is_a_forest(where: str, batch: TreeBatch, inputs: int) -> None:
-    """Each node has one parent at most, above it; the nodes asked, no node twice, have the columns' tokens below them."""
+    """A node has one parent at most, above it. The nodes asked, no node twice, have the columns' tokens below them."""
     forest = batch.forest
     heights = np.repeat(np.arange(len(forest.starts) - 1), np.diff(forest.starts))
     require(len(heights) == forest.size == len(forest.children), f"{where}: starts and children must be of all nodes")
