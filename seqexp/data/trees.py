@@ -13,7 +13,7 @@ from seqexp.data.text import Ragged
 from seqexp.numerics.forest import Forest
 from seqexp.system.errors import UserError
 
-_PIECES = re.compile(r"[()]|[^\s()]+")
+_PIECES = re.compile(r"[()]|[^ \t()]+")  # a no-break space is part of a word, as in 8 1/2
 
 
 @dataclass(frozen=True)
