@@ -10,6 +10,7 @@ from annotated_types import Ge, Le
 from seqexp.data import trees
 from seqexp.data.batch import Split
 from seqexp.data.generated import formulas
+from seqexp.data.generated.dice import Dice
 from seqexp.data.splits import HELD_OUT, part_of
 from seqexp.data.text import Vocabulary
 from seqexp.data.trees import Tree
@@ -18,7 +19,7 @@ from seqexp.system.errors import UserError
 from seqexp.tasks import register
 from seqexp.tasks._trees import Examples, Read, TreeClassifier
 
-GENERATED_SIZES = {"val": 1000, "test": 2000}
+GENERATED_SIZES = {"val": 500, "test": 1000}
 PATIENCE = 20_000  # formulas drawn without a new one, after which there are no more
 
 
@@ -28,8 +29,8 @@ class Logic(TreeClassifier):
     """The value of formulas such as ``or and p+ q- not r+`` (``data.generated.formulas``), each of just this ``depth``.
 
     A tree has the operators at its inner nodes and the variables at its leaves; a sequence is the formula as it is
-    written, operators in front. Each epoch draws ``examples`` new formulas by (seed, epoch); 1,000 of validation and
-    2,000 of the test come from ``split_seed``. A hash of the formula says which part it may be in; those are all
+    written, operators in front. Each epoch draws ``examples`` new formulas by (seed, epoch); 500 of validation and
+    1,000 of the test come from ``split_seed``. A hash of the formula says which part it may be in; those are all
     different.
 
     variables: how many there are: a formula has some of them, each true or false throughout.
@@ -66,11 +67,11 @@ class Logic(TreeClassifier):
         }
 
     def _drawn(self, split: Split, rng: np.random.Generator) -> Examples:
-        found: list[Tree] = []
+        dice, found = Dice(rng), list[Tree]()
         seen: set[bytes] = set()
         waited = 0
         while len(found) < self.size(split):
-            tree = formulas.formula(rng, self.depth, self.variables)
+            tree = formulas.formula(dice, self.depth, self.variables)
             key = " ".join(tree.words).encode()
             waited += 1
             if waited == PATIENCE:

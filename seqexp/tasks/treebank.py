@@ -10,6 +10,7 @@ from annotated_types import Ge
 
 from seqexp.data import fetch, files, sources, splits, summary, trees
 from seqexp.data.batch import Split
+from seqexp.data.generated.dice import Dice
 from seqexp.data.generated.opinions import opinion
 from seqexp.data.splits import HELD_OUT, PARTS, part_of
 from seqexp.data.summary import Summary
@@ -20,6 +21,7 @@ from seqexp.system.errors import UserError
 from seqexp.tasks import Metrics, register
 from seqexp.tasks._texts import naive_bayes
 from seqexp.tasks._trees import BesideScorer, Examples, Read, TreeClassifier
+from seqexp.tasks.scorers import ClassScorer
 
 GENERATED_SIZES = {"val": 500, "test": 1000}
 FILES: dict[Split, str] = {"train": "train.txt.gz", "val": "dev.txt.gz", "test": "test.txt.gz"}
@@ -110,10 +112,10 @@ class Treebank(TreeClassifier):
 
     def _generated(self, split: Split, seed: int, epoch: int) -> Iterator[Tree]:
         which = PARTS.index(split)
-        rng = stream(seed, Purpose.SPLIT, which) if which else stream(seed, Purpose.DATA, epoch)
+        dice = Dice(stream(seed, Purpose.SPLIT, which) if which else stream(seed, Purpose.DATA, epoch))
         count = 0
         while count < GENERATED_SIZES.get(split, self.examples):
-            tree = opinion(rng)
+            tree = opinion(dice)
             if part_of(" ".join(tree.words).encode(), self.split_seed) == split:
                 count += 1
                 yield tree
@@ -160,8 +162,8 @@ class Treebank(TreeClassifier):
             return self._examples(drawn)
         return self._fixed[split]
 
-    def scorer(self) -> BesideScorer:
-        return BesideScorer(self.labels, "node_accuracy", together=True)
+    def scorer(self) -> ClassScorer:
+        return BesideScorer(self.labels, "node_accuracy", together=True) if self.nodes else ClassScorer(self.labels)
 
     @cached_property
     def _baselines(self) -> Metrics:

@@ -5,6 +5,7 @@ import pytest
 
 from seqexp import tasks
 from seqexp.data.generated import formulas
+from seqexp.data.generated.dice import Dice
 from seqexp.system.errors import UserError
 
 
@@ -31,7 +32,7 @@ def test_formulas_have_their_value(text, value):
 def test_what_is_drawn_has_its_depth_and_is_worth_its_label(depth):
     labels = set()
     for seed in range(60):
-        tree = formulas.formula(np.random.default_rng(seed), depth, 2)
+        tree = formulas.formula(Dice(np.random.default_rng(seed)), depth, 2)
         labels.add(tree.labels[-1])
         assert tree.height[-1] == depth
         assert formulas.evaluate(tree.words) == (tree.labels[-1] == "true")
@@ -56,6 +57,6 @@ def test_a_tree_has_a_node_for_each_token():
 
 def test_more_formulas_than_there_are_are_refused():
     with pytest.raises(
-        UserError, match=r"^task\.depth: expected enough for 1,000 different formulas of val; depth 2 with 1"
+        UserError, match=r"^task\.depth: expected enough for 500 different formulas of val; depth 2 with 1"
     ):
         made(depth=2, variables=1).batch(0, "val", 0, 8)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from seqexp import tasks
+from seqexp.data.generated.dice import Dice
 from seqexp.data.generated.opinions import opinion
 from seqexp.system.errors import UserError
 
@@ -63,10 +64,10 @@ def test_sentences_and_nodes_are_scored_apart():
 
 
 def test_opinions_follow_from_the_phrases_below():
-    rng = np.random.default_rng(0)
+    dice = Dice(np.random.default_rng(0))
     seen = set()
     for _ in range(300):
-        tree = opinion(rng)
+        tree = opinion(dice)
         seen.add(tree.labels[-1])
         for node, left in enumerate(tree.left):
             if left < 0:
@@ -109,9 +110,9 @@ def test_a_deep_tree_is_read(own):
     "lines, settings, says",
     [
         (
-            ["(x (y a) (z b))", "(y (x c) (y d))"] * 3,
+            [f"({'xy'[k % 2]} (y a{k}) (z b))" for k in range(9)],
             {"classes": "binary"},
-            "task.classes: expected fine, since binary",
+            "task.classes: expected fine, si",
         ),
         ([f"(3 (2 a{k}) (3 b))" for k in range(9)], {}, "expected at least two classes of roots; all have '3'"),
         ([f"(2 (2 a{k}) (3 b))" for k in range(9)], {"classes": "binary"}, "expected sentences whose root is not"),

@@ -5,8 +5,7 @@ d has an operator over a formula of depth d - 1; beside that stands one of depth
 The operators are and, or, xor and not, each as likely; so a formula grows by about three tokens a level.
 """
 
-import numpy as np
-
+from seqexp.data.generated.dice import Dice
 from seqexp.data.text import UNKNOWN, Vocabulary
 from seqexp.data.trees import Tree
 
@@ -19,31 +18,31 @@ def vocabulary(variables: int) -> Vocabulary:
     return Vocabulary((UNKNOWN, *OPERATORS, *(f"{letter}{sign}" for letter in LETTERS[:variables] for sign in "+-")))
 
 
-def formula(rng: np.random.Generator, depth: int, variables: int) -> Tree:
+def formula(dice: Dice, depth: int, variables: int) -> Tree:
     """A formula of just this depth as a tree, an operator at each inner node; the root's label is "true" or "false"."""
-    given = rng.integers(2, size=variables).tolist()
+    given = [dice.below(2) for _ in range(variables)]
     tree = Tree()
-    _, value = _grow(tree, rng, depth, given)
+    _, value = _grow(tree, dice, depth, given)
     tree.labels[-1] = "true" if value else "false"
     return tree
 
 
-def _grow(tree: Tree, rng: np.random.Generator, depth: int, given: list[int]) -> tuple[int, bool]:
+def _grow(tree: Tree, dice: Dice, depth: int, given: list[int]) -> tuple[int, bool]:
     """Append a formula's nodes; the last one's number, and its value."""
     if depth == 0:
-        which = int(rng.integers(len(given)))
+        which = dice.below(len(given))
         value = bool(given[which])
         return tree.leaf(LETTERS[which] + ("+" if value else "-")), value
-    operator = OPERATORS[rng.integers(len(OPERATORS))]
+    operator = dice.one_of(OPERATORS)
     at = len(tree.words)
     tree.words.append(operator)
     if operator == "not":
-        node, value = _grow(tree, rng, depth - 1, given)
+        node, value = _grow(tree, dice, depth - 1, given)
         return tree.operate(at, node, -1), not value
-    depths = [depth - 1, int(rng.integers(min(BESIDE, depth - 1) + 1))]
-    if rng.integers(2):
+    depths = [depth - 1, dice.below(min(BESIDE, depth - 1) + 1)]
+    if dice.below(2):
         depths.reverse()
-    (left, one), (right, other) = (_grow(tree, rng, each, given) for each in depths)
+    (left, one), (right, other) = (_grow(tree, dice, each, given) for each in depths)
     value = {"and": one and other, "or": one or other, "xor": one != other}[operator]
     return tree.operate(at, left, right), value
 

@@ -10,8 +10,7 @@ half. The same words are in sentences of every class: Naive Bayes on them is rig
 
 from collections.abc import Callable
 
-import numpy as np
-
+from seqexp.data.generated.dice import Dice
 from seqexp.data.generated.reviews import FILMS, INTENSIFIERS, NEGATIVE, NEGATORS, POSITIVE
 from seqexp.data.trees import Tree
 
@@ -20,42 +19,41 @@ JOINED = 0.5  # the probability that a sentence goes on behind "and" or "but", a
 MOST_CLAUSES = 4
 
 
-def opinion(rng: np.random.Generator) -> Tree:
+def opinion(dice: Dice) -> Tree:
     """A sentence; the labels of its nodes are "0" to "4"."""
     tree = Tree()
     clauses = 1
-    while clauses < MOST_CLAUSES and rng.random() < JOINED:
+    while clauses < MOST_CLAUSES and dice.hit(JOINED):
         clauses += 1
-    _sentence(tree, rng, clauses)
+    _sentence(tree, dice, clauses)
     return tree
 
 
-def _sentence(tree: Tree, rng: np.random.Generator, clauses: int) -> int:
+def _sentence(tree: Tree, dice: Dice, clauses: int) -> int:
     if clauses == 1:
-        return _clause(tree, rng)
-    first = int(rng.integers(1, clauses))
-    one, which = _sentence(tree, rng, first), str(rng.choice(["and", "but"]))
+        return _clause(tree, dice)
+    first = 1 + dice.below(clauses - 1)
+    one, which = _sentence(tree, dice, first), dice.one_of(("and", "but"))
     word = tree.leaf(which, str(NEUTRAL))
-    other = _sentence(tree, rng, clauses - first)
+    other = _sentence(tree, dice, clauses - first)
     rest = tree.join(word, other, tree.labels[other])
     return _joined(tree, one, rest, _both if which == "and" else lambda one, other: other)
 
 
-def _clause(tree: Tree, rng: np.random.Generator) -> int:
-    article, film = str(rng.choice(FILMS)).split()
+def _clause(tree: Tree, dice: Dice) -> int:
+    article, film = dice.one_of(FILMS).split()
     first, second = (tree.leaf(word, str(NEUTRAL)) for word in (article, film))
     subject = _joined(tree, first, second, _other)
     verb = tree.leaf("was", str(NEUTRAL))
-    return _joined(tree, subject, _joined(tree, verb, _judgement(tree, rng), _other), _other)
+    return _joined(tree, subject, _joined(tree, verb, _judgement(tree, dice), _other), _other)
 
 
-def _judgement(tree: Tree, rng: np.random.Generator) -> int:
+def _judgement(tree: Tree, dice: Dice) -> int:
     negated, driven = (
-        tree.leaf(str(rng.choice(words)), str(NEUTRAL)) if rng.random() < 0.5 else None
-        for words in (NEGATORS, INTENSIFIERS)
+        tree.leaf(dice.one_of(words), str(NEUTRAL)) if dice.hit(0.5) else None for words in (NEGATORS, INTENSIFIERS)
     )
-    good = rng.random() < 0.5
-    node = tree.leaf(str(rng.choice(POSITIVE if good else NEGATIVE)), "3" if good else "1")
+    good = dice.hit(0.5)
+    node = tree.leaf(dice.one_of(POSITIVE if good else NEGATIVE), "3" if good else "1")
     if driven is not None:
         node = _joined(tree, driven, node, lambda _, of: 4 if of > NEUTRAL else 0)
     if negated is not None:
