@@ -198,13 +198,8 @@ def test_no_horizon_where_only_the_seed_was_varied_of_a_task_without_distances(t
 
 def test_solved_at_the_score_the_task_states():
     adding = tasks.create("adding", length=4, steps_per_epoch=1, examples=1, split_seed=0)
-    assert [solves(adding, score) for score in (0.005, 0.01, 0.0101, math.nan, None)] == [
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
+    scores = (0.005, 0.01, 0.0101, math.nan, None)
+    assert [solves(adding, score) for score in scores] == [True, True, False, False, False]
     copy = tasks.create("copy", delay=1, symbols=1, alphabet=2, steps_per_epoch=1, examples=1, split_seed=0)
     assert [solves(copy, score) for score in (1.0, 0.99, 0.98)] == [True, True, False]
 

@@ -112,7 +112,7 @@ def test_a_deep_tree_is_read(own):
         (
             [f"({'xy'[k % 2]} (y a{k}) (z b))" for k in range(9)],
             {"classes": "binary"},
-            "task.classes: expected fine, si",
+            "task.classes: expected fine",
         ),
         ([f"(3 (2 a{k}) (3 b))" for k in range(9)], {}, "expected at least two classes of roots; all have '3'"),
         ([f"(2 (2 a{k}) (3 b))" for k in range(9)], {"classes": "binary"}, "expected sentences whose root is not"),
