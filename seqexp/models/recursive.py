@@ -80,7 +80,7 @@ class Recursive:
         h = tape.array("h", (N + 1, H), W.dtype)
         h[N] = 0  # the state of a child that is not there: -1, wrapped around
         children = tape.array("children", (N - forest.leaves, 2, H), W.dtype)
-        from_x = inputs.times(W[:, 1 + 2 * H :], tape)  # (M, H)
+        from_x = inputs.times(W[:, 1 + 2 * H :], slice(0, len(forest.fed)), "from_x", tape)  # (M, H)
         W_lrT = tape.array("W_lrT", (2 * H, H), W.dtype)
         W_lrT[:] = W[:, 1 : 1 + 2 * H].T
         b, activate = W[:, 0], ACTIVATIONS[self.activation]
@@ -129,7 +129,10 @@ class Recursive:
         dW[:, 1 : 1 + 2 * H] += dz[leaves:].T @ children.reshape(-1, 2 * H)
         dW[:, 0] += dz.sum(axis=0)
         tape.views["dh"] = dh
-        return inputs.back(W[:, 1 + 2 * H :], dW[:, 1 + 2 * H :], inputs.of_fed(dz, tape), need_dx)
+        fed, whole = forest.fed, slice(0, len(forest.fed))
+        dz_fed = dz[fed] if len(fed) < N else dz
+        rows = inputs.back(W[:, 1 + 2 * H :], dW[:, 1 + 2 * H :], dz_fed, whole, need_dx)
+        return None if rows is None else rows.T
 
     def derivatives(self, tape: Tape) -> np.ndarray:
         """dL/dh (H, N) of all nodes, of the tape's last backward pass."""

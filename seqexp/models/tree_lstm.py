@@ -108,16 +108,16 @@ class TreeLSTM:
         f_c = tape.array("f_c", (N - leaves, 2, H), dtype)
         tape.views = {"inputs": inputs, "h": h, "c": c, "h_lr": h_lr, "c_lr": c_lr, "leaf": leaf, "inner": inner}
         U_T, V = self._half_for_sigmoids(p, tape)
-        from_x = inputs.times(V[:, 1:], tape)  # (M, 4H), rows f, i, o, t
         b_iot, b_f = V[H:, 0], V[:H, 0]
 
         leaf[:] = b_iot
-        rows, which = inputs.at(0, leaves)
-        leaf[which] += from_x[rows, H:]
+        _, which = inputs.at(0, leaves)
+        leaf[which] += inputs.times(V[H:, 1:], inputs.leaves, "leaf_x", tape)
         self._open(leaf, self.gate_names[2:])
         np.multiply(leaf[:, :H], leaf[:, 2 * H :], out=c[:leaves])
         np.tanh(c[:leaves], out=h[:leaves])
         h[:leaves] *= leaf[:, H : 2 * H]
+        from_x = inputs.times(V[:, 1:], inputs.inner, "inner_x", tape)  # rows f, i, o, t
         for start, stop in forest.heights:
             own = slice(start - leaves, stop - leaves)
             z, c_n, h_n, fc = inner[own], c[start:stop], h[start:stop], f_c[own]
@@ -129,8 +129,9 @@ class TreeLSTM:
             z[:, 2 * H :] += b_iot
             rows, which = inputs.at(start, stop)
             if rows.stop > rows.start:
-                z_f[which] += from_x[rows, None, :H]
-                z[which, 2 * H :] += from_x[rows, H:]
+                x_n = from_x[rows.start - inputs.of_leaves : rows.stop - inputs.of_leaves]
+                z_f[which] += x_n[:, None, :H]
+                z[which, 2 * H :] += x_n[:, H:]
             self._open(z, self.gate_names)
             np.multiply(z_f, c_lr[own], out=fc)
             np.multiply(z[:, 2 * H : 3 * H], z[:, 4 * H :], out=c_n)
@@ -169,95 +170,102 @@ class TreeLSTM:
             dz = d(gate) s(1-s) for a sigmoid, d(gate) (1-t^2) for the tanh
             dh_k += U_k^T dz      dx = W^T dz     dU = sum of dz [h_l; h_r]^T               dW = sum of dz x^T
 
-        What multiplies dh and dc is computed first, for all nodes at once; then comes the way down; then the products
-        over all nodes.
+        Both come from a node's own answer and from its parent; then the products over all nodes.
         """
         views = tape.views
         inputs, h_lr, inner = views["inputs"], views["h_lr"], views["inner"]
         forest: Forest = inputs.forest
         H, N, leaves, dtype, U = self.hidden_size, forest.size, forest.leaves, p.flat.dtype, p["U"]
-        dz_leaf, dz, dc_dh = self._local_derivatives(tape, leaves, N, dtype)
-        by_dc = [dz[:, : 3 * H].reshape(-1, 3, H), dz[:, 4 * H :]]  # the factors of dc: df_l, df_r, di; dt
-        f = inner[:, : 2 * H].reshape(-1, 2, H)
+        dz_leaf = tape.array("dz_leaf", (leaves, 3 * H), dtype)
+        dz = tape.array("dz", (N - leaves, 5 * H), dtype)
         dstates = tape.array("dstate", (2, N, H), dtype)
         dstates[:] = 0
         dstates[0, forest.asked], dstates[1, forest.asked] = dstate[:H].T, dstate[H:].T
         down = tape.array("down", (2, 2 * (N - leaves) + 1, H), dtype)  # dL/dh, dL/dc of children; then a root's
         down[:, -1] = 0
-        from_parent = tape.array("from_parent", (N, H), dtype)
+        scratch = tape.array("scratch", (N, H), dtype)
         for number, (start, stop) in enumerate(reversed([(0, leaves), *forest.heights])):
-            slots, given = forest.slots[start:stop], from_parent[: stop - start]
+            slots, given = forest.slots[start:stop], scratch[: stop - start]
             for of_children, of_nodes in zip(down, dstates[:, start:stop], strict=True):
                 of_nodes += np.take(of_children, slots, axis=0, out=given, mode="wrap")
             dh, dc = dstates[:, start:stop]
             if number % FLUSH_EVERY == FLUSH_EVERY - 1:
                 flush(dh)
                 flush(dc)
-            dc_whole = dc_dh[start:stop]  # dL/dc, by way of h too
-            dc_whole *= dh
-            dc_whole += dc
+            h, c = views["h"][start:stop], views["c"][start:stop]
             if not start:
-                dz_leaf[:, :H] *= dc_whole
-                dz_leaf[:, H : 2 * H] *= dh
-                dz_leaf[:, 2 * H :] *= dc_whole
+                _to_z(views["leaf"], h, c, dh, dc, dz_leaf, given)
                 continue
-            own = slice(start - leaves, stop - leaves)
-            dz[own, 3 * H : 4 * H] *= dh
-            by_dc[0][own] *= dc_whole[:, None]
-            by_dc[1][own] *= dc_whole
-            places = slice(2 * own.start, 2 * own.stop)
-            np.multiply(f[own], dc_whole[:, None], out=down[1, places].reshape(-1, 2, H))
+            own, places = slice(start - leaves, stop - leaves), slice(2 * (start - leaves), 2 * (stop - leaves))
+            dc_whole = _to_z(inner[own], h, c, dh, dc, dz[own], given)[:, None]
+            f, dz_f = inner[own, : 2 * H].reshape(-1, 2, H), dz[own, : 2 * H].reshape(-1, 2, H)
+            dz_f *= f
+            dz_f *= views["c_lr"][own]
+            dz_f *= dc_whole
+            np.multiply(f, dc_whole, out=down[1, places].reshape(-1, 2, H))
             np.dot(dz[own], U, out=down[0, places].reshape(-1, 2 * H))
-        grad["U"] += dz.T @ h_lr.reshape(-1, 2 * H)
         views["dstates"] = dstates
-        dV = self._of_inputs(dz_leaf, dz, tape)
-        grad["V"][:, 0] += dV.sum(axis=0)
-        return inputs.back(p["V"][:, 1:], grad["V"][:, 1:], inputs.of_fed(dV, tape), need_dx)
+        grad["U"] += dz.T @ h_lr.reshape(-1, 2 * H)
+        return self._to_inputs(p["V"], grad["V"], dz_leaf, dz, inputs, need_dx)
+
+    def _to_inputs(
+        self, V: np.ndarray, dV: np.ndarray, dz_leaf: np.ndarray, dz: np.ndarray, inputs: Inputs, need_dx: bool
+    ) -> np.ndarray | None:
+        """Add to dV (4H, 1+X), rows f, i, o, t, what follows from dz; return dx (X, M). Both forget gates have the same
+        W_f and b_f."""
+        H, fed, leaves = self.hidden_size, inputs.forest.fed, inputs.forest.leaves
+        dV[H:, 0] += dz_leaf.sum(axis=0)
+        bias = dz.sum(axis=0)
+        dV[:H, 0] += bias[:H] + bias[H : 2 * H]
+        dV[H:, 0] += bias[2 * H :]
+        dz_leaf = dz_leaf if inputs.of_leaves == leaves else dz_leaf[fed[inputs.leaves]]
+        rows = [inputs.back(V[H:, 1:], dV[H:, 1:], dz_leaf, inputs.leaves, need_dx)]
+        if len(fed) > inputs.of_leaves:
+            dz = dz[fed[inputs.inner] - leaves]
+            dz_fiot = np.concatenate([dz[:, :H] + dz[:, H : 2 * H], dz[:, 2 * H :]], axis=1)
+            rows.append(inputs.back(V[:, 1:], dV[:, 1:], dz_fiot, inputs.inner, need_dx))
+        found = [each for each in rows if each is not None]
+        return np.concatenate(found).T if found else None
 
     def derivatives(self, tape: Tape) -> np.ndarray:
         """dL/d state (2H, N) of all nodes, of the tape's last backward pass; by c at fixed h."""
         dstates: np.ndarray = tape.views["dstates"]
         return dstates.transpose(0, 2, 1).reshape(2 * self.hidden_size, -1)
 
-    def _local_derivatives(
-        self, tape: Tape, leaves: int, N: int, dtype: Any
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What dh and dc of each node are multiplied by on their way to dz and dc.
-
-        Of leaves (leaves, 3H), rows i, o, t; of the others (N - leaves, 5H), rows fl, fr, i, o, t; and dc/dh (N, H):
-        o (1 - tanh(c)^2) = o - h tanh(c). Factors of dc: i t (1-i), f c_k (1-f), i (1-t^2) = i - i t t; of dh: h (1-o).
-        """
-        H, views = self.hidden_size, tape.views
-        dz_leaf = tape.array("dz_leaf", (leaves, 3 * H), dtype)
-        dz = tape.array("dz", (N - leaves, 5 * H), dtype)
-        dc_dh = tape.array("dc_dh", (N, H), dtype)
-        h = views["h"][:N]
-        np.tanh(views["c"][:N], out=dc_dh)
-        dc_dh *= h
-        for gates, own, out in ((views["leaf"], slice(0, leaves), dz_leaf), (views["inner"], slice(leaves, N), dz)):
-            i, o, t = gates[:, -3 * H : -2 * H], gates[:, -2 * H : -H], gates[:, -H:]
-            dz_i, dz_o, dz_t = out[:, -3 * H : -2 * H], out[:, -2 * H : -H], out[:, -H:]
-            np.subtract(o, dc_dh[own], out=dc_dh[own])
-            np.subtract(1, gates[:, :-H], out=out[:, :-H])
-            dz_o *= h[own]
-            it = np.multiply(i, t, out=dz_t)
-            dz_i *= it
-            it *= t
-            np.subtract(i, it, out=dz_t)
-        dz_f = dz[:, : 2 * H]
-        dz_f *= views["inner"][:, : 2 * H]
-        dz_f *= views["c_lr"].reshape(-1, 2 * H)
-        return dz_leaf, dz, dc_dh
-
-    def _of_inputs(self, dz_leaf: np.ndarray, dz: np.ndarray, tape: Tape) -> np.ndarray:
-        """dz (N, 4H) as W x and b see it, rows f, i, o, t: both forget gates have the same."""
-        H, leaves = self.hidden_size, len(dz_leaf)
-        out = tape.array("dV", (leaves + len(dz), 4 * H), dz.dtype)
-        out[:leaves, :H], out[:leaves, H:] = 0, dz_leaf
-        np.add(dz[:, :H], dz[:, H : 2 * H], out=out[leaves:, :H])
-        out[leaves:, H:] = dz[:, 2 * H :]
-        return out
-
     def _rows(self, gate: str) -> slice:
         start = ROWS.index(gate) * self.hidden_size
         return slice(start, start + self.hidden_size)
+
+
+def _to_z(
+    gates: np.ndarray,
+    h: np.ndarray,
+    c: np.ndarray,
+    dh: np.ndarray,
+    dc: np.ndarray,
+    dz: np.ndarray,
+    scratch: np.ndarray,
+) -> np.ndarray:
+    """Write dz of i, o and t, the last three of the n nodes' gates, and 1 - s of what is before them; return dL/dc
+    (n, H), by way of h too, in ``scratch``.
+
+    dc += dh o (1 - tanh(c)^2) = dh (o - h tanh(c));   dz_i = dc i t (1-i);   dz_o = dh h (1-o);   dz_t = dc (i - i t t)
+    """
+    H = h.shape[1]
+    i, o, t = gates[:, -3 * H : -2 * H], gates[:, -2 * H : -H], gates[:, -H:]
+    dz_i, dz_o, dz_t = dz[:, -3 * H : -2 * H], dz[:, -2 * H : -H], dz[:, -H:]
+    dc_whole = np.tanh(c, out=scratch)
+    dc_whole *= h
+    np.subtract(o, dc_whole, out=dc_whole)
+    dc_whole *= dh
+    dc_whole += dc
+    np.subtract(1, gates[:, :-H], out=dz[:, :-H])
+    dz_o *= h
+    dz_o *= dh
+    it = np.multiply(i, t, out=dz_t)
+    dz_i *= it
+    dz_i *= dc_whole
+    it *= t
+    np.subtract(i, it, out=dz_t)
+    dz_t *= dc_whole
+    return dc_whole

@@ -43,47 +43,43 @@ class TreeCore(Protocol):
 
 
 class Inputs:
-    """What the nodes of a forest are fed, times a matrix V (R, X): rows (M, R), one a node that is fed."""
+    """What the nodes of a forest are fed: x (X, M), or their tokens. The first ``of_leaves`` of the M are leaves."""
 
     def __init__(self, x: np.ndarray | None, forest: Forest, input_size: int, dtype: Any, name: str) -> None:
-        self.forest = forest
-        self.tokens = forest.tokens[forest.fed]
-        if x is not None and len(x.T) != len(forest.fed):
-            raise ValueError(f"{name}: x must be ({input_size}, {len(forest.fed)}), the nodes fed; got {x.shape}")
+        fed = forest.fed
+        self.forest, self.x, self.tokens = forest, x, forest.tokens[fed]
+        if x is not None and len(x.T) != len(fed):
+            raise ValueError(f"{name}: x must be ({input_size}, {len(fed)}), the nodes fed; got {x.shape}")
         check_input(self.tokens[:, None] if x is None else x.T[:, :, None], input_size, dtype, name)
-        self.x = x
-        self._ends = np.searchsorted(forest.fed, forest.starts).tolist()  # of each height's nodes in ``fed``
-        self._of = {start: height for height, start in enumerate(forest.starts.tolist())}
+        ends = np.searchsorted(fed, forest.starts).tolist()
+        heights = enumerate(forest.starts[:-1].tolist())
+        self._rows = {start: slice(*ends[height : height + 2]) for height, start in heights}
+            start: slice(*ends[height : height + 2]) for height, start in enumerate(forest.starts[:-1].tolist())
+        }
+        self.of_leaves = ends[1]
+        self.leaves, self.inner = slice(0, ends[1]), slice(ends[1], len(fed))
 
-    def times(self, V: np.ndarray, tape: Tape) -> np.ndarray:
-        """V x, a row for each node that is fed."""
-        rows = tape.array("from_x", (len(self.forest.fed), len(V)), V.dtype)
+    def times(self, V: np.ndarray, part: slice, name: str, tape: Tape) -> np.ndarray:
+        """V x (m, R), a row for each node of a part of those that are fed, in the tape's memory ``name``; V (R, X)."""
+        rows = tape.array(name, (part.stop - part.start, len(V)), V.dtype)
         if self.x is not None:
-            np.dot(self.x.T, V.T, out=rows)
-        else:
-            table, which = token_columns(V, self.tokens, tape)
+            np.dot(self.x.T[part], V.T, out=rows)
+        elif len(rows):
+            table, which = token_columns(V, self.tokens[part], tape)
             np.take(table, which, axis=0, out=rows, mode="clip")
         return rows
 
     def at(self, start: int, stop: int) -> tuple[slice, slice | np.ndarray]:
-        """Of the nodes start:stop, which are all of one height: their rows in ``fed``, and which of them these are."""
-        height = self._of[start]
-        rows = slice(self._ends[height], self._ends[height + 1])
+        """Of the nodes start:stop, all those of one height: which of the nodes fed they are, and where among these."""
+        rows = self._rows[start]
         if rows.stop - rows.start == stop - start:
             return rows, slice(None)
         return rows, self.forest.fed[rows] - start
 
-    def of_fed(self, dz: np.ndarray, tape: Tape) -> np.ndarray:
-        """The rows of dz (N, R) of the nodes that are fed."""
-        fed = self.forest.fed
-        if len(fed) == 0 or fed[-1] == len(fed) - 1:  # the first ones
-            return dz[: len(fed)]
-        return np.take(dz, fed, axis=0, out=tape.array("dz_fed", (len(fed), dz.shape[1]), dz.dtype), mode="clip")
-
-    def back(self, V: np.ndarray, dV: np.ndarray, dz: np.ndarray, need_dx: bool) -> np.ndarray | None:
-        """Add to dV what follows from dz (M, R), of the rows; return dx (X, M) of an x that is no tokens."""
+    def back(self, V: np.ndarray, dV: np.ndarray, dz: np.ndarray, part: slice, need_dx: bool) -> np.ndarray | None:
+        """Add to dV what follows from dz (m, R) of a part's nodes; return its dx^T (m, X) of an x that is no tokens."""
         if self.x is None:
-            add_columns(dV, self.tokens, dz.T)
+            add_columns(dV, self.tokens[part], dz.T)
             return None
-        dV += dz.T @ self.x.T
-        return (dz @ V).T if need_dx else None
+        dV += dz.T @ self.x.T[part]
+        return dz @ V if need_dx else None
