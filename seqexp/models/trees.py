@@ -54,7 +54,6 @@ class Inputs:
         ends = np.searchsorted(fed, forest.starts).tolist()
         heights = enumerate(forest.starts[:-1].tolist())
         self._rows = {start: slice(*ends[height : height + 2]) for height, start in heights}
-        }
         self.of_leaves = ends[1]
         self.leaves, self.inner = slice(0, ends[1]), slice(ends[1], len(fed))
 
