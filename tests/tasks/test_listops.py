@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from seqexp import tasks
+from seqexp import config, tasks
 from seqexp.data import trees
 from seqexp.data.generated import expressions
 from seqexp.data.trees import Trees
@@ -149,3 +149,11 @@ def test_the_published_set_is_scored_beside_the_own_one(data_dir):
     train = task.draw("train", 0, 0).trees
     published = {task.draw("test", 0, 0).trees.words[row].tobytes() for row in range(2000, 12_000)}
     assert not published & {train.words[row].tobytes() for row in range(len(train))}
+
+
+@pytest.mark.parametrize("model", ["rnn", "lstm", "recursive", "tree_lstm"])
+def test_structure_gives_every_model_the_same_parameters_and_expressions_of_just_the_depth(model):
+    config.register_resolvers()
+    settings = config.check(config.composed(["experiment=structure", f"model={model}", "task.depth=4"])).settings
+    assert settings["task"]["least_depth"] == settings["task"]["depth"] == 4
+    assert (settings["model"]["param_budget"], settings["model"]["hidden_size"]) == (30_000, None)
