@@ -18,6 +18,7 @@ from seqexp.training import losses
 
 V, Y = 5, 3
 SHAPE = Shape(inputs=V, tokens=True, outputs=Y, answers="last", loss="softmax")
+SEQUENCES = ", ".join(models.names("sequences"))
 TREES = {"embedding_size": 3, "hidden_size": 4, "dropout": 0.0, "decoder": None}
 
 
@@ -97,7 +98,7 @@ def test_what_is_no_tree_is_refused():
 @pytest.mark.parametrize(
     "settings, read, says",
     [
-        ({"name": "tree_lstm"}, None, "model.name: expected a model of sequences (lstm, rnn, stacked_rnn)"),
+        ({"name": "tree_lstm"}, None, f"model.name: expected a model of sequences ({SEQUENCES})"),
         ({"name": "recursive"}, None, "got 'recursive', which reads trees; tasks with trees: listops"),
         ({"name": "lstm"}, "tree", "task.read: expected sequence or null, since lstm reads sequences; got 'tree'"),
         ({"name": "tree_lstm", "decoder": "rnn"}, "either", "model.decoder: expected null, since tree_lstm has no"),
