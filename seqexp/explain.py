@@ -224,7 +224,8 @@ def table(found: Mapping[str, Any], result: "RunResult") -> str:
     lag = found["gradient"]["lag"]
     for kind in ("h", "c"):
         if found["gradient"][kind] is not None:
-            lines.append(_row(f"half-life of |dL/d{kind}|", *_reach(found["half_life"][kind], lag[-1] if lag else 0)))
+            reach = _reach(found["half_life"][kind], lag[-1] if lag else 0, found["gradient"].get("along") == "depth")
+            lines.append(_row(f"half-life of |dL/d{kind}|", *reach))
     if found["jacobian"] is not None:
         lines += _dynamics(found["jacobian"])
     for name, gate in (found["gates"] or {}).items():
@@ -248,10 +249,12 @@ def _steps(value: float | None) -> str:
     return "without end" if value is None else f"{value:,.3g} steps"
 
 
-def _reach(half_life: float | None, longest: int) -> tuple[str, str]:
+def _reach(half_life: float | None, longest: int, in_a_tree: bool) -> tuple[str, str]:
+    unit, lags = ("levels", "levels below the root") if in_a_tree else ("steps", "measured lags")
     if half_life is None:
-        return f"> {longest:,} steps", "it does not halve within the measured lags"
-    return _steps(half_life), f"over the {longest:,} measured lags it fades to {0.5 ** (longest / half_life):.2g}"
+        return f"> {longest:,} {unit}", f"it does not halve within the {lags}"
+    faded = f"over the {longest:,} {lags} it fades to {0.5 ** (longest / half_life):.2g}"
+    return f"{half_life:,.3g} {unit}", faded
 
 
 def _dynamics(jacobian: Mapping[str, Any]) -> list[str]:

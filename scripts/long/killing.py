@@ -223,7 +223,8 @@ def every_pair() -> list[tuple[str, str]]:
     """Each model with each task that carries its data, neighbours differing in both."""
     import yaml
 
-    from seqexp import config, models, tasks
+    from seqexp import config, tasks
+    from seqexp.config.build import models_for
     from seqexp.data import sources
 
     def source(task: str) -> str:
@@ -231,8 +232,9 @@ def every_pair() -> list[tuple[str, str]]:
         return str(yaml.safe_load(text)["task"].get("source"))
 
     carried = [task for task in tasks.names() if source(task) not in sources.FILES]
-    named = models.names()
-    return [(named[(k + turn) % len(named)], task) for turn in range(len(named)) for k, task in enumerate(carried)]
+    readers = {task: models_for(task) for task in carried}
+    turns = range(max(map(len, readers.values())))
+    return [(readers[task][(k + turn) % len(readers[task])], task) for turn in turns for k, task in enumerate(carried)]
 
 
 def one_run(number: int, seed: int) -> dict[str, Any]:

@@ -10,13 +10,18 @@ import numpy as np
 
 from seqexp import models, tasks
 from seqexp.config.schema import group_fields
-from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder, Network
+from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder, Network, TreeNetwork
 from seqexp.system import blas
 from seqexp.system.errors import UserError, unknown_key
 from seqexp.tasks import Shape, Task
 from seqexp.training import optimizers
 
 Settings = Mapping[str, Any]
+
+
+def models_for(task: str) -> list[str]:
+    """The models that can read a task, by name: those of trees only where there are trees."""
+    return models.names(None if getattr(tasks.lookup(task), "trees", False) else "sequences")
 
 
 def build_task(settings: Settings, data_dir: str | None) -> Task:
@@ -95,6 +100,13 @@ def largest(network: Callable[[int], Network], budget: int) -> Network:
 
 def _network(settings: Settings, shape: Shape, hidden: int) -> Network:
     decoder = settings.get("decoder")
+    if models.reads_of(settings["name"]) == "trees":
+        return _tree_network(settings, shape, hidden)
+    if shape.read == "tree":
+        raise UserError(
+            f"task.read: expected sequence or null, since {settings['name']} reads sequences; got 'tree'; "
+            f"models of trees: {', '.join(models.names('trees'))}"
+        )
     if shape.source is None:
         if decoder is not None:
             raise UserError(f"model.decoder: expected null, since this task has no encoder; got {decoder!r}")
@@ -113,6 +125,21 @@ def _network(settings: Settings, shape: Shape, hidden: int) -> Network:
         bridge=decoder not in (None, settings["name"]) or core.state_size != answering.core.state_size,
         reverse_source=shape.reverse_source,
     )
+
+
+def _tree_network(settings: Settings, shape: Shape, hidden: int) -> TreeNetwork:
+    model = settings["name"]
+    if shape.read is None:
+        there = [name for name in tasks.names() if getattr(tasks.lookup(name), "trees", False)]
+        raise UserError(
+            f"model.name: expected a model of sequences ({', '.join(models.names('sequences'))}), since this task "
+            f"has no trees; got {model!r}, which reads trees; tasks with trees: {', '.join(there)}"
+        )
+    if settings.get("decoder") is not None:
+        raise UserError(f"model.decoder: expected null, since {model} has no encoder; got {settings['decoder']!r}")
+    embedding = Embedding(shape.inputs, settings["embedding_size"]) if settings["embedding_size"] else None
+    core: Any = _core(settings, model, hidden, embedding.size if embedding else shape.inputs)
+    return TreeNetwork(core, shape.outputs, embedding, settings["dropout"])
 
 
 def _chain(settings: Settings, shape: Shape, hidden: int, model: str | None = None) -> Chain:

@@ -142,8 +142,8 @@ def check_together(checked: Mapping[str, Any]) -> None:
     name = checked["tracking"]["experiment_name"]
     if checked["tracking"]["name"] != "off" and not name.strip():
         raise UserError(f"tracking.experiment_name: expected a name; got {name!r}; leave it out for the usual one")
-    if (decoder := model.get("decoder")) is not None and decoder not in models.names():
-        raise UserError(f"model.decoder: expected one of {', '.join(models.names())}, or null; got {decoder!r}")
+    if (decoder := model.get("decoder")) is not None and decoder not in (legal := models.names("sequences")):
+        raise UserError(f"model.decoder: expected one of {', '.join(legal)}, or null; got {decoder!r}")
 
 
 def _expected(message: str) -> str:

@@ -5,6 +5,8 @@ from typing import Literal
 
 import numpy as np
 
+from seqexp.numerics.forest import Forest
+
 Split = Literal["train", "val", "test"]
 
 
@@ -61,3 +63,16 @@ class FeatureBatch(Batch):
     """
 
     features: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeBatch(Batch):
+    """B examples in two forms, so that every model gets the same batch: as sequences x (T, B), and as trees.
+
+    forest: whose ``asked`` (B,) is the node that answers for each column of x. A column is what that node stands for,
+            read in order: a whole tree, or a phrase of one.
+    beside: (B,) bool, the columns that are scored apart from the others, such as phrases; None if there are none.
+    """
+
+    forest: Forest
+    beside: np.ndarray | None = None

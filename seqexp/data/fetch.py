@@ -44,7 +44,7 @@ def locate(data_dir: str | os.PathLike[str] | None, dataset: str, file: str) -> 
     status = path.stat()
     key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
     if key not in _verified:
-        packed = source.gzipped or isinstance(source, sources.Rebuilt)
+        packed = source.gzipped or isinstance(source, sources.Rebuilt | sources.FirstLines)
         actual, where = (sha256_inside(path), " inside the gzip") if packed else (sha256(path), "")
         if actual != source.sha256:
             raise UserError(
@@ -95,6 +95,8 @@ def _download(source: sources.Source, path: Path) -> None:
             ) from error
         if isinstance(source, sources.Rebuilt):
             expected, actual = source.upstream_sha256, sha256_inside(part)
+        elif isinstance(source, sources.FirstLines):
+            expected, actual = source.upstream_sha256, sha256(part)
         else:
             expected, actual = source.sha256, sha256(part)
         if actual != expected:
@@ -106,6 +108,9 @@ def _download(source: sources.Source, path: Path) -> None:
             part.write_bytes(gzip.compress(part.read_bytes(), mtime=0))  # no time in it: the same bytes each time
         elif isinstance(source, sources.Rebuilt):
             content = idx.first(gzip.decompress(part.read_bytes()), source.records)
+            part.write_bytes(gzip.compress(content, mtime=0))
+        elif isinstance(source, sources.FirstLines):
+            content = b"".join(part.read_bytes().splitlines(keepends=True)[: source.lines])
             part.write_bytes(gzip.compress(content, mtime=0))
         part.chmod(0o644)  # temporary files are private; a data folder may be shared
         part.replace(path)

@@ -33,6 +33,17 @@ class Rebuilt(Source):
     records: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstLines(Source):
+    """A gzipped text that no address serves alone: the first ``lines`` lines of the plain file at ``url``.
+
+    upstream_sha256: of the upstream file.
+    """
+
+    upstream_sha256: str
+    lines: int
+
+
 _RT_POLARITY = (
     "https://raw.githubusercontent.com/dennybritz/cnn-text-classification-tf/"
     "18762b459e21d9c70e5c242f8d43fc4e6db37a0d/data/rt-polaritydata/"
@@ -71,6 +82,8 @@ _MNIST_TEST = (
     "docs/examples/MNIST/MNIST/raw/"
 )
 _MNIST_TRAIN = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+_LISTOPS = "https://raw.githubusercontent.com/nyu-mll/spinn/0e24a35c7be00e9f67814b0c846c3095cfe7632b/python/spinn/data/"
+_SST = "https://raw.githubusercontent.com/munikarmanish/RNTN/12bb731ba9fbdcdf2368b8515a241773f2b97547/trees/"
 
 FILES: dict[str, dict[str, Source]] = {
     # Pang and Lee 2005, sentence polarity data set v1.0, re-encoded as UTF-8; one snippet a line, half positive.
@@ -173,6 +186,29 @@ FILES: dict[str, dict[str, Source]] = {
     },
     # Robertson's surnames of the PyTorch tutorials, one a line; the file's name is the language. MIT.
     "names": {f"{name}.txt": Source(f"{_NAMES}{name}.txt", sha256) for name, sha256 in _NAMES_SHA256.items()},
+    # Nangia and Bowman 2018: the published test set, its answer and the expression with a binary tree's brackets. MIT.
+    "listops": {
+        "test_d20s.tsv.gz": Source(
+            _LISTOPS + "listops/test_d20s.tsv",
+            "71335416e6896e8dd8dc69281c8ed9b37316382d05d3705d660461564e843840",
+            gzipped=True,
+        ),
+    },
+    # Socher et al. 2013: binary trees in Penn brackets, classes 0 to 4 at every node. Upstream's train has dev too.
+    "sst-trees": {
+        "train.txt.gz": FirstLines(
+            _SST + "train.txt",
+            "e2f3f41b0b1e6d4dddc0effe3bfc2d27ed8928079aa9a03d652311614fc5feb7",
+            upstream_sha256="3287e6df56acb2ccba2bc3ebb7a696c0daee8d2fa00988348bbf37796bc3739d",
+            lines=8_544,
+        ),
+        "dev.txt.gz": Source(
+            _SST + "dev.txt", "0e9336aed6e4730e19f58d00a77b3f0297efdb755f7b5e598c98a05e3f97ea40", gzipped=True
+        ),
+        "test.txt.gz": Source(
+            _SST + "test.txt", "6e54806dee95cf80cd918e7dfb3f6770f6df24bf826f289a4d1f709e1c8f6761", gzipped=True
+        ),
+    },
     # LeCun, Cortes and Burges: the first 20,000 training images, and the test set.
     "mnist-small": {
         "train20k-images-idx3-ubyte.gz": Rebuilt(

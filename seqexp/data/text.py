@@ -146,11 +146,14 @@ class Ragged:
 
         Steps past a column's length hold 0, which nobody reads, since readers respect the lengths.
         """
-        lengths = self.lengths[rows]
+        return self.spans(self.starts[rows], self.lengths[rows])
+
+    def spans(self, starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As ``padded``, of any parts of the flat array: where they start, and their lengths (B,)."""
         steps = np.arange(lengths.max(initial=0))[:, None]  # (T, 1)
         inside = steps < lengths  # (T, B)
         # Padding reads place 0, and is set to 0 afterwards.
-        ids = self.flat[np.where(inside, self.starts[rows] + steps, 0)] if self.flat.size else np.zeros(inside.shape)
+        ids = self.flat[np.where(inside, starts + steps, 0)] if self.flat.size else np.zeros(inside.shape)
         return np.where(inside, ids, 0).astype(np.int32), lengths
 
 

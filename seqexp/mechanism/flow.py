@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import numpy as np
 
-from seqexp.data.batch import Batch
+from seqexp.data.batch import Batch, TreeBatch
 from seqexp.mechanism.walk import STEPS, Walk, answering, cell_rows, chosen_columns, remembering
 from seqexp.models import Rows
-from seqexp.networks import Chain, EncoderDecoder, Network
+from seqexp.networks import Chain, EncoderDecoder, Network, TreeNetwork
 from seqexp.numerics.params import Params
 from seqexp.numerics.tape import Tape
 from seqexp.training.losses import Loss
@@ -25,11 +26,13 @@ class Flow:
     h (n,):   mean over examples of |dL/dh|, L the loss of that example's one answer; in a stack, h of all layers. Of
               two directions the mean over both, each in its own order; of layers of them, the top layer's.
     c (n,):   likewise |dL/dc| of an LSTM, at fixed h, so 0 at lag 0; None for a core without cells.
+    along:    what a lag counts: steps back, or in a tree how deep below the node that answers.
     """
 
     lag: np.ndarray
     h: np.ndarray
     c: np.ndarray | None
+    along: Literal["steps", "depth"] = "steps"
 
     def half_life(self, of: str = "h") -> float | None:
         """The steps in which the norm of "h" or "c" halves; see ``half_life``."""
@@ -43,8 +46,13 @@ def gradient_flow(network: Network, p: Params, batch: Batch, loss: Loss, steps: 
     The answer is a chain's last one, or an encoder-decoder's first, which depends on the source alone. The lags of the
     latter continue in the encoder, whose last state is one step before the decoder's first. No dropout. Lags that fewer
     than half of the examples have are left out, and so are lags beyond ``steps``.
+
+    In a tree the lag is the depth below its root: an example's norm is the mean over its nodes of that depth.
     """
     with np.errstate(all="ignore"):  # a derivative that overflows is a finding
+        if isinstance(network, TreeNetwork):
+            assert isinstance(batch, TreeBatch)
+            return _down_the_tree(network, p, batch, loss, steps)
         return _flow(network, p, _with_answers(batch), loss, steps)
 
 
@@ -82,6 +90,36 @@ def _flow(network: Network, p: Params, batch: Batch, loss: Loss, steps: int) -> 
                 if t >= 0:
                     curve.add(cells, after, asked + lengths - t, t < lengths, 1 / len(read))
     return curve.flow(cells is not None)
+
+
+def _down_the_tree(network: TreeNetwork, p: Params, batch: TreeBatch, loss: Loss, steps: int) -> Flow:
+    """One backward pass over all trees, whose nodes are then sorted by depth."""
+    if batch.beside is not None:  # a root, and no phrase beside it
+        batch = cast(TreeBatch, chosen_columns(batch, np.flatnonzero(~batch.beside)))
+    forest, tape, part = batch.forest, network.new_tape(), p.part("core")
+    _, state, tape = network.forward(p, batch, tape=tape)
+    rows, dstate = network.core.output_rows, np.zeros_like(state)
+    dstate[rows] = _by_h(network, p, np.ascontiguousarray(state[rows]), batch.target, loss)
+    network.core.backward(part, part.like(), dstate, tape.core, need_dx=False)
+    derivatives = network.core.derivatives(tape.core)  # (S, N)
+    depths, trees = forest.below()
+    cells, squares = cell_rows(network.core), np.square(derivatives, dtype=np.float64)
+    asked = (trees >= 0) & (depths <= steps)
+    place = depths[asked] * batch.size + trees[asked]  # of each node: its depth and its example
+
+    def mean(rows: np.ndarray) -> np.ndarray:
+        """(lags, B): the mean norm of each example's nodes of a depth; nan where it has none."""
+        norms = np.sqrt(rows.sum(axis=0))[asked]
+        size = (int(depths[asked].max(initial=0)) + 1) * batch.size
+        sums, counts = np.bincount(place, norms, size), np.bincount(place, minlength=size)
+        return (sums / np.where(counts, counts, np.nan)).reshape(-1, batch.size)
+
+    of_h = np.delete(squares, np.arange(len(squares))[cells], axis=0) if cells is not None else squares
+    h = mean(of_h)
+    few = 2 * np.isfinite(h).sum(axis=1) < batch.size
+    n = int(few.argmax()) if few.any() else len(few)
+    c = np.nanmean(mean(squares[cells])[:n], axis=1).astype(state.dtype) if cells is not None else None
+    return Flow(np.arange(n), np.nanmean(h[:n], axis=1).astype(state.dtype), c, "depth")
 
 
 def half_life(lag: np.ndarray, norm: np.ndarray) -> float | None:
@@ -178,13 +216,17 @@ def _at_answer(chain: Chain, p: Params, walks: Sequence[Walk], target: np.ndarra
     """d(loss of each column's own answer)/d state (S, B) at the step of the answer, of each direction."""
     rows = [walk.reading.encoder.core.output_rows for walk in walks]
     parts = [walk.states[-1][those] for walk, those in zip(walks, rows, strict=True)]
-    h = np.concatenate(parts)
-    _, tape = loss.forward(chain.readout.forward(p.part("readout"), h, Tape()), target)
-    dy = loss.backward(tape) * h.shape[1]  # a loss is the mean over its answers
-    part = p.part("readout")
-    dh = chain.readout.backward(part, part.like(), dy.astype(h.dtype, copy=False), h)
+    dh = _by_h(chain, p, np.concatenate(parts), target, loss)
     found = []
     for walk, those, its in zip(walks, rows, np.split(dh, np.cumsum([len(one) for one in parts])[:-1]), strict=True):
         found.append(np.zeros_like(walk.states[-1]))
         found[-1][those] = its
     return found
+
+
+def _by_h(network: Chain | TreeNetwork, p: Params, h: np.ndarray, target: np.ndarray, loss: Loss) -> np.ndarray:
+    """d(loss of each column's own answer)/d h (H, B) that it was read from."""
+    part = p.part("readout")
+    _, tape = loss.forward(network.readout.forward(part, h, Tape()), target)
+    dy = loss.backward(tape) * h.shape[1]  # a loss is the mean over its answers
+    return network.readout.backward(part, part.like(), dy.astype(h.dtype, copy=False), h)

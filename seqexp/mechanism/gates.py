@@ -8,7 +8,7 @@ import numpy as np
 from seqexp.data.batch import Batch
 from seqexp.mechanism.walk import AHEAD, STEPS, remembering
 from seqexp.models import Gated, is_bidirectional
-from seqexp.networks import Network
+from seqexp.networks import Network, TreeNetwork
 from seqexp.networks.encoder import EncoderTape
 from seqexp.numerics.params import Params
 
@@ -34,7 +34,11 @@ class GateUse:
 
 
 def gate_use(network: Network, p: Params, batch: Batch) -> dict[str, GateUse] | None:
-    """Each gate of the core that has to remember (a chain's, or the encoder's); None if it has none."""
+    """Each gate of the core that has to remember (a chain's, or the encoder's); None if it has none.
+
+    Of a tree network the steps are the nodes that have children."""
+    if isinstance(network, TreeNetwork):
+        return _of_trees(network, p, batch)
     reading = remembering(network, p, batch)
     core = reading.encoder.core
     if not isinstance(core, Gated):
@@ -50,6 +54,20 @@ def gate_use(network: Network, p: Params, batch: Batch) -> dict[str, GateUse] | 
         for name, values in core.gates(tape.core).items():
             sums.setdefault(name, _Sums()).add(values.transpose(0, 2, 1)[alive])
     return {name: one.use() for name, one in sums.items()} or None
+
+
+def _of_trees(network: TreeNetwork, p: Params, batch: Batch) -> dict[str, GateUse] | None:
+    core, tape = network.core, network.new_tape()
+    if not isinstance(core, Gated):
+        return None
+    network.forward(p, batch, tape=tape)
+    found = {}
+    for name, values in core.gates(tape.core).items():
+        if len(values):
+            sums = _Sums()
+            sums.add(values)
+            found[name] = sums.use()
+    return found or None
 
 
 class _Sums:

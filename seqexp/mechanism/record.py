@@ -11,7 +11,7 @@ from seqexp.data.batch import Batch
 from seqexp.mechanism.flow import Flow, gradient_flow
 from seqexp.mechanism.gates import GateUse, gate_use
 from seqexp.mechanism.jacobian import lyapunov, spectrum
-from seqexp.networks import Network
+from seqexp.networks import Network, TreeNetwork
 from seqexp.numerics.params import Params
 from seqexp.system.errors import UserError
 from seqexp.system.json_files import read_lines
@@ -43,7 +43,7 @@ def measured(network: Network, p: Params, batch: Batch, loss: Loss, *, jacobian:
         "gates": None,
         "surgery": None,
     }
-    if jacobian:
+    if jacobian and not isinstance(network, TreeNetwork):  # a node has two states before it, not one
         found["jacobian"] = {
             "singular": _numbers(spectrum(network, p, batch)),
             "lyapunov": _numbers(lyapunov(network, p, batch)),
@@ -83,7 +83,7 @@ def _gradient(flow: Flow) -> dict[str, Any]:
         "lag": flow.lag[kept].tolist(),
         "h": _numbers(flow.h[kept]),
         "c": None if flow.c is None else _numbers(flow.c[kept]),
-    }
+    } | ({"along": flow.along} if flow.along != "steps" else {})
 
 
 def _gate(use: GateUse) -> Mapping[str, Any]:

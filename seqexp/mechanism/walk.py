@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
+from seqexp.data.batch import Batch, FeatureBatch, SourceBatch, TreeBatch
 from seqexp.models import Bidirected, Celled, Core, Rows
+from seqexp.models.trees import TreeCore
 from seqexp.networks import Chain, Encoder, EncoderDecoder, Network
 from seqexp.networks.encoder import EncoderTape
 from seqexp.numerics.params import Params
@@ -20,7 +22,7 @@ STATES_BYTES = 1 << 26  # of the stored states of one walk
 AHEAD = 64  # steps run at once where no state is needed
 
 
-def cell_rows(core: Core) -> Rows | None:
+def cell_rows(core: Core | TreeCore) -> Rows | None:
     """The rows of the state that are cells; None if all rows are h."""
     return core.cell_rows if isinstance(core, Celled) else None
 
@@ -159,6 +161,8 @@ def first_columns(batch: Batch, count: int) -> Batch:
 
 def chosen_columns(batch: Batch, chosen: np.ndarray) -> Batch:
     """The batch of some of its examples, which lie along the last axis of every array."""
-    arrays = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    kept = {name: array[..., chosen] for name, array in arrays.items() if array is not None}
+    parts = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    kept: dict[str, Any] = {name: part[..., chosen] for name, part in parts.items() if isinstance(part, np.ndarray)}
+    if isinstance(batch, TreeBatch):
+        kept["forest"] = batch.forest.columns(chosen)
     return replace(batch, **kept)

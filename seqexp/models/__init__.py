@@ -7,13 +7,14 @@ A core is a class with typed keyword-only fields (its config schema), registered
     forward(p, x, state0, lengths, tape, keep, masks) -> h, state, tape
     backward(p, grad, dh, dstate, tape, need_dx) -> dx, dstate0      adds into grad
 
-``Celled`` and ``Gated`` say what a core may have besides. Every module of this folder is imported when the first name
-is looked up, and registers itself.
+``Celled`` and ``Gated`` say what a core may have besides. A core with ``reads = "trees"`` has the two verbs over the
+nodes of trees (``models.trees``). Every module of this folder is imported when the first name is looked up, and
+registers itself.
 """
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from seqexp.models.arrangement import Arrangement
 from seqexp.models.core import Bidirected, Celled, Core, Gated, Rows, is_bidirectional, output_size
@@ -26,6 +27,7 @@ __all__ = [
     "Core",
     "Gated",
     "Rows",
+    "Reads",
     "arrangement_fields",
     "create",
     "is_name",
@@ -35,10 +37,12 @@ __all__ = [
     "names",
     "output_size",
     "own_fields",
+    "reads_of",
     "register",
 ]
 
 
+Reads = Literal["sequences", "trees"]
 C = TypeVar("C", bound=type)
 Fields = dict[str, tuple[Any, Any]]  # name -> (type, default)
 _registry: Registry[type] = Registry("model", __name__)
@@ -49,9 +53,19 @@ def register(name: str) -> Callable[[C], C]:
     return _registry.register(name)
 
 
-def names() -> list[str]:
-    """The registered models."""
-    return _registry.names()
+def names(reads: Reads | None = None) -> list[str]:
+    """The registered models; ``reads``: those that read sequences, or trees."""
+    return [name for name in _registry.names() if reads in (None, _reads(lookup(name)))]
+
+
+def reads_of(name: str) -> Reads:
+    """What a model reads: the attribute ``reads`` of its class, sequences where there is none."""
+    return _reads(lookup(model_of(name)))
+
+
+def _reads(cls: type) -> Reads:
+    found: Reads = getattr(cls, "reads", "sequences")
+    return found
 
 
 def lookup(name: str) -> type:
@@ -85,7 +99,9 @@ def own_fields(name: str) -> Fields:
 
 def arrangement_fields(name: str) -> Fields:
     """The settings of ``Arrangement`` that the model has: all but those of its cell. One that is a stack itself is not
-    stacked."""
+    stacked, and one of trees has none."""
+    if reads_of(name) == "trees":
+        return {}
     own = own_fields(name)
     without = {*own, "skip"} if "num_layers" in own else own
     return {key: field for key, field in fields(Arrangement).items() if key not in without}

@@ -2,7 +2,8 @@
 
 The four shapes of sequence tasks are two networks and a mask. A chain is one core whose last state answers
 (many-to-one), or whose marked steps answer (one-to-many, aligned many-to-many). An encoder-decoder is a core that reads
-a source, and a chain that starts in its final state (many-to-many of different lengths).
+a source, and a chain that starts in its final state (many-to-many of different lengths). Trees are the fifth shape: a
+core applied node by node from the leaves, some of whose nodes answer.
 """
 
 from typing import Any, Literal, Protocol
@@ -11,11 +12,13 @@ import numpy as np
 
 from seqexp.data.batch import Batch
 from seqexp.models import Core
+from seqexp.models.trees import TreeCore
 from seqexp.networks.chain import Chain, ChainTape
 from seqexp.networks.decoding import sample
 from seqexp.networks.encoder import Encoder
 from seqexp.networks.encoder_decoder import EncoderDecoder
 from seqexp.networks.layers import Dense, Embedding, Readout
+from seqexp.networks.tree import TreeNetwork
 from seqexp.numerics.params import Layout, Params
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "ChainTape",
     "EncoderDecoder",
     "Encoder",
+    "TreeNetwork",
     "Readout",
     "Embedding",
     "Dense",
@@ -38,7 +42,7 @@ class Network(Protocol):
     dropout: float
 
     @property
-    def core(self) -> Core:
+    def core(self) -> Core | TreeCore:
         """The core that answers."""
         ...
 

@@ -15,6 +15,8 @@ Mechanism = Mapping[str, Any]
 
 GATES = {
     "f": ("forget", BLUE, "-"),
+    "fl": ("forget left", BLUE, "-"),
+    "fr": ("forget right", RED, "-"),
     "i": ("input", ORANGE, "--"),
     "o": ("output", GREEN, "-."),
     "z": ("update", BLUE, "-"),  # of a GRU, as is r

@@ -5,7 +5,7 @@ Norms are relative to |dL/dh| at lag 0: a model that has solved its task has sma
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,7 +47,7 @@ def draw_gradient_flow(
                 drawn.append(middle)
         log_axis(axes, np.concatenate(drawn) if drawn else np.empty(0))
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set(xlabel="lag (steps back from the answer)", ylabel=AXIS)
+        axes.set(xlabel=f"lag ({_along(one for seeds in models.values() for one in seeds)})", ylabel=AXIS)
         if drawn:
             axes.legend()
         halves = ", ".join(f"{half_life_in_words(seeds, 'h')} ({model})" for model, seeds in models.items())
@@ -112,6 +112,13 @@ def relative_norms(seeds: Sequence[Found], kind: Kind) -> tuple[np.ndarray, np.n
     shared = sorted(set.intersection(*({each for each in lag if finite(each) is not None} for lag, _ in kept)))
     curves = np.array([[curve[lag.index(place)] for place in shared] for lag, curve in kept], float)
     return np.array(shared), np.where(curves > 0, curves, np.nan)
+
+
+def _along(found: Iterable[Found]) -> str:
+    """What a lag counts: steps back, or in trees levels down."""
+    kinds = {one["gradient"].get("along", "steps") for one in found if isinstance(one.get("gradient"), dict)}
+    named = {"depth": "levels below the root", "steps": "steps back from the answer"}
+    return ", or ".join(words for kind, words in sorted(named.items(), reverse=True) if kind in kinds) or named["steps"]
 
 
 def half_life_in_words(seeds: Sequence[Found], kind: Kind) -> str:

@@ -36,6 +36,8 @@ class Shape:
     causal:  whether the answer at a step may depend on nothing that is read later, as in a language model, which reads
              next what it was asked for. Where it is false, a network may read a whole sequence before it answers. Of
              answers at the last step, nothing is read later.
+    read:    where batches are ``TreeBatch``: "tree" asks for a model of trees, "sequence" gives it chains, and "either"
+             leaves it to the model.
     """
 
     inputs: int
@@ -47,6 +49,7 @@ class Shape:
     reverse_source: bool = False
     features: int | None = None
     causal: bool = True
+    read: Literal["either", "sequence", "tree"] | None = None
 
 
 class Scorer(Protocol):
@@ -101,6 +104,7 @@ class Task(Protocol):
     carry_state: column b of batch k + 1 goes on where column b of batch k ended, within an epoch of training and within
                  a validation or test split, and all batches of one have the same B: each batch then starts from the
                  state that the one before ended in.
+    trees:       batches are ``TreeBatch``, so that models of trees can read them too.
 
     A dataclass that makes one of these a field has to write ``= field()``, else what stands here becomes its default.
     """
@@ -110,6 +114,7 @@ class Task(Protocol):
     solved: float | None = None
     distance: str | None = None
     carry_state: bool = False
+    trees: bool = False
 
     @property
     @abstractmethod

@@ -76,6 +76,8 @@ for _metric in (
     Metric("entity_f1", "entity F1", "max"),
     Metric("bleu", "BLEU", "max"),
     Metric("chrf", "chrF", "max"),
+    Metric("node_accuracy", "accuracy of all nodes (fraction right)", "max"),
+    Metric("published_accuracy", "accuracy on the published test set (fraction right)", "max"),
     Metric("loss", "loss (mean per answer)", "min", primary=False),
 ):
     register(_metric)

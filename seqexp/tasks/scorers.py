@@ -27,8 +27,12 @@ class ClassScorer:
 
     def add(self, batch: Batch, y: np.ndarray) -> None:
         """y (Y, N): logits of the batch's N scored answers."""
+        self.count(batch.answers(), y.argmax(axis=0))
+
+    def count(self, truth: np.ndarray, answer: np.ndarray) -> None:
+        """Classes (N,)."""
         size = len(self._labels)
-        cells = batch.answers().astype(np.int64) * size + y.argmax(axis=0)  # (N,)
+        cells = truth.astype(np.int64) * size + answer
         self.counts += np.bincount(cells, minlength=size * size).reshape(size, size)
 
     def metrics(self) -> dict[str, float]:

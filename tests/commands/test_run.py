@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import cycle
 
 import pytest
 
 from seqexp import config, models, tasks
 from seqexp.data import sources
 from tests.command import QUICK, environment, only_result, seqexp
+from tests.pairs import each_once
 
 
 def test_a_run_leaves_what_the_contract_says(tmp_path):
@@ -62,7 +62,7 @@ def test_the_same_command_twice_gives_the_same_numbers(tmp_path):
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-@pytest.mark.parametrize("task, name", list(zip(tasks.names(), cycle(models.names()), strict=False)))
+@pytest.mark.parametrize("task, name", each_once(tasks.names()))
 def test_every_task_is_a_run_with_one_model_or_another(task, name, tmp_path, request):
     """Composed by Hydra, checked, built, trained, drawn and told, in this process, which is faster. That each model
     learns each task is a law of tasks (tests/tasks/test_contract)."""
@@ -107,7 +107,7 @@ def test_every_task_is_a_run_with_one_model_or_another(task, name, tmp_path, req
         (["training.epochs=many"], "training.epochs: expected a valid integer"),
         (
             ["model.decoder=nosuch"],
-            f"model.decoder: expected one of {', '.join(models.names())}, or null; got 'nosuch'",
+            f"model.decoder: expected one of {', '.join(models.names('sequences'))}, or null; got 'nosuch'",
         ),
         (
             ["task=hello", "model.decoder=rnn"],

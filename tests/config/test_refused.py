@@ -49,7 +49,7 @@ def refused(settings):
         ("task", "margin", {"x": -1}, "expected a number greater than or equal to 0; got {'x': -1}"),
         ("model", "name", None, "expected the name of a model; got None"),
         ("model", "name", "qrnn", f"expected one of {', '.join(models.names())}; got 'qrnn'"),
-        ("model", "decoder", "qrnn", f"expected one of {', '.join(models.names())}, or null; got 'qrnn'"),
+        ("model", "decoder", "qrnn", f"expected one of {', '.join(models.names('sequences'))}, or null; got 'qrnn'"),
         ("training", "checkpoint_every", "5x", "expected steps, such as 500, seconds, such as 30s, or null; got '5x'"),
     ],
 )

@@ -72,7 +72,7 @@ def test_a_name_that_is_no_models():
     known = {"stacked_rnn": "stacked_rnn", "rnn_x": "rnn", "stacked_rnn_x": "stacked_rnn"}
     assert {name: models.model_of(name) for name in known} == known
     for name in ("lstmx", "nosuch_x", "lstm_../x", "lstm_a b"):
-        with pytest.raises(UserError, match=r"^model.name: expected one of gru, lstm, rnn, stacked_rnn"):
+        with pytest.raises(UserError, match=r"^model.name: expected one of gru, lstm, recursive, rnn, stacked_rnn"):
             models.model_of(name)
     with pytest.raises(UserError, match=r"^model.name: expected one of"):
         models.create("lstm_nig", input_size=2, hidden_size=2)  # whose settings only a config has

@@ -15,7 +15,7 @@ from seqexp.numerics.rng import Purpose, stream
 from seqexp.training import losses
 
 TINY = 1e-30  # of a complex step
-every_model = pytest.mark.parametrize("model", models.names())
+every_model = pytest.mark.parametrize("model", models.names("sequences"))
 
 
 def composed(*words):

@@ -11,7 +11,7 @@ from seqexp.testing.gradients import LENGTHS, H, X, gradient_error, gradients_ar
 
 def cells():
     """Every model, and every variant of it that has its own derivative."""
-    for name in models.names():
+    for name in models.names("sequences"):
         yield name, {}
     for activation in ("relu", "sigmoid"):
         yield "rnn", {"activation": activation}

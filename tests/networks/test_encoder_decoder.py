@@ -17,7 +17,7 @@ from seqexp.testing.gradcheck import complex_step, worst_error
 from seqexp.training import losses
 
 V_SOURCE, V, B = 6, 5, 4
-PAIRS = [*((name, name) for name in models.names()), ("lstm", "rnn"), ("rnn", "stacked_rnn")]
+PAIRS = [*((name, name) for name in models.names("sequences")), ("lstm", "rnn"), ("rnn", "stacked_rnn")]
 
 
 def pairs(rng, ragged=True):
@@ -80,7 +80,7 @@ def test_gradient_of_both_sides_and_the_bridge(encoder, decoder, size, ragged):
     check_gradient(network(encoder, decoder, size=size, dropout=0.4), pairs(rng, ragged), rng)
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", models.names("sequences"))
 def test_gradient_of_features_at_step_0(name):
     rng = np.random.default_rng(1)
     batch = pairs(rng)
@@ -122,7 +122,7 @@ def test_generation_in_a_batch_is_that_of_each_alone(encoder, decoder):
         assert (together[ended] == 2).all()
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", models.names("sequences"))
 def test_a_beam_of_one_is_greedy_and_a_full_one_finds_the_best(name):
     rng = np.random.default_rng(4)
     core = models.create(name, input_size=V, hidden_size=6)

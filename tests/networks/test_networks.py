@@ -36,7 +36,7 @@ def values_for(batch, loss, rng):
     return Batch(batch.x, target, batch.lengths, batch.answered)
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", models.names("sequences"))
 @pytest.mark.parametrize("loss_name", ["softmax", "sigmoid", "squared"])
 @pytest.mark.parametrize("inputs", ["features", "one-hot", "embedding"])
 def test_whole_network_gradient(name, loss_name, inputs):
@@ -95,7 +95,7 @@ def test_losses_stay_finite(loss_name, dtype):
     assert loss.backward(tape).shape == (2, 0)
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", models.names("sequences"))
 def test_padding_changes_nothing(name):
     """A batch padded further, with garbage, has the same loss and gradient; no answer at all has no gradient."""
     rng = np.random.default_rng(2)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seqexp import config, models, tasks
-from seqexp.config.build import build_task
+from seqexp.config.build import build_task, models_for
 from seqexp.plots.memory_horizon import draw
 from seqexp.statistics.memory_horizon import horizon
 from seqexp.statistics.pairs import clopper_pearson
@@ -18,7 +18,13 @@ from seqexp.tasks import solves
 from tests.command import seqexp
 from tests.fabricated import job_records
 
-SWEPT = {"adding": "task.length", "copy": "task.delay", "temporal_order": "task.length", "sentiment": "task.gap"}
+SWEPT = {
+    "adding": "task.length",
+    "copy": "task.delay",
+    "temporal_order": "task.length",
+    "sentiment": "task.gap",
+    "logic": "task.depth",
+}
 
 
 def result(model, seed, solved, *, status="FINISHED", **varied):
@@ -181,20 +187,15 @@ def test_no_horizon_where_only_the_seed_was_varied_of_a_task_without_distances(t
 
 def test_solved_at_the_score_the_task_states():
     adding = tasks.create("adding", length=4, steps_per_epoch=1, examples=1, split_seed=0)
-    assert [solves(adding, score) for score in (0.005, 0.01, 0.0101, math.nan, None)] == [
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
+    scores = (0.005, 0.01, 0.0101, math.nan, None)
+    assert [solves(adding, score) for score in scores] == [True, True, False, False, False]
     copy = tasks.create("copy", delay=1, symbols=1, alphabet=2, steps_per_epoch=1, examples=1, split_seed=0)
     assert [solves(copy, score) for score in (1.0, 0.99, 0.98)] == [True, True, False]
 
 
 def test_a_stated_score_beats_every_score_without_memory_and_a_distance_is_a_field():
     for name in SWEPT:
-        experiment = composed("memory_horizon", name, models.names()[0])
+        experiment = composed("memory_horizon", name, models.names("sequences")[0])
         task: Any = build_task(experiment.settings["task"], None)
         assert not any(solves(task, score) for score in task.baselines().values())
         assert f"task.{task.distance}" == SWEPT[name]
@@ -230,13 +231,14 @@ def composed(experiment, task, model, *words):
 def test_memory_horizon_composes_for_every_model(task):
     params = swept("experiment=memory_horizon", f"task={task}")
     assert set(params) == {"model", "seed", SWEPT[task]}
-    assert params["model"] == "glob(*,exclude=[lstm_*,*_bidirectional])"
+    trees = "" if task == "logic" else ",recursive,tree_lstm"
+    assert params["model"] == f"glob(*,exclude=[lstm_*,*_bidirectional{trees}])"
     distances = params[SWEPT[task]].split(",")
     assert len(distances) == 5
     assert all(int(a) < int(b) for a, b in pairwise(distances))
     experiments = [
         composed("memory_horizon", task, model, f"{SWEPT[task]}={distance}")
-        for model in models.names()
+        for model in models_for(task)
         for distance in distances
     ]
     assert {experiment.settings["model"]["param_budget"] for experiment in experiments} == {5000}

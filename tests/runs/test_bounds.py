@@ -112,7 +112,7 @@ def test_whatever_metrics_has_its_whole_lines_are_kept(tmp_path, lines):
     assert json.loads(last) == {"step": 1, "time": 5.0, "train/loss": None}
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", models.names("sequences"))
 @pytest.mark.parametrize("answers", ["last", "steps"])
 @pytest.mark.parametrize(
     "case", ["one step", "one example", "ragged", "nothing answered", "10,000 steps", "logits of 1e4"]

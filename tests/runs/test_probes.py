@@ -38,7 +38,7 @@ def composed(*words):
         return config.check(compose("config", ["tracking=off", *words]))
 
 
-every_model = pytest.mark.parametrize("model", models.names())
+every_model = pytest.mark.parametrize("model", models.names("sequences"))
 
 
 @pytest.fixture(autouse=True)

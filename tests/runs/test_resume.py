@@ -2,14 +2,13 @@
 
 import json
 import resource
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from seqexp import config, models, tasks
+from seqexp import config, tasks
 from seqexp.data import sources
 from seqexp.runs import run as run_module
 from seqexp.runs.location import Location
@@ -17,6 +16,7 @@ from seqexp.runs.recorder import Recorder
 from seqexp.runs.run import run
 from seqexp.system.errors import UserError
 from seqexp.training.checkpoints import BEFORE, NEWEST
+from tests.pairs import each_once
 
 
 def composed(*words):
@@ -109,7 +109,7 @@ def carries_its_data(task):
     return source not in sources.FILES
 
 
-@pytest.mark.parametrize("task, model", list(zip(filter(carries_its_data, tasks.names()), cycle(models.names()))))
+@pytest.mark.parametrize("task, model", each_once(filter(carries_its_data, tasks.names())))
 def test_training_to_60_equals_training_to_25_and_going_on(task, model, tmp_path, cut, monkeypatch):
     """A checkpoint is one vector for every model; scripts/long/kill_test takes every model with every task."""
     words = [f"model={model}", f"task={task}", "training.epochs=3", "training.checkpoint_every=5", "model.dropout=0.2"]

@@ -7,8 +7,16 @@ from seqexp.data import sources
 from seqexp.testing.tasks import a_network_learns_from_it
 
 LAWS = [pytest.param(law, (), id=testing.title(law)) for law in testing.TASK_LAWS if law != a_network_learns_from_it]
-LAWS += [pytest.param(a_network_learns_from_it, (f"model={name}",), id=f"{name} learns") for name in models.names()]
-SMALLER = {"translate": ["task.examples=400"], "polyphony": ["task.examples=200"], "sentiment": ["task.examples=640"]}
+LAWS += [
+    pytest.param(a_network_learns_from_it, (f"model={name}",), id=f"{name} learns")
+    for name in models.names("sequences")
+]
+SMALLER = {
+    "listops": ["task.examples=640", "task.depth=3"],
+    "translate": ["task.examples=400"],
+    "polyphony": ["task.examples=200"],
+    "sentiment": ["task.examples=640"],
+}
 
 
 @pytest.mark.parametrize("law, words", LAWS)

@@ -7,6 +7,7 @@ own where the yaml names a data set.
 import csv
 import sys
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ from tests.tasks import floors, laws
 
 SMALL = {"steps_per_epoch": 4, "examples": 150, "length": 12, "delay": 3, "largest": 900}
 SMALL_PARTS = {"val": 90, "test": 110}  # of tasks whose module has GENERATED_SIZES
-WHOLE_TEXT = {"steps_per_epoch": None, "length": 48}  # shorter pieces of a text come again by chance
-OWN = {"char_lm": WHOLE_TEXT, "word_lm": WHOLE_TEXT}
+WHOLE_TEXT: dict[str, Any] = {"steps_per_epoch": None, "length": 48}  # shorter pieces of a text come again by chance
+OWN: dict[str, dict[str, Any]] = {"char_lm": WHOLE_TEXT, "word_lm": WHOLE_TEXT, "treebank": {"nodes": False}}
 
 
 def all_but(exceptions, names=None):

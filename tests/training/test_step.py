@@ -141,7 +141,7 @@ class Ones:
         return {}, []
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", models.names("sequences"))
 def test_the_start_depends_on_the_seed_and_on_nothing_else(name):
     def start(seed, dropout=0.0, rate=0.1):
         network = Chain(models.create(name, input_size=2, hidden_size=3), 1, "last", None, dropout)
