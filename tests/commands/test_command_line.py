@@ -171,7 +171,7 @@ def test_a_folder_of_ones_own_after_other_words(group, choice, tmp_path):
         ),
         (["~tracking"], "such as tracking=off, or leave the word out"),
         (["~seed"], "such as seed=0"),
-        (["~model"], "such as model=gru or model=lstm or model=rnn"),
+        (["~model"], "such as model=gru or model=lstm or model=recursive"),
         (["~sed"], "~sed: no such key, did you mean seed?"),
         (
             ["-m", "hydra.launcher.n_jobs=2"],

@@ -86,7 +86,7 @@ def test_its_experiments_are_found(folder):
     assert done.returncode == 0, done.stderr
     assert "Memory horizon" in done.stdout
     refused = command(folder, "-m", NAMED, *words, "task=hello", "tracking=off")
-    one_line(refused, "task: expected one of adding, copy, prices")
+    one_line(refused, "task: expected one of adding, copy, logic, prices")
 
 
 def test_a_search_tunes_it(folder):

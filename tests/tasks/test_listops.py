@@ -146,8 +146,8 @@ def test_the_published_set_is_scored_beside_the_own_one(data_dir):
     assert right[True] == 10_000
     assert metrics["published_accuracy"] == 1
     assert metrics["accuracy"] == right[False] / 2000
-    train = task.draw("train", 0, 0).trees
-    published = {task.draw("test", 0, 0).trees.words[row].tobytes() for row in range(2000, 12_000)}
+    train, test = task.draw("train", 0, 0).trees, task.draw("test", 0, 0).trees
+    published = {test.words[row].tobytes() for row in range(2000, 12_000)}
     assert not published & {train.words[row].tobytes() for row in range(len(train))}
 
 
