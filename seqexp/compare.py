@@ -89,7 +89,7 @@ def _query(words: "Arguments", made: "PairedRuns | None") -> "Query":
         root=Location.root,
         tasks=words.tasks,
         models=words.models,
-        pairs=[words.pair] if words.pair else None,
+        pairs=words.pairs,
         metric=words.metric,
         match=words.match,
         margin=made.margin if made else words.margin,

@@ -7,8 +7,6 @@ processes or the tests' own.
 
 import atexit
 import json
-import multiprocessing
-import multiprocessing.forkserver
 import os
 import runpy
 import subprocess
@@ -18,13 +16,10 @@ import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from unittest.mock import patch
 
-ROOT = Path(__file__).parents[1]
+from tests.forked import ROOT, processes
+
 QUICK = ["task=hello", "training.epochs=2", "task.steps_per_epoch=2"]
-
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.imported"])
 
 
 def environment(*path: Path) -> dict[str, str]:
@@ -51,9 +46,7 @@ def python_m(
     with tempfile.TemporaryDirectory() as said:
         outputs = [Path(said, name) for name in ("stdout", "stderr")]
         given = (str(folder), module, words, dict(variables), isolated, [str(file) for file in outputs])
-        process = _processes.Process(target=_run, args=given)
-        with patch.dict(os.environ, environment(), clear=True):
-            multiprocessing.forkserver.ensure_running()
+        process = processes().Process(target=_run, args=given)
         process.start()
         process.join(180)
         if process.is_alive():
@@ -87,7 +80,6 @@ def _run(
     found_in = [each for each in variables.get("PYTHONPATH", "").split(os.pathsep) if each]
     sys.path[:0] = found_in if isolated else [folder, *found_in]
     sys.argv = [module, *words]
-    sys.modules.pop(module, None)  # imported before, of which runpy would warn
     code: object = None
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)

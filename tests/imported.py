@@ -1,13 +1,27 @@
-"""What a command imports sooner or later. Imported once, for the processes that ``tests.command`` forks."""
+"""What commands and tests import sooner or later: most of a short one's time. ``tests.forked`` imports it once."""
 
 from importlib import import_module
 
-from seqexp.tracking.mlflow_store import _import_mlflow
-
-_import_mlflow()  # first, as it sets MLflow's own variables
-for name in ("alembic.command", "hydra.main", "matplotlib.pyplot", "mlflow.store.tracking.sqlalchemy_store", "optuna"):
+for name in (
+    "alembic.command",
+    "annotated_types",
+    "filelock",
+    "hydra.main",
+    "matplotlib.pyplot",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "omegaconf",
+    "optuna",
+    "pandas",
+    "platformdirs",
+    "pydantic",
+    "pygments",
+    "pytest",
+    "rich.console",
+    "scipy.special",
+    "scipy.stats",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "statsmodels.stats.power",
+    "yaml",
+):
     import_module(name)
-for name in ("pandas", "scipy.stats", "sklearn.linear_model"):
-    import_module(name)
-for name in ("compare", "explain", "runs.run", "sweeps.sweep", "sync"):
-    import_module(f"seqexp.{name}")

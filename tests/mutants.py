@@ -3,7 +3,6 @@
 import contextlib
 import importlib.abc
 import importlib.util
-import multiprocessing
 import os
 import sys
 from dataclasses import dataclass
@@ -11,26 +10,8 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-PRELOADED = [
-    "pytest",
-    "yaml",
-    "pygments",
-    "annotated_types",
-    "platformdirs",
-    "statsmodels.stats.power",
-    "numpy",
-    "scipy.special",
-    "scipy.stats",
-    "sklearn.metrics",
-    "pandas",
-    "hydra",
-    "omegaconf",
-    "pydantic",
-    "matplotlib.figure",
-    "rich.console",
-    "filelock",
-]
+from tests.forked import ROOT, processes
+
 PATIENCE = 300  # seconds until a process that hangs is given up
 PYTEST = 100  # is added to pytest's exit code: a process that fails in another way ends with 1 too
 WORDS = ("-x", "-q", "-p", "no:cacheprovider")
@@ -96,9 +77,7 @@ def _run(mutant: Mutant, log: Path) -> None:
 
 def exit_code(mutant: Mutant, log: Path) -> int | None:
     """pytest's exit code on the mutant's test: 1 where it fails, 0 where nothing is noticed; None: it never ended."""
-    context = multiprocessing.get_context("forkserver")  # the parent has imported seqexp, the server never does
-    context.set_forkserver_preload(PRELOADED)
-    process = context.Process(target=_run, args=(mutant, log))
+    process = processes().Process(target=_run, args=(mutant, log))
     process.start()
     process.join(PATIENCE)
     if process.is_alive():

@@ -27,6 +27,7 @@ python -m seqexp.compare: who wins, by how much, with what certainty, and why; i
 
 Arguments (key=value)
   a=rnn b=lstm              the two models; or models=rnn,stacked_rnn,lstm for more (default: all that have runs)
+  a=lstm models=rnn,gru     each of several models against one: fewer claims to correct for than all pairs
   task=adding               or several: task=adding,copy (default: the only one that has runs)
   experiment=NAME           the task and task settings of conf/experiment/NAME.yaml
   metric=accuracy           any test metric of the runs (default: the task's primary metric)
@@ -59,7 +60,7 @@ class Arguments:
 
     tasks: list[str] = field(default_factory=list)
     models: list[str] = field(default_factory=list)
-    pair: tuple[str, str] | None = None
+    pairs: list[tuple[str, str]] | None = None  # to compare; None: all
     experiment: str | None = None
     metric: str | None = None
     match: Match | None = None
@@ -189,14 +190,18 @@ def _models(words: Arguments, given: Mapping[str, str]) -> None:
     a, b = ((_known("model", given[key])[0] if key in given else None) for key in ("a", "b"))
     if a is not None and a == b:
         raise UserError(f"a, b: expected two models; got {a!r} twice")
-    if (a is None) != (b is None) and len(words.models) != 2:
+    others = [name for name in words.models if name not in (a, b)]
+    if a is not None and b is None and others:
+        words.pairs = [(a, other) for other in others]
+    elif a is not None and b is not None:
+        words.pairs = [(a, b)]
+    elif b is not None and len(words.models) == 2 and others:
+        words.pairs = [(others[0], b)]
+    elif a is not None or b is not None:
         raise UserError(f"{'b' if b is None else 'a'}: expected a model to compare {a or b} with; got none")
-    if a is None and b is None:
-        words.pair = (words.models[0], words.models[1]) if len(words.models) == 2 else None
-    else:
-        other = next((name for name in words.models if name not in (a, b)), None)
-        words.pair = (a or str(other), b or str(other))
-        words.models = list(dict.fromkeys([*words.pair, *words.models]))
+    elif len(words.models) == 2:
+        words.pairs = [(words.models[0], words.models[1])]
+    words.models = list(dict.fromkeys([*(name for pair in words.pairs or () for name in pair), *words.models]))
     if len(words.models) == 1:
         raise UserError(f"models: expected at least two; got {words.models[0]!r} alone")
 
@@ -277,7 +282,7 @@ def _number(key: str, text: str, expected: str, is_legal: Any) -> float:
 
 
 def _refuse_many(words: Arguments) -> None:
-    if words.pair is None or len(words.models) != 2:
+    if words.pairs is None or len(words.models) != 2:
         raise UserError("run: expected two models, as in run=true a=rnn b=lstm; the test compares two")
     if words.sweep or words.studies:
         raise UserError("run: expected no sweep= and no study= beside it, since it makes its own runs")

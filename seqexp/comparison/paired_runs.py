@@ -41,8 +41,7 @@ def run_pairs(words: Arguments, command: str) -> PairedRuns:
     configure_logging()
     for handler in logging.getLogger("seqexp").handlers:
         handler.setLevel(logging.WARNING)  # a line a pair is enough; run.log has the rest
-    assert words.pair is not None
-    configs = _matched(words, [_compose(words, model) for model in words.pair])
+    configs = _matched(words, [_compose(words, model) for model in words.models])  # two, of one pair
     first = _run_config(configs[0], 0)
     mark_all_killed(TrackingSettings(**first.settings["tracking"]))
     made = PairedRuns(tracking=TrackingSettings(**first.settings["tracking"]))
@@ -57,7 +56,6 @@ def _pairs(words: Arguments, configs: Sequence[DictConfig], made: PairedRuns) ->
     from seqexp.runs.reader import Run
     from seqexp.statistics.sequential import Sequential
 
-    assert words.pair is not None
     test: Sequential | None = None
     location = Location(in_sweep=True, parent_run_id=made.parent)
     for seed in range(words.max_seeds):
@@ -84,7 +82,7 @@ def _pairs(words: Arguments, configs: Sequence[DictConfig], made: PairedRuns) ->
             test.update(scores[0], scores[1])
         else:
             told.append("not a pair")
-        said = {"better": f"{words.pair[0]} is better", "worse": f"{words.pair[1]} is better"}
+        said = {"better": f"{words.models[0]} is better", "worse": f"{words.models[1]} is better"}
         print(
             f"seed {seed}: {', '.join(told)}; {said.get(test.verdict, test.verdict)} after {test.n} pairs", flush=True
         )

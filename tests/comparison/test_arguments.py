@@ -23,21 +23,23 @@ def test_without_words_everything_is_compared_as_usual():
 
 
 @pytest.mark.parametrize(
-    ("line", "models", "pair"),
+    ("line", "models", "pairs"),
     [
-        ("a=rnn b=lstm", ["rnn", "lstm"], ("rnn", "lstm")),
-        ("b=rnn a=lstm", ["lstm", "rnn"], ("lstm", "rnn")),
-        ("models=rnn,lstm", ["rnn", "lstm"], ("rnn", "lstm")),
-        ("models=rnn,lstm,rnn", ["rnn", "lstm"], ("rnn", "lstm")),
+        ("a=rnn b=lstm", ["rnn", "lstm"], [("rnn", "lstm")]),
+        ("b=rnn a=lstm", ["lstm", "rnn"], [("lstm", "rnn")]),
+        ("models=rnn,lstm", ["rnn", "lstm"], [("rnn", "lstm")]),
+        ("models=rnn,lstm,rnn", ["rnn", "lstm"], [("rnn", "lstm")]),
         ("models=rnn,stacked_rnn,lstm", ["rnn", "stacked_rnn", "lstm"], None),
-        ("models=rnn,lstm a=lstm", ["lstm", "rnn"], ("lstm", "rnn")),
-        ("models=rnn,lstm b=rnn", ["lstm", "rnn"], ("lstm", "rnn")),
-        ("a=rnn b=lstm models=stacked_rnn,lstm,rnn", ["rnn", "lstm", "stacked_rnn"], ("rnn", "lstm")),
+        ("models=rnn,lstm a=lstm", ["lstm", "rnn"], [("lstm", "rnn")]),
+        ("models=rnn,lstm b=rnn", ["lstm", "rnn"], [("lstm", "rnn")]),
+        ("a=rnn b=lstm models=stacked_rnn,lstm,rnn", ["rnn", "lstm", "stacked_rnn"], [("rnn", "lstm")]),
+        ("a=lstm models=rnn,gru", ["lstm", "rnn", "gru"], [("lstm", "rnn"), ("lstm", "gru")]),
+        ("models=rnn,gru,lstm a=gru", ["gru", "rnn", "lstm"], [("gru", "rnn"), ("gru", "lstm")]),
     ],
 )
-def test_a_pair_is_named_by_a_and_b_or_by_two_models(line, models, pair):
+def test_a_and_b_and_models_name_what_is_compared_with_what(line, models, pairs):
     given = words(line)
-    assert (given.models, given.pair) == (models, pair)
+    assert (given.models, given.pairs) == (models, pairs)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ MODELS, OPTIMIZERS = ", ".join(sorted(config.conf_files("model"))), ", ".join(op
         ("--models", "--models: no such flag…"),
         ("a=rnn", "b: expected a model to compare rnn with; got none"),
         ("b=rnn", "a: expected a model to compare rnn with; got none"),
-        ("a=rnn models=rnn,stacked_rnn,lstm", "b: expected a model to compare rnn with; got none"),
+        ("b=rnn models=rnn,stacked_rnn,lstm", "a: expected a model to compare rnn with; got none"),
         ("a=rnn b=rnn", "a, b: expected two models; got 'rnn' twice"),
         ("a=rnn,lstm", "a, b: expected one model each; for several say models=rnn,stacked_rnn,lstm"),
         ("models=rnn", "models: expected at least two; got 'rnn' alone"),
@@ -216,7 +218,7 @@ def test_what_means_nothing_is_refused_with_what_is_legal(line, says):
 
 def test_what_run_asks_for_is_enough():
     assert words(f"{PAIR} match=seconds training.max_seconds=3").filters == {"training.max_seconds": 3.0}
-    assert words(PAIR) == Arguments(tasks=["adding"], models=["rnn", "lstm"], pair=("rnn", "lstm"), run=True)
+    assert words(PAIR) == Arguments(tasks=["adding"], models=["rnn", "lstm"], pairs=[("rnn", "lstm")], run=True)
 
 
 def test_a_hint_is_a_word_that_compare_takes():

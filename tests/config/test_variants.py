@@ -80,7 +80,7 @@ def test_a_name_that_is_no_models():
 
 def test_variants_are_compared():
     words = parsed(["a=lstm", "b=lstm_nig", "task=adding"])
-    assert words.pair == ("lstm", "lstm_nig")
+    assert words.pairs == [("lstm", "lstm_nig")]
     assert settings_of("lstm_nig", "adding")["model.freeze_gates"] == ["i"]
     assert parsed(["a=lstm", "b=lstm_mine", "task=adding"]).models == ["lstm", "lstm_mine"]
     with pytest.raises(UserError, match=r"^models: expected one of gru, .*lstm, .*did you mean lstm_nig"):
