@@ -51,8 +51,10 @@ class OptunaSweeper(Sweeper):
     config: DictConfig
     launcher: Launcher
 
-    def __init__(self, space: Mapping[str, Any] | None = None, **settings: Any) -> None:
-        self.space, self.settings = dict(space or {}), settings
+    def __init__(
+        self, space: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None, **settings: Any
+    ) -> None:
+        self.swept, self.settings = {**(space or {}), **(params or {})}, settings
         self._jobs = 0
         self._known: dict[tuple[str, ...], DictConfig] = {}
 
@@ -124,7 +126,7 @@ class OptunaSweeper(Sweeper):
         from seqexp.sweeps.study import Study
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        defaults = parser.parse_overrides([f"{key}={text}" for key, text in self.space.items()])
+        defaults = parser.parse_overrides([f"{key}={text}" for key, text in self.swept.items()])
         overrides = {override.key_or_group: override for override in [*defaults, *parser.parse_overrides(arguments)]}
         space: dict[str, Range | Choice] = {}
         plain: dict[str, list[str]] = {}  # key -> words

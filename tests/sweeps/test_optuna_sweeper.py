@@ -132,6 +132,17 @@ def test_each_listed_value_has_a_study_and_its_winner_fresh_seeds(swept, tmp_pat
         assert f"++{RATE}={best['values'][RATE]!r}" in winners[2 * found.index(one)]
 
 
+def test_an_experiment_names_what_it_sweeps_and_a_word_replaces_it(swept):
+    one = ["experiment=odyssey", "hydra.sweeper.trials=1", "hydra.sweeper.seeds=1"]
+    trials, winners = swept(*one).launched
+    variants = ["lstm", *(f"lstm_{name}" for name in ("peephole", "nig", "nfg", "nog", "niaf", "noaf", "cifg", "fgr"))]
+    for jobs in (trials, winners):
+        assert sorted(word for words in jobs for word in words if word.startswith("model=")) == sorted(
+            f"model={name}" for name in variants
+        )
+    assert [len(jobs) for jobs in swept(*one, "model=rnn,lstm").launched] == [2, 2]
+
+
 @pytest.mark.parametrize(
     "words, says",
     [
