@@ -126,7 +126,7 @@ def test_a_link_with_the_name_of_a_temporary_file_leads_nowhere(tmp_path):
 
 @pytest.mark.parametrize("name", READ)
 @pytest.mark.parametrize("kind", ["fifo", "link", "endless", "folder"])
-def test_what_is_no_regular_file_stops_nobody(runs, compare, name, kind, tmp_path):
+def test_what_is_no_regular_file_stops_nobody(runs, compare, without_figures, name, kind, tmp_path):
     (path,) = runs.glob("adding/lstm/0c3a36c6da5b")
     (path / name).unlink(missing_ok=True)
     if kind == "fifo":

@@ -13,6 +13,8 @@ LAWS += [
 ]
 SMALLER = {
     "listops": ["task.examples=640", "task.depth=3"],
+    "logic": ["task.examples=640", "task.depth=3"],
+    "treebank": ["task.examples=320"],
     "translate": ["task.examples=400"],
     "polyphony": ["task.examples=200"],
     "sentiment": ["task.examples=640"],
