@@ -156,7 +156,7 @@ def test_a_killed_run_is_found_and_marked_and_goes_on_under_its_id(tmp_path, dat
         "task.examples=50",
         "task.length=10",
         "task.steps_per_epoch=100",
-        "training.epochs=60",
+        "training.epochs=30",
         "seed=0,1",
     ]
     with Started(tmp_path, "-m", *words) as sweep:
@@ -187,10 +187,6 @@ def test_a_killed_run_is_found_and_marked_and_goes_on_under_its_id(tmp_path, dat
     assert sorted(run.info.status for run in children) == ["FINISHED"] * 2
     assert sorted(run.info.status for run in runs if run not in children) == ["FINISHED", "KILLED"]
     assert_points_are_the_lines(client, killed["mlflow_run_id"], path)
-
-    third = python_m(tmp_path, "seqexp", "-m", *words)
-    assert third.stderr.count("finished before") == 2
-    assert third.stdout.count("skipped") == 2
 
 
 def test_a_worker_and_a_single_run_give_the_same_bytes_and_equal_jobs_run_once(tmp_path):
