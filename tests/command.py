@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.forked import ROOT, processes
 
-QUICK = ["task=hello", "training.epochs=2", "task.steps_per_epoch=2"]
+QUICK = ["task=hello", "training.epochs=2", "task.steps_per_epoch=2", "figures=none"]
 
 
 def environment(*path: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ from tests.command import environment, only_result, seqexp
 from tests.test_architecture import COMMANDS, ROOT
 
 CASES = ROOT / "tests" / "cases"
-QUICK = ["task=hello", "model=rnn", "model.hidden_size=4", "training.epochs=1", "probes=false", "tracking=off"]
+QUICK = ["task=hello", "model=rnn", "model.hidden_size=4", "training.epochs=1", "figures=none", "tracking=off"]
 
 
 def value(word):

@@ -15,7 +15,7 @@ from tests.pairs import each_once
 
 
 def test_a_run_leaves_what_the_contract_says(tmp_path):
-    done = seqexp(tmp_path, "model=lstm", *QUICK, fresh=True)
+    done = seqexp(tmp_path, "model=lstm", *QUICK[:-1], fresh=True)
     assert done.returncode == 0, done.stderr
     assert "no memory" in done.stdout
     assert "alembic" not in done.stderr  # MLflow tells of each step of a new database

@@ -6,7 +6,7 @@ import yaml
 
 from tests.command import only_result, seqexp
 
-QUICK = ["task=hello", "model=rnn", "model.hidden_size=4", "training.epochs=1", "probes=false"]
+QUICK = ["task=hello", "model=rnn", "model.hidden_size=4", "training.epochs=1", "figures=none"]
 
 
 def test_a_run_without_tracking_has_nothing_to_send(tmp_path):

@@ -12,7 +12,7 @@ from tests.command import environment, python_m
 
 HERE = Path(__file__).parent
 NAMED = "plugins=[outside]"
-TINY = ["training.epochs=2", "model.hidden_size=4", "tracking=off"]
+TINY = ["training.epochs=2", "model.hidden_size=4", "figures=none", "tracking=off"]
 
 
 def command(folder, *words, module="seqexp", isolated=False, path=()):

@@ -13,7 +13,7 @@ import pytest
 from tests.command import environment, python_m
 
 LONG = ["task=adding", "model=rnn", "task.steps_per_epoch=20", "task.examples=50", "training.epochs=100000"]
-SHORT = [*LONG[:-1], "training.epochs=3"]
+SHORT = ["figures=none", *LONG[:-1], "training.epochs=3"]
 
 
 class Started:

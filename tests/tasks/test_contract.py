@@ -1,5 +1,7 @@
 """Every registered task keeps the same laws (``seqexp.testing``); a new one is tested by existing."""
 
+from functools import cache
+
 import pytest
 
 from seqexp import config, models, tasks, testing
@@ -21,10 +23,15 @@ SMALLER = {
 }
 
 
+@cache  # to compose takes longer than most laws
+def reads_a_file(name):
+    return config.composed([f"task={name}"]).task.get("source") in sources.FILES
+
+
 @pytest.mark.parametrize("law, words", LAWS)
 @pytest.mark.parametrize("name", tasks.names())  # below: a task's laws follow each other, and its data are read once
 def test_law(name, law, words, request):
     config.register_resolvers()
-    if config.composed([f"task={name}"]).task.get("source") in sources.FILES:
+    if reads_a_file(name):
         words = (*words, f"data_dir={request.getfixturevalue('data_dir')}")
     law(name, *words, *SMALLER.get(name, ()))
