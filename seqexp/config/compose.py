@@ -3,7 +3,9 @@
 import os
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +179,7 @@ def keys_of(group: str, words: Sequence[str]) -> list[str]:
 
 def settings_of(group: str, words: Sequence[str] = ()) -> dict[str, Any]:
     """As ``keys_of``, with the values as the file has them; a group's own is None."""
-    top: Any = OmegaConf.to_container(OmegaConf.load(conf_directory() / "config.yaml"))
+    top = _content(conf_directory() / "config.yaml")
     choices = {name: choice for entry in top["defaults"] if isinstance(entry, dict) for name, choice in entry.items()}
     if group.startswith("hydra."):  # such as hydra.sweeper, where the project has a file for it
         choices = {group: None}
@@ -193,13 +195,24 @@ def settings_of(group: str, words: Sequence[str] = ()) -> dict[str, Any]:
 def _settings_in(folder: str, choice: str) -> dict[str, Any]:
     """The settings in a file of a group, on top of those in the files of the group that its ``defaults`` name."""
     file = conf_files(folder).get(choice)
-    loaded: Any = OmegaConf.to_container(OmegaConf.load(file)) if file is not None else {}
+    loaded = _content(file) if file is not None else {}
     found: dict[str, Any] = {}
     for name in loaded.get("defaults", []):
         if isinstance(name, str) and name != "_self_":
             found |= _settings_in(folder, name)
     own = loaded.get(folder.replace("/", "."), loaded)
     return found | {str(key): value for key, value in own.items() if key != "defaults"}
+
+
+def _content(file: Path) -> dict[str, Any]:
+    """What a yaml file has, read once: each config that is checked asks for several."""
+    return deepcopy(_read(file, file.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=256)
+def _read(file: Path, changed: int) -> dict[str, Any]:  # changed: when, so that a file which has changed is read again
+    content: Any = OmegaConf.to_container(OmegaConf.load(file))
+    return dict(content)
 
 
 def all_settings(words: Sequence[str] = ()) -> dict[str, Any]:
