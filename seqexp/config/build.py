@@ -4,12 +4,13 @@ import inspect
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from seqexp import models, tasks
 from seqexp.config.schema import group_fields
+from seqexp.models.trees import TreeCore
 from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder, Network, TreeNetwork
 from seqexp.system import blas
 from seqexp.system.errors import UserError, unknown_key
@@ -21,7 +22,11 @@ Settings = Mapping[str, Any]
 
 def models_for(task: str) -> list[str]:
     """The models that can read a task, by name: those of trees only where there are trees."""
-    return models.names(None if getattr(tasks.lookup(task), "trees", False) else "sequences")
+    return models.names(None if _has_trees(task) else "sequences")
+
+
+def _has_trees(task: str) -> bool:
+    return bool(getattr(tasks.lookup(task), "trees", False))
 
 
 def build_task(settings: Settings, data_dir: str | None) -> Task:
@@ -130,16 +135,15 @@ def _network(settings: Settings, shape: Shape, hidden: int) -> Network:
 def _tree_network(settings: Settings, shape: Shape, hidden: int) -> TreeNetwork:
     model = settings["name"]
     if shape.read is None:
-        there = [name for name in tasks.names() if getattr(tasks.lookup(name), "trees", False)]
+        there = filter(_has_trees, tasks.names())
         raise UserError(
             f"model.name: expected a model of sequences ({', '.join(models.names('sequences'))}), since this task "
             f"has no trees; got {model!r}, which reads trees; tasks with trees: {', '.join(there)}"
         )
     if settings.get("decoder") is not None:
         raise UserError(f"model.decoder: expected null, since {model} has no encoder; got {settings['decoder']!r}")
-    embedding = Embedding(shape.inputs, settings["embedding_size"]) if settings["embedding_size"] else None
-    core: Any = _core(settings, model, hidden, embedding.size if embedding else shape.inputs)
-    return TreeNetwork(core, shape.outputs, embedding, settings["dropout"])
+    embedding, core = _embedded_core(settings, model, hidden, shape.inputs, True)
+    return TreeNetwork(cast(TreeCore, core), shape.outputs, embedding, settings["dropout"])
 
 
 def _chain(settings: Settings, shape: Shape, hidden: int, model: str | None = None) -> Chain:
