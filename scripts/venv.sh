@@ -22,6 +22,7 @@ is_current() {
 make_venv() {
     base=$(find_python) || exit 1
     bin=$root/.venv/bin
+    export PIP_DISABLE_PIP_VERSION_CHECK=1
     say "setting up $root/.venv for Python $("$base" -c 'import platform; print(platform.python_version())'):" \
         "about 1 GB, one to three minutes, once"
     if ! venv_works || [ -e "$root/.venv/unfinished" ]; then # a killed pip may leave half a package
@@ -32,8 +33,10 @@ make_venv() {
     fi
     rm -f "$root/.venv/"*.stamp
     : >"$root/.venv/unfinished"
+    # The pip that comes with Python may be years old and take twice as long. Where there is no newer one, it serves.
+    (cd "$root" && "$bin/python" -m pip install -q -c constraints.txt --upgrade pip) >&2 || true
     say "pip install -c constraints.txt -e '$2'"
-    (cd "$root" && PIP_DISABLE_PIP_VERSION_CHECK=1 "$bin/python" -m pip install --no-compile -c constraints.txt -e "$2") >&2 || {
+    (cd "$root" && "$bin/python" -m pip install --no-compile -c constraints.txt -e "$2") >&2 || {
         status=$?
         [ "$status" -gt 2 ] || rm -f "$root/.venv/unfinished" # it ended by itself, and cleaned up
         say "pip failed; its last lines say why. The same command tries again."
