@@ -11,14 +11,30 @@ from seqexp.plots.figure import BLUE, RED, frame, headline, number
 from seqexp.plots.midi import midi_file
 from seqexp.plots.samples import text_table
 from seqexp.system.atomic_files import write_bytes, write_text
-from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, Images, Midi, PianoRoll, ScatterPlot, TextSamples
+from seqexp.tasks.artifacts import (
+    Artifact,
+    ByLength,
+    ConfusionMatrix,
+    Images,
+    Midi,
+    PianoRoll,
+    ScatterPlot,
+    TextSamples,
+)
+from seqexp.tasks.metrics import label
 
 NUMBERED = 20  # classes, at most, of a confusion matrix that shows its numbers
 MOST_CLASSES = 48  # of a confusion matrix; a picture of 120 classes takes a gigabyte to draw, and shows less
 MOST_POINTS = 5_000  # of a scatter plot
 
 
-PICTURES = (ConfusionMatrix, ScatterPlot, Images, PianoRoll)  # what takes time to draw; the rest is only written
+PICTURES = (
+    ConfusionMatrix,
+    ScatterPlot,
+    Images,
+    PianoRoll,
+    ByLength,
+)  # what takes time to draw; the rest is only written
 
 
 def draw(artifact: Artifact, path: Path) -> Path:
@@ -42,6 +58,9 @@ def draw(artifact: Artifact, path: Path) -> Path:
         case PianoRoll():
             path = path.with_suffix(".png")
             _piano_roll(artifact, path)
+        case ByLength():
+            path = path.with_suffix(".png")
+            _by_length(artifact, path)
         case Midi():
             path = path.with_suffix(".mid")
             write_bytes(path, midi_file(artifact.roll))
@@ -148,3 +167,14 @@ def _piano_roll(roll: PianoRoll, path: Path) -> None:
         hits, found = (roll.truth & (roll.answer > 0.5)).sum(), (roll.answer > 0.5).sum()
         share = hits / max(1, roll.truth.sum())
         headline(pair[0], "", f"{share:.0%} of the notes were expected; {found - hits:,} others were too")
+
+
+def _by_length(curve: ByLength, path: Path) -> None:
+    with frame(path, width=6.4, height=4) as (axes,):
+        axes.axvspan(0, curve.trained, color="0.9", label=f"trained on: up to {curve.trained}")
+        axes.plot(curve.length, curve.score, "o-", color=BLUE)
+        axes.set(xlabel="length of the string (symbols)", ylabel=label(curve.metric), ylim=(-0.03, 1.03))
+        axes.set_xlim(left=0)
+        axes.legend()
+        shortest, longest = curve.score[0], curve.score[-1]
+        headline(axes, "", f"{shortest:.0%} right at length {curve.length[0]}, {longest:.0%} at {curve.length[-1]}")

@@ -59,4 +59,15 @@ class Midi:
     name: str = "notes"
 
 
-Artifact = ConfusionMatrix | TextSamples | Images | ScatterPlot | PianoRoll | Midi
+@dataclass(frozen=True)
+class ByLength:
+    """score (N,) of test strings against their length (N,), beside the longest of training; ``metric``: its name."""
+
+    length: np.ndarray
+    score: np.ndarray
+    trained: int
+    metric: str
+    name: str = "by_length"
+
+
+Artifact = ConfusionMatrix | TextSamples | Images | ScatterPlot | PianoRoll | Midi | ByLength

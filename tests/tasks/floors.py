@@ -34,6 +34,17 @@ def metric(name: str, truth: np.ndarray, y: np.ndarray, lengths: list[int], labe
         return sum(float(sk.log_loss(one, p, labels=[0, 1])) for one, p in zip(truth, chance, strict=True))
     if name == "entity_f1":
         return spans_f1(truth, said, lengths, labels)
+    if name.startswith(("exact_match", "length_horizon")):  # of sets: a string is right where each of its steps is
+        equal, starts = ((truth > 0) == (y > 0)).all(axis=0), np.cumsum([0, *lengths[:-1]])
+        right = np.logical_and.reduceat(equal, starts)
+        by_length = {
+            n - 1: right[np.array(lengths) == n].mean() for n in sorted(set(lengths))
+        }  # the first mark is read
+        if name == "length_horizon":
+            return float(
+                max((n for n in by_length if min(v for k, v in by_length.items() if k <= n) >= 0.99), default=0)
+            )
+        return float(right.mean() if name == "exact_match" else by_length[int(name.rpartition("_")[2])])
     raise AssertionError(f"{name}: count it here")
 
 
