@@ -15,9 +15,11 @@ from seqexp.config.build import build_network, build_optimizer, build_task, chec
 from seqexp.config.command_line import typed, word
 from seqexp.config.run_config import RunConfig
 from seqexp.networks import Network
+from seqexp.runs import model
 from seqexp.runs.description import (
     about,
     announce,
+    described,
     draw,
     last_tags,
     params,
@@ -26,13 +28,14 @@ from seqexp.runs.description import (
     tags,
     write_samples,
 )
-from seqexp.runs.directory import GONE, RunDirectory, leave_nothing, log_file, now, numbers
+from seqexp.runs.directory import RunDirectory, leave_nothing, log_file, now, numbers
 from seqexp.runs.location import Location, choose, earlier_result, refuse_another, refuse_differences
 from seqexp.runs.lock import locked
 from seqexp.runs.probes import Probes
 from seqexp.runs.progress import Progress
 from seqexp.runs.recorder import Recorder
 from seqexp.runs.result import CompletedRun, StartedRun, read_result, read_started
+from seqexp.runs.trained import write_predictions
 from seqexp.system import blas, signals
 from seqexp.system.errors import Diverged, UserError, masked
 from seqexp.system.paths import BEST, CHECKPOINTS, CONFIG, LOG, TRACEBACK
@@ -221,7 +224,10 @@ class _Run:
             outcome = self._fit(directory, tracker, probes)
             self.result = scored(self.result, self.task, outcome)
             save_weights(directory.path / CHECKPOINTS / BEST, outcome.best, {"step": str(outcome.best_step)})
+            model.write(self.path, self.result, self.task)
             if not trial:
+                if settings.get("predictions"):
+                    write_predictions(self.path, self.task, self.network, outcome.best, settings)
                 write_samples(self.path, outcome.artifacts, log=not self.location.in_sweep)
                 draws = self.run_config.draws(self.location.in_sweep)
                 if draws:
@@ -235,7 +241,7 @@ class _Run:
             self.result = self.result.but(error=str(error))
             logger.error("diverged: %s", error)
         except Exception as error:
-            self.result = self.result.but(error=_described(error))
+            self.result = self.result.but(error=described(error))
             logger.error("failed: %s", self.result.error)
             logger.debug("%s", masked(traceback.format_exc()))
             if not isinstance(error, OSError | UserError):
@@ -275,7 +281,7 @@ class _Run:
         try:
             self.result.write(directory.path)
         except OSError as error:  # run.json stays: the next start finds the run
-            logger.error("failed: %s", _described(error))
+            logger.error("failed: %s", described(error))
             tracker.finish(status, {}, None, ended=self.result.ended)
             return
         if status == "FINISHED":
@@ -285,13 +291,3 @@ class _Run:
             logger.warning("go on with: %s", typed(word("resume", str(self.path))))
         tracker.finish(status, {}, directory.path, ended=self.result.ended, tags=last_tags(self.result))
         directory.wrapped_up()
-
-
-def _described(error: Exception) -> str:
-    """An error in one line; of a full disk or a vanished folder it says that nothing saved is lost."""
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        if error.strerror == GONE:
-            return f"{where}{GONE}; start it again"
-        return f"{where}{error.strerror}; the last checkpoint is kept: make room, and go on with resume=<run directory>"
-    return str(error) if isinstance(error, UserError) else masked(f"{type(error).__name__}: {error}")

@@ -5,6 +5,7 @@ formula. The only home of pandas, which is imported when a table is made.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seqexp.runs.result import RunResult
@@ -60,6 +61,13 @@ def to_csv(frame: "pd.DataFrame") -> str:
     safe = frame.map(_inert)
     safe.columns = [_inert(str(name)) for name in frame.columns]
     return str(safe.to_csv(index=False))
+
+
+def rows_as_csv(rows: Sequence[Mapping[str, object]]) -> str:
+    """As ``to_csv``, of rows that are column -> cell."""
+    import pandas as pd
+
+    return to_csv(pd.DataFrame(rows))
 
 
 def as_rich(frame: "pd.DataFrame", title: str) -> "Table":
