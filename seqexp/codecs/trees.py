@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from seqexp.codecs import STRICT, Answer, Answering, Codec, Options, Row, cuts, distribution, register, unread
+from seqexp.codecs import STRICT, Answer, Answering, Codec, Options, Row, distribution, register, unread
 from seqexp.codecs.classes import Tokens, class_rows
 from seqexp.data.batch import Batch, TreeBatch
+from seqexp.data.files import composed
 from seqexp.data.shape import Shape
 from seqexp.data.text import Ragged, Vocabulary, lowered
 from seqexp.data.trees import Malformed, Tree, gathered, parse
@@ -27,7 +28,8 @@ class TreeClasses(Codec):
     """Trees, told at the root.
 
     form: how a tree is typed: ``[MAX 2 9 [MIN 4 7 ] 0 ]``; ``or and p+ q- not r+``; or Penn brackets, with labels or
-          without. Words without brackets are a sequence, which a model of trees reads from left to right.
+          without. Words without brackets, with spaces between them, are a sequence, which a model of trees reads from
+          left to right.
     read: as the task's: "sequence" makes a chain of every tree.
     """
 
@@ -95,7 +97,7 @@ class TreeClasses(Codec):
                 return parse(text, labelled=_is_labelled(text))
         except Malformed as error:
             raise UserError(f"text: {error}; {error.remedy}") from None
-        return Tree(words=cuts.cut("words", text))
+        return Tree(words=composed(text).split())
 
     def decode(self, batch: Batch, y: np.ndarray) -> list[Answer]:
         return [Answer(next(iter(each)), each) for each in distribution(self.labels, y)]
