@@ -17,7 +17,7 @@ STOREYS = {
     "proof and pictures": ("statistics", "plots"),
     "the work": ("tracking", "config", "testing", "runs", "sweeps"),
     "the answer": ("comparison", "report"),
-    "the commands": ("commands",),
+    "the commands": ("commands", "api"),
 }
 PACKAGES = tuple(package for storey in STOREYS.values() for package in storey)
 COMMANDS = {
@@ -119,7 +119,7 @@ def test_belongs_to_a_package(module):
 
 @every_module
 def test_imports_point_downward(module):
-    own = floor(module)
+    own = len(PACKAGES) if module == "seqexp" else floor(module)  # it names what the top has
     upward = [f"line {line}: {name}" for name, line in own_imports(module) if (floor(name) or 0) > (own or 0)]
     assert not upward, f"{module} imports from above: {'; '.join(upward)}"
 

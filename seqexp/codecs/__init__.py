@@ -1,4 +1,4 @@
-"""What a task's inputs and answers mean in words: all that a trained network needs to be used without its data.
+"""What inputs and answers mean in words, so that a trained network can be used without its data.
 
 A codec makes a batch of what a person types, and words of what the network answers. It is a frozen dataclass of plain
 values, such as a vocabulary, which is stored as JSON beside the weights. Reading one runs no code but this package's.
