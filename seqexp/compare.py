@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -54,6 +55,24 @@ def exit_code(arguments: Sequence[str]) -> int:
 
 
 def _compare(arguments: Sequence[str]) -> int:
+    found = compared(arguments)
+    _show(found.report)
+    _attach(found.words, found.answer, found.report, found.made)
+    return FAILED if found.made is not None and found.made.failed else OK
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison as it was asked for, what it found and wrote, and the runs that were made for it, if any were."""
+
+    words: "Arguments"
+    answer: "Answer"
+    report: "Report"
+    made: "PairedRuns | None"
+
+
+def compared(arguments: Sequence[str]) -> Compared:
+    """Compare as the arguments say, and write the report. UserError where one is wrong."""
     from seqexp import config
     from seqexp.comparison.arguments import parsed
     from seqexp.tracking.mlflow_store import said_by_environment
@@ -73,10 +92,7 @@ def _compare(arguments: Sequence[str]) -> int:
 
     answer = query.gather(_query(words, made))
     folder = _folder(words, answer)
-    report = write.write(answer, folder, words.match, _commands(answer, arguments))
-    _show(report)
-    _attach(words, answer, report, made)
-    return FAILED if made is not None and made.failed else OK
+    return Compared(words, answer, write.write(answer, folder, words.match, _commands(answer, arguments)), made)
 
 
 def _query(words: "Arguments", made: "PairedRuns | None") -> "Query":

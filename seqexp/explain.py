@@ -91,12 +91,13 @@ def explain(
     from seqexp.runs.description import draw
     from seqexp.runs.directory import history
     from seqexp.runs.lock import cannot_write, locked
+    from seqexp.runs.trained import with_data
     from seqexp.system import blas
     from seqexp.system.atomic_files import write_text
     from seqexp.system.errors import UserError
     from seqexp.system.paths import LINES, SUMMARY
 
-    result, run_config, task, network, p = rebuilt(path, data_dir, sources)
+    result, run_config, task, network, p = with_data(path, data_dir, sources)
     folder = Path(out) if out else path
     with blas.limited(run_config.settings["threads"]):
         found = _found(result, run_config, task, network, p)
@@ -124,42 +125,6 @@ def explain(
     print(table(found, result))
     print(f"figures: {', '.join(file.name for file in written)}\nin {folder}")
     return found
-
-
-def rebuilt(
-    path: Path, data_dir: str | None = None, sources: Mapping[str, str] | None = None
-) -> "tuple[RunResult, RunConfig, Task, Network, Params]":
-    """A finished run's result, config, task, network and best weights. UserError where they do not fit together."""
-    import numpy as np
-
-    from seqexp import config
-    from seqexp.config.build import build_network, build_task
-    from seqexp.runs.result import read_result
-    from seqexp.system.errors import UserError
-    from seqexp.system.paths import BEST, CHECKPOINTS, CONFIG
-    from seqexp.training.checkpoints import load_weights
-
-    result = read_result(path)
-    if result is None:
-        raise UserError(f"{path}: expected the directory of a finished run; it has no result.json")
-    if result.status != "FINISHED":
-        raise UserError(f"{path}: expected a run that FINISHED; its status is {result.status!r}")
-    run_config = config.stored(path / CONFIG)
-    signed = run_config.of_files(result.files).signature
-    if result.signature != signed:
-        raise UserError(
-            f"{path}: its config.yaml belongs to another run: it has the signature {signed}, "
-            f"and result.json has {result.signature!r}"
-        )
-    settings = run_config.settings
-    task = build_task({**settings["task"], **(sources or {})}, data_dir or settings["data_dir"])
-    if result.data != task.fingerprint():
-        raise UserError(f"{path}: the data differ from those that this run was trained on (another hash)")
-    network = build_network(settings["model"], task.shape)
-    p = load_weights(path / CHECKPOINTS / BEST, network.layout)
-    if not np.isfinite(p.flat).all():
-        raise UserError(f"{path / 'checkpoints' / 'best.safetensors'}: expected finite weights")
-    return result, run_config, task, network, p
 
 
 def _found(

@@ -65,12 +65,21 @@ def build_optimizer(settings: Settings) -> optimizers.Optimizer:
 def check_memory(network: Network, settings: Settings) -> None:
     """UserError where the weights, their gradient, the best ones and the optimizer's two moments exceed the memory."""
     needed = 5 * network.layout.size * np.dtype(settings["dtype"]).itemsize
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    there = _memory()
     if needed > there:
         raise UserError(
             f"model.hidden_size: expected a network that fits the memory of {there / 1e9:.0f} GB; "
             f"{network.layout.size:.3g} parameters need {needed / 1e9:.3g} GB; make it smaller"
         )
+
+
+def _memory() -> int:
+    """Bytes of this machine's memory."""
+    if hasattr(os, "sysconf"):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    import psutil  # here: Windows alone needs it
+
+    return int(psutil.virtual_memory().total)
 
 
 def count(network: Network) -> dict[str, int]:

@@ -13,8 +13,8 @@ from typing import Any
 from seqexp.config.compose import all_settings, conf_files, keys_of, meant
 from seqexp.system.errors import UserError, did_you_mean, masked
 
-COMMANDS = ("compare", "explain", "sync")  # modules of seqexp that `seqexp <command> …` runs
-PLANNED = ("predict", "ui")
+COMMANDS = ("compare", "explain", "predict", "sync")  # modules of seqexp that `seqexp <command> …` runs
+PLANNED = ("ui",)
 FLAGS: Mapping[
     str, tuple[str, Sequence[str] | None]
 ] = {  # long -> short, and the values: None for no value, () for any

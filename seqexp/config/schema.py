@@ -40,6 +40,7 @@ TOP: Fields = {
     "retry_failed": (bool, True),
     "probes": (bool | Literal["auto"], "auto"),
     "figures": (Literal["auto", "all", "none"], "auto"),  # auto: of a single run
+    "predictions": (Annotated[bool, ADDED], False),
 }
 MARGIN: Fields = {"margin": (dict[str, Annotated[float, Ge(0)]], {})}  # of a task: metric -> units of it
 GROUPS = ("model", "task", "optimizer", "training", "tracking")
@@ -47,7 +48,9 @@ GROUPS = ("model", "task", "optimizer", "training", "tracking")
 
 def check(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config with every value converted to its field's type. UserError names the key and what is legal."""
-    checked = check_group("", {key: config[key] for key in TOP if key in config}, TOP)
+    absent = added(TOP)
+    top = check_group("", {key: config[key] for key in TOP if key in config}, TOP)
+    checked = {key: value for key, value in top.items() if key not in absent or value != absent[key]}
     for group in GROUPS:
         legal = group_fields(group, config.get(group, {}))
         checked[group] = without_absent(group, check_group(group, config.get(group, {}), legal), legal)

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Self
 
@@ -85,11 +85,12 @@ class Vocabulary:
     """Tokens by id. Id 0 is ``<unk>``, which stands for every token that is not in the vocabulary."""
 
     tokens: tuple[str, ...]
+    ids: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.tokens[:1] != (UNKNOWN,) or len(set(self.tokens)) != len(self.tokens):
             raise ValueError(f"Vocabulary: tokens must be distinct and start with {UNKNOWN}, got {self.tokens[:5]}…")
-        object.__setattr__(self, "_ids", {token: id for id, token in enumerate(self.tokens)})
+        object.__setattr__(self, "ids", {token: id for id, token in enumerate(self.tokens)})
 
     @classmethod
     def build(cls, texts: Iterable[Iterable[str]], min_count: int = 1) -> Self:
@@ -104,11 +105,15 @@ class Vocabulary:
 
     def encode(self, text: Iterable[str]) -> np.ndarray:
         """Ids (n,) int32 of the tokens; 0 for those that are not in the vocabulary."""
-        ids: dict[str, int] = self._ids  # type: ignore[attr-defined]
+        ids = self.ids
         return np.array([ids.get(token, 0) for token in text], np.int32)
 
     def decode(self, ids: Iterable[int]) -> list[str]:
         return [self.tokens[id] for id in ids]
+
+    def missing(self, text: Iterable[str]) -> tuple[str, ...]:
+        """The tokens that are not in the vocabulary, each once."""
+        return tuple(dict.fromkeys(token for token in text if token not in self.ids))
 
 
 class Ragged:

@@ -79,4 +79,5 @@ class Network(Protocol):
         *,
         end: int | None = None,
         beam_width: int = 1,
+        top_k: int | None = None,
     ) -> np.ndarray: ...

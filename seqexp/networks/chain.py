@@ -112,13 +112,15 @@ class Chain(Encoder):
         *,
         end: int | None = None,
         beam_width: int = 1,
+        top_k: int | None = None,
         state0: np.ndarray | None = None,
     ) -> np.ndarray:
         """Tokens (steps, B) that follow the prompt, tokens (T, B) or a batch with them as x, one at a time.
 
         ``feed`` says what the core sees after the prompt: nothing (zeros) or its own last answer. Temperature 0 takes
-        the most likely token; else it is drawn from softmax(y / temperature). A column that has said ``end`` repeats
-        it. ``beam_width`` above 1 searches for the most likely whole sequence instead (``decoding.beam``).
+        the most likely token; else it is drawn from softmax(y / temperature), of the ``top_k`` most likely ones only
+        where there is one. A column that has said ``end`` repeats it. ``beam_width`` above 1 searches for the most
+        likely whole sequence instead (``decoding.beam``).
         """
         if is_bidirectional(self.core):
             raise ValueError("a bidirectional network cannot generate: it reads from the end of what is not yet said")
@@ -135,7 +137,7 @@ class Chain(Encoder):
             return decoding.beam(y, state, advance, steps, beam_width, end)
         rng = stream(seed, Purpose.SAMPLE)
         return decoding.one_by_one(
-            y, state, advance, steps, lambda y: decoding.sample(y, temperature, rng), feed == "previous", end
+            y, state, advance, steps, lambda y: decoding.sample(y, temperature, rng, top_k), feed == "previous", end
         )
 
     def _asked_last(self, batch: Batch) -> Batch:

@@ -8,10 +8,16 @@ import numpy as np
 Advance = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def sample(y: np.ndarray, temperature: float, rng: np.random.Generator) -> np.ndarray:
-    """A class for each column of y (Y, N): the most likely at temperature 0, else drawn by softmax(y / temperature)."""
+def sample(y: np.ndarray, temperature: float, rng: np.random.Generator, top_k: int | None = None) -> np.ndarray:
+    """A class for each column of y (Y, N): the most likely at temperature 0, else drawn by softmax(y / temperature).
+
+    top_k: drawn among the so many most likely ones only (Fan, Lewis and Dauphin 2018).
+    """
     if temperature == 0:
         return y.argmax(axis=0)
+    if top_k is not None and top_k < len(y):
+        least = np.partition(y, len(y) - top_k, axis=0)[len(y) - top_k]
+        y = np.where(y < least, -np.inf, y)
     # The largest of y / temperature plus Gumbel noise has exactly the softmax's distribution (Gumbel 1954).
     return (y / temperature + rng.gumbel(size=y.shape)).argmax(axis=0)
 

@@ -112,11 +112,12 @@ class EncoderDecoder:
         *,
         end: int | None = None,
         beam_width: int = 1,
+        top_k: int | None = None,
     ) -> np.ndarray:
         """Tokens (steps, B): what the decoder says to the sources of ``prompt``, a ``SourceBatch`` whose x (T, B) is
         what each target begins with. See ``Chain.generate``."""
         begun = self._read(p, prompt, None, None, EncoderDecoderTape(), keep=False)
-        how: dict[str, Any] = {"end": end, "beam_width": beam_width, "state0": begun}
+        how: dict[str, Any] = {"end": end, "beam_width": beam_width, "top_k": top_k, "state0": begun}
         target = prompt if isinstance(prompt, np.ndarray) else Batch(prompt.x, prompt.x)
         return self.decoder.generate(p.part("decoder"), target, steps, feed, temperature, seed, **how)
 

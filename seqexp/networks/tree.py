@@ -126,5 +126,6 @@ class TreeNetwork:
         *,
         end: int | None = None,
         beam_width: int = 1,
+        top_k: int | None = None,
     ) -> np.ndarray:
         raise UserError("model.name: expected a model of sequences, since this task generates; a tree is read whole")

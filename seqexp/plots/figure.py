@@ -32,6 +32,20 @@ STYLE = {
 }
 
 
+_kept: list[Any] | None = None  # the figures of a block of ``kept``
+
+
+@contextmanager
+def kept() -> Iterator[list[Any]]:
+    """Inside the block, what is drawn is added to this list as matplotlib figures, and written nowhere."""
+    global _kept
+    _kept = []
+    try:
+        yield _kept
+    finally:
+        _kept = None
+
+
 @contextmanager
 def frame(path: Path, *, rows: int = 1, columns: int = 1, width: float = 7.2, height: float) -> Iterator[Sequence[Any]]:
     """A grid of axes with shared scales, saved at the end of the block. Without pyplot, which keeps global state."""
@@ -46,6 +60,9 @@ def frame(path: Path, *, rows: int = 1, columns: int = 1, width: float = 7.2, he
         FigureCanvasAgg(figure)
         axes = figure.subplots(rows, columns, sharex=True, sharey=columns > 1, squeeze=False).ravel()
         yield list(axes)
+        if _kept is not None:
+            _kept.append(figure)
+            return
         drawn = BytesIO()
         figure.savefig(drawn, format="png")
         write_bytes(path, drawn.getvalue())  # through no link that lies there

@@ -87,6 +87,11 @@ def as_html(title: str, sections: Sequence[Section]) -> str:
     )
 
 
+def fragment(sections: Sequence[Section]) -> str:
+    """What of the page a notebook shows below a cell: all but where the runs come from."""
+    return "".join(_html_section(section) for section in sections if section and section.title != "Provenance")
+
+
 def as_markdown(title: str, sections: Sequence[Section]) -> str:
     """The same in Markdown; figures are files beside it."""
     parts = [f"# {_escaped(title)}"]

@@ -13,10 +13,10 @@ import numpy as np
 from seqexp.config.build import count, counted_with
 from seqexp.config.run_config import RunConfig
 from seqexp.networks import Network
-from seqexp.runs.directory import Line, now
+from seqexp.runs.directory import GONE, Line, now
 from seqexp.runs.result import RunResult
 from seqexp.system import blas
-from seqexp.system.errors import UserError
+from seqexp.system.errors import UserError, masked
 from seqexp.system.json_files import finite
 from seqexp.tasks import Task, metrics, solves
 from seqexp.tasks.artifacts import Artifact, TextSamples
@@ -154,3 +154,13 @@ def git_sha() -> str:
         return subprocess.run(git, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+def described(error: Exception) -> str:
+    """An error in one line; of a full disk or a vanished folder it says that nothing saved is lost."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        if error.strerror == GONE:
+            return f"{where}{GONE}; start it again"
+        return f"{where}{error.strerror}; the last checkpoint is kept: make room, and go on with resume=<run directory>"
+    return str(error) if isinstance(error, UserError) else masked(f"{type(error).__name__}: {error}")

@@ -1,9 +1,9 @@
 """Which process works on a run: a lock that ends with its process."""
 
 import errno
-import fcntl
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +14,21 @@ from typing import IO
 from seqexp.system.errors import UserError
 from seqexp.system.paths import LOCK
 from seqexp.system.regular_files import opened_to_append, refuse_linked
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(file: IO[bytes]) -> None:
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:  # how Windows says that another process has it
+            raise BlockingIOError(error.errno, error.strerror) from error
+else:
+    import fcntl
+
+    def _take(file: IO[bytes]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
 
 POLL = 0.2  # seconds
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}  # of a file system without them
@@ -69,7 +84,7 @@ def _hold(path: Path, wait: bool) -> IO[bytes] | None:
 def _flock(file: IO[bytes]) -> None:
     """Take the lock. BlockingIOError where another process has it."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(file)
     except BlockingIOError:
         raise
     except OSError as error:

@@ -1,23 +1,22 @@
 """One run from a checked config to a finished directory: build, train, test, record, draw."""
 
 import gc
-import json
 import logging
 import traceback
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 
-from seqexp.config.build import build_network, build_optimizer, build_task, check_memory
+from seqexp.config.build import build_optimizer
 from seqexp.config.command_line import typed, word
 from seqexp.config.run_config import RunConfig
-from seqexp.networks import Network
+from seqexp.runs import model
 from seqexp.runs.description import (
     about,
     announce,
+    described,
     draw,
     last_tags,
     params,
@@ -26,17 +25,18 @@ from seqexp.runs.description import (
     tags,
     write_samples,
 )
-from seqexp.runs.directory import GONE, RunDirectory, leave_nothing, log_file, now, numbers
+from seqexp.runs.directory import RunDirectory, leave_nothing, log_file, now, numbers
 from seqexp.runs.location import Location, choose, earlier_result, refuse_another, refuse_differences
 from seqexp.runs.lock import locked
+from seqexp.runs.parts import Parts, built, fingerprint
 from seqexp.runs.probes import Probes
 from seqexp.runs.progress import Progress
 from seqexp.runs.recorder import Recorder
 from seqexp.runs.result import CompletedRun, StartedRun, read_result, read_started
+from seqexp.runs.trained import write_predictions
 from seqexp.system import blas, signals
 from seqexp.system.errors import Diverged, UserError, masked
 from seqexp.system.paths import BEST, CHECKPOINTS, CONFIG, LOG, TRACEBACK
-from seqexp.tasks import Task
 from seqexp.tracking.mlflow_store import TrackingSettings, run_with_tag
 from seqexp.tracking.tracker import Status, Tracker, open_tracker
 from seqexp.training.checkpoints import Checkpoints, Schedule, Snapshot, save_weights
@@ -45,41 +45,34 @@ from seqexp.training.trainer import Outcome, Trainer, Training
 logger = logging.getLogger("seqexp")
 
 
-def run(run_config: RunConfig, location: Location) -> CompletedRun:
+def run(run_config: RunConfig, location: Location, parts: Parts | None = None) -> CompletedRun:
     """Train, test and record one run, or go on with one that was cut off.
+
+    parts: the run's task and network where they are objects that somebody has made; None builds the config's.
 
     UserError before anything is written where the data or the directory cannot be used. A run that started leaves a
     result.json whatever happens to it: divergence and failures are in its ``status``; what stops the process
     (KeyboardInterrupt, SystemExit) is passed on after the run is marked KILLED.
     """
-    built = None
     if run_config.settings["threads"] == "auto":  # a budget's hidden size, and so the number, depends on the task
-        built = _built(run_config)
-        run_config = run_config.sized(built[1].core.hidden_size)
-    settings = run_config.settings
-    task = built[0] if built else None
-
-    def data() -> str:
-        if task:
-            return task.fingerprint()
-        return _fingerprint(json.dumps(settings["task"]), settings["data_dir"], run_config.files)
-
-    path = choose(run_config, location, data)
+        parts = parts or built(run_config)
+        run_config = run_config.sized(parts.network.core.hidden_size)
+    path = choose(run_config, location, lambda: parts.task.fingerprint() if parts else fingerprint(run_config))
     earlier = earlier_result(run_config, path)
     if path is not None and earlier is not None:
         return CompletedRun(earlier, path, "skipped")
-    task, network = built or _built(run_config)
+    parts = parts or built(run_config)
     if path is not None:
-        return _in_directory(path, run_config, task, network, location)
+        return _in_directory(path, run_config, parts, location)
     path = location.fresh(run_config)
     try:
-        return _in_directory(path, run_config, task, network, location)
+        return _in_directory(path, run_config, parts, location)
     except UserError:
         leave_nothing(path)
         raise
 
 
-def _in_directory(path: Path, run_config: RunConfig, task: Task, network: Network, location: Location) -> CompletedRun:
+def _in_directory(path: Path, run_config: RunConfig, parts: Parts, location: Location) -> CompletedRun:
     """The run in a directory, once nobody else works in it."""
     with locked(path, wait=location.in_sweep) as held:
         if not held:
@@ -88,7 +81,7 @@ def _in_directory(path: Path, run_config: RunConfig, task: Task, network: Networ
         if earlier is not None:
             return CompletedRun(earlier, path, "skipped")
         is_new = not (path / CONFIG).exists()
-        here = _Run(run_config, task, network, path, location)
+        here = _Run(run_config, parts, path, location)
         try:
             return here.go()
         except UserError:
@@ -100,30 +93,13 @@ def _in_directory(path: Path, run_config: RunConfig, task: Task, network: Networ
             raise
 
 
-@lru_cache(maxsize=4)
-def _fingerprint(task: str, data_dir: str | None, files: str | None) -> str:
-    """The hash of a task's data. A sweep that finds its runs done asks it of one task for all seeds and models.
-
-    files: the hash of the user's own, which may change while this process runs.
-    """
-    return build_task(json.loads(task), data_dir).fingerprint()
-
-
-def _built(run_config: RunConfig) -> tuple[Task, Network]:
-    """The task and the network that fits it. UserError where one cannot be used."""
-    settings = run_config.settings
-    task = build_task(settings["task"], settings["data_dir"])
-    network = build_network(settings["model"], task.shape)
-    check_memory(network, settings)
-    return task, network
-
-
 class _Run:
     """A run whose directory is held."""
 
-    def __init__(self, run_config: RunConfig, task: Task, network: Network, path: Path, location: Location) -> None:
-        self.run_config, self.task, self.network, self.path, self.location = run_config, task, network, path, location
-        self.result = about(run_config, task, network).but(parent_run_id=location.parent_run_id)
+    def __init__(self, run_config: RunConfig, parts: Parts, path: Path, location: Location) -> None:
+        self.run_config, self.path, self.location = run_config, path, location
+        self.task, self.network = parts.task, parts.network
+        self.result = about(run_config, parts.task, parts.network).but(parent_run_id=location.parent_run_id)
         self.identity = {"settings": run_config.deciding(), "data": self.result.data}
         self.trainer: Trainer | None = None
         self.begun = False
@@ -221,7 +197,10 @@ class _Run:
             outcome = self._fit(directory, tracker, probes)
             self.result = scored(self.result, self.task, outcome)
             save_weights(directory.path / CHECKPOINTS / BEST, outcome.best, {"step": str(outcome.best_step)})
+            model.write(self.path, self.result, self.task)
             if not trial:
+                if settings.get("predictions"):
+                    write_predictions(self.path, self.task, self.network, outcome.best, settings)
                 write_samples(self.path, outcome.artifacts, log=not self.location.in_sweep)
                 draws = self.run_config.draws(self.location.in_sweep)
                 if draws:
@@ -235,7 +214,7 @@ class _Run:
             self.result = self.result.but(error=str(error))
             logger.error("diverged: %s", error)
         except Exception as error:
-            self.result = self.result.but(error=_described(error))
+            self.result = self.result.but(error=described(error))
             logger.error("failed: %s", self.result.error)
             logger.debug("%s", masked(traceback.format_exc()))
             if not isinstance(error, OSError | UserError):
@@ -275,7 +254,7 @@ class _Run:
         try:
             self.result.write(directory.path)
         except OSError as error:  # run.json stays: the next start finds the run
-            logger.error("failed: %s", _described(error))
+            logger.error("failed: %s", described(error))
             tracker.finish(status, {}, None, ended=self.result.ended)
             return
         if status == "FINISHED":
@@ -285,13 +264,3 @@ class _Run:
             logger.warning("go on with: %s", typed(word("resume", str(self.path))))
         tracker.finish(status, {}, directory.path, ended=self.result.ended, tags=last_tags(self.result))
         directory.wrapped_up()
-
-
-def _described(error: Exception) -> str:
-    """An error in one line; of a full disk or a vanished folder it says that nothing saved is lost."""
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        if error.strerror == GONE:
-            return f"{where}{GONE}; start it again"
-        return f"{where}{error.strerror}; the last checkpoint is kept: make room, and go on with resume=<run directory>"
-    return str(error) if isinstance(error, UserError) else masked(f"{type(error).__name__}: {error}")

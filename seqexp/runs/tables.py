@@ -4,7 +4,10 @@ What is in a table may come from a stranger's run: no cell reaches a terminal wi
 formula. The only home of pandas, which is imported when a table is made.
 """
 
+import html
 import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqexp.runs.result import RunResult
@@ -60,6 +63,40 @@ def to_csv(frame: "pd.DataFrame") -> str:
     safe = frame.map(_inert)
     safe.columns = [_inert(str(name)) for name in frame.columns]
     return str(safe.to_csv(index=False))
+
+
+def history_table(lines: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    """The lines of a metrics.jsonl: a row a step, a column a metric, and ``time`` in seconds since the epoch."""
+    import pandas as pd
+
+    # Of a step there may be two lines: of its epoch, and of the test.
+    return pd.DataFrame(lines).groupby("step").first() if lines else pd.DataFrame()
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """A table that this project has written as CSV."""
+    import pandas as pd
+
+    return pd.read_csv(path)
+
+
+def result_html(result: RunResult, directory: str) -> str:
+    """A run for a notebook: its scores, and the primary one beside the memoryless baselines."""
+    import pandas as pd
+
+    rows = [{"": name, "value": value} for name, value in result.metrics.items()]
+    rows += [{"": f"{name} (no memory): {result.primary_metric}", "value": v} for name, v in result.baseline.items()]
+    title = printable(f"{result.model} on {result.task}, seed {result.seed}: {result.status}")
+    table = pd.DataFrame(rows, columns=["", "value"])
+    cells = table.to_html(index=False, na_rep=NOTHING, float_format=lambda value: f"{value:.4g}")
+    return f"<p><b>{html.escape(title)}</b><br>{html.escape(printable(directory))}</p>{cells}"
+
+
+def rows_as_csv(rows: Sequence[Mapping[str, object]]) -> str:
+    """As ``to_csv``, of rows that are column -> cell."""
+    import pandas as pd
+
+    return to_csv(pd.DataFrame(rows))
 
 
 def as_rich(frame: "pd.DataFrame", title: str) -> "Table":

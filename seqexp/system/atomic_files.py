@@ -47,7 +47,9 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the folder's list of files to the disk."""
+    """Bring the folder's list of files to the disk. Windows has no handle of a folder, and does so by itself."""
+    if os.name == "nt":
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

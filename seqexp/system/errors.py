@@ -27,6 +27,9 @@ class UserError(Exception):
         line = printable(masked(" ".join(line.splitlines())))
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}")
 
+    def _render_traceback_(self) -> list[str]:  # IPython shows this in the traceback's place
+        return [f"error: {self}"]
+
 
 class Diverged(Exception):
     """The loss became nan or inf; the message has the step, the gradient norm and what to try. Exit code 1."""

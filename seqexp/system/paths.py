@@ -17,6 +17,8 @@ BESIDE_TASKS = frozenset({TRIALS, SWEEPS, TUNING, COMPARISONS, ARTIFACTS})  # fo
 CONFIG, METRICS, RESULT, LOG, TRACEBACK = "config.yaml", "metrics.jsonl", "result.json", "run.log", "traceback.txt"
 STARTED, LOCK = "run.json", "run.lock"  # while a run is not wrapped up; while a process works on it
 CHECKPOINTS, BEST, NEWEST, BEFORE = "checkpoints", "best.safetensors", "last.safetensors", "previous.safetensors"
+MODEL, CODEC = "model", "codec.json"  # what inputs and answers mean in words; the weights are among the checkpoints
+PREDICTIONS = "predictions.csv"
 LINES, SUMMARY = "mechanism.jsonl", "mechanism.json"
 
 # In a sweep's directory.

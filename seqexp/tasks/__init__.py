@@ -9,47 +9,18 @@ order of evaluation cannot matter.
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
+from seqexp.codecs import Answering, Codec, Row
 from seqexp.data.batch import Batch, Split
+from seqexp.data.shape import Answers as Answers
+from seqexp.data.shape import Shape as Shape
 from seqexp.system.registry import Registry
 from seqexp.tasks.artifacts import Artifact
 
-Answers = Literal["last", "steps"]
 Metrics = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The sizes that a network needs for this task.
-
-    inputs:  the vocabulary's size where ``tokens``, else the number of features a step.
-    outputs: Y, the rows of an answer: classes, keys, or values.
-    answers: whether only each column's last step answers, or the steps that ``Batch.answered`` marks.
-    loss:    softmax (one of Y classes), sigmoid (Y yes-or-no), or squared (Y real values).
-    source:  the vocabulary's size of the sources, where batches are ``SourceBatch``: it asks for an encoder-decoder.
-    reverse_source: whether the encoder reads sources from their end.
-    features: how many numbers step 0 is given besides its token, where batches are ``FeatureBatch``.
-    causal:  whether the answer at a step may depend on nothing that is read later, as in a language model, which reads
-             next what it was asked for. Where it is false, a network may read a whole sequence before it answers. Of
-             answers at the last step, nothing is read later.
-    read:    where batches are ``TreeBatch``: "tree" asks for a model of trees, "sequence" gives it chains, and "either"
-             leaves it to the model.
-    """
-
-    inputs: int
-    tokens: bool
-    outputs: int
-    answers: Answers
-    loss: Literal["softmax", "sigmoid", "squared"]
-    source: int | None = None
-    reverse_source: bool = False
-    features: int | None = None
-    causal: bool = True
-    read: Literal["either", "sequence", "tree"] | None = None
 
 
 class Scorer(Protocol):
@@ -134,6 +105,16 @@ class Task(Protocol):
     def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
         """Metrics and samples of free-running generation; empty where the task does not generate."""
         return {}, []
+
+    def codec(self) -> Codec | None:
+        """What inputs and answers mean in words, without the data; None of a task whose runs cannot be used with
+        ``seqexp.predict``."""
+        return None
+
+    def said(self, network: Answering) -> list[Row] | None:
+        """What ``predictions=true`` writes of a task whose primary metric is one of ``generate``: the free answers of
+        the test split beside the true ones. None where the metric is of the answers that the scorer gets."""
+        return None
 
     @abstractmethod
     def baselines(self) -> Metrics:

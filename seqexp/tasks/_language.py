@@ -7,6 +7,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge
 
+from seqexp.codecs import language as codecs
+from seqexp.codecs.cuts import Cut
 from seqexp.data import language, summary
 from seqexp.data.batch import Batch, Split
 from seqexp.data.splits import HELD_OUT, PARTS
@@ -63,8 +65,8 @@ class Language(Task):
         """The text as tokens, with ``line_end`` among them."""
         raise NotImplementedError
 
-    def spelled(self, tokens: list[str]) -> str:
-        """The text of tokens."""
+    def cut(self) -> Cut:
+        """How a line of text becomes tokens."""
         raise NotImplementedError
 
     def __post_init__(self) -> None:
@@ -106,8 +108,11 @@ class Language(Task):
 
     @property
     def shape(self) -> Shape:
-        size = len(self.vocabulary)
-        return Shape(inputs=size, tokens=True, outputs=size, answers="steps", loss="softmax")
+        return self.codec().shape
+
+    def codec(self) -> codecs.Language:
+        how, tokens = self.cut(), self.vocabulary.tokens
+        return codecs.Language(how, tokens, self.line_end, self.temperature, self.sampled_tokens)
 
     def batches(self, split: Split, batch_size: int) -> int:
         if split == "train" and self.steps_per_epoch is not None:
@@ -148,9 +153,10 @@ class Language(Task):
         """Four texts that begin after a line end, from the trained network."""
         if split != "test":
             return {}, []
+        codec = self.codec()
         prompt = np.full((1, 4), self._start, np.int32)
         tokens = generator(prompt, self.sampled_tokens, "previous", self.temperature, self.split_seed)
-        texts = [self.spelled(self.vocabulary.decode(column)) for column in tokens.T]
+        texts = [codec.spelled(self.vocabulary.decode(column)) for column in tokens.T]
         rows = tuple((f"{self.temperature:g}", text) for text in texts)
         return {}, [TextSamples(("temperature", "generated"), rows)]
 

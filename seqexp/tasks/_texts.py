@@ -8,6 +8,9 @@ from typing import Annotated, Any, Protocol
 import numpy as np
 from annotated_types import Ge
 
+from seqexp.codecs import cuts
+from seqexp.codecs.classes import TextClasses
+from seqexp.codecs.cuts import Cut
 from seqexp.data import corpora, files, splits, summary
 from seqexp.data.batch import Batch, Split
 from seqexp.data.corpora import Corpus
@@ -58,6 +61,8 @@ class Source(Protocol):
     labels: tuple[str, ...]
     vocabulary: Vocabulary
     fingerprint: str
+    cut: Cut
+    max_length: int
 
     def size(self, split: Split) -> int: ...
     def texts(self, split: Split, seed: int, epoch: int) -> tuple[Ragged, np.ndarray]:
@@ -84,13 +89,11 @@ class TextClassifier(Task):
 
     @property
     def shape(self) -> Shape:
-        return Shape(
-            inputs=len(self._source.vocabulary),
-            tokens=True,
-            outputs=len(self._source.labels),
-            answers="last",
-            loss="softmax",
-        )
+        return self.codec().shape
+
+    def codec(self) -> TextClasses:
+        source = self._source
+        return TextClasses(source.cut, source.vocabulary.tokens, source.labels, source.max_length)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -160,7 +163,7 @@ class FixedTexts:
     def __init__(
         self,
         corpus: Corpus,
-        cut: Callable[[str], Sequence[str]],
+        cut: Cut,
         *,
         source: str,
         split_seed: int,
@@ -169,13 +172,15 @@ class FixedTexts:
         unit: str = "words",
         same: Callable[[Sequence[str]], Hashable] = tuple,
     ) -> None:
-        """``cut`` makes tokens of a text; texts for whose tokens ``same`` gives equal values are never in two splits.
+        """``cut`` says how a text becomes tokens. Texts for whose tokens ``same`` gives equal values are never in two
+        splits.
 
         Tokens seen less than ``min_count`` times in training are unknown; ``max_length`` of a text's are read.
         ``source`` is for messages, as is ``unit``, what the tokens are.
         """
         self.fingerprint = corpus.fingerprint
-        words = [list(cut(row)) for row in corpus.texts]
+        self.cut, self.max_length = cut, max_length
+        words = [cuts.CUTS[cut](row) for row in corpus.texts]
         divided = splits.divide([same(tokens) for tokens in words], corpus.labels, split_seed, source, corpus.splits)
         self.labels, self._classes, self._rows = divided.labels, divided.classes, divided.splits
         self._words = [words[row] for row in divided.kept]

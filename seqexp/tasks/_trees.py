@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from seqexp.codecs.trees import Form, TreeClasses
 from seqexp.data.batch import Batch, Split, TreeBatch
 from seqexp.data.text import Vocabulary
 from seqexp.data.trees import Trees
@@ -39,7 +40,7 @@ class TreeClassifier(Task):
     Where other nodes have labels too, each is an example of its own, in the same batch: a column of x with the phrase
     that it stands for (Tai, Socher and Manning 2015 train sequence models so). A batch's size counts trees.
 
-    A task says ``vocabulary``, ``labels``, ``draw`` and ``size``.
+    A task says ``vocabulary``, ``labels``, ``form``, ``draw`` and ``size``.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TreeClassifier(Task):
     primary_metric = "accuracy"
     trees = True
     read: Read | None
+    form: ClassVar[Form]
     vocabulary: Vocabulary
     labels: tuple[str, ...]
 
@@ -64,14 +66,10 @@ class TreeClassifier(Task):
 
     @property
     def shape(self) -> Shape:
-        return Shape(
-            inputs=len(self.vocabulary),
-            tokens=True,
-            outputs=len(self.labels),
-            answers="last",
-            loss="softmax",
-            read=self.read or "either",
-        )
+        return self.codec().shape
+
+    def codec(self) -> TreeClasses:
+        return TreeClasses(self.form, self.vocabulary.tokens, self.labels, self.read)
 
     def batches(self, split: Split, batch_size: int) -> int:
         return self._passes.batches(split, batch_size)

@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
+from seqexp.codecs.numbers import MarkedNumbers
 from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.tasks import Metrics, Shape, Task, register
@@ -63,6 +64,9 @@ class Adding(Task):
         x[rng.integers(0, half, size), 1, columns] = 1
         x[rng.integers(half, T, size), 1, columns] = 1
         return Batch(x, (x[:, 0] * x[:, 1]).sum(axis=0)[None])
+
+    def codec(self) -> MarkedNumbers:
+        return MarkedNumbers()
 
     def scorer(self) -> ValueScorer:
         return ValueScorer()

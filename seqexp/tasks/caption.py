@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
+from seqexp.codecs import Answering, Row
+from seqexp.codecs.pictures import END, Captions, spelled
 from seqexp.data import numerals, text
 from seqexp.data.batch import FeatureBatch, Split
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
@@ -16,7 +18,6 @@ from seqexp.tasks import Generator, Metrics, Shape, Task, _pictures, register
 from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, TextSamples
 from seqexp.tasks.scorers import SymbolScorer
 
-END = "</s>"
 OTHER = "(other)"
 SAMPLES = 40
 AT_ONCE = 500  # pictures described side by side
@@ -51,21 +52,23 @@ class Caption(Task):
         read = _pictures.scikit_learn if self.source == "digits" else _pictures.mnist
         data = read(self.data_dir, self.split_seed)
         pictures, self._digits, self._rows, self._data = data
-        self._pictures = pictures.reshape(len(pictures), -1).astype(np.float32) / np.float32(pictures.max())  # (N, F)
+        self._largest = float(pictures.max())
+        self._pictures = pictures.reshape(len(pictures), -1).astype(np.float32) / np.float32(self._largest)  # (N, F)
         train = self._rows["train"]
         train = stream(self.split_seed, Purpose.SPLIT, len(self._names)).permutation(train)[: self.examples]
         self._rows["train"] = train
         _pictures.tell(self.source, data)
         letters = sorted({letter for name in self._names for letter in name})
         self._letters = Vocabulary((UNKNOWN, END, *letters))
-        self._end = 1
         self._spelled = Ragged.of([self._letters.encode([*name, END]) for name in self._names])
 
     @property
     def shape(self) -> Shape:
-        size = len(self._letters)
-        features = self._pictures.shape[1]
-        return Shape(inputs=size, tokens=True, outputs=size, answers="steps", loss="softmax", features=features)
+        return self.codec().shape
+
+    def codec(self) -> Captions:
+        steps = int(self._spelled.lengths.max())
+        return Captions(self._pictures.shape[1], self._largest, self._letters.tokens, steps)
 
     def batches(self, split: Split, batch_size: int) -> int:
         return -(-len(self._rows[split]) // batch_size)
@@ -91,13 +94,7 @@ class Caption(Task):
     def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
         """exact_match: the share of pictures whose greedy name is right to its end token."""
         rows = self._rows[split]
-        said: list[str] = []
-        for start in range(0, len(rows), AT_ONCE):
-            part = rows[start : start + AT_ONCE]
-            nothing = np.full((1, len(part)), -1)
-            prompt = FeatureBatch(nothing, nothing, features=np.ascontiguousarray(self._pictures[part].T))
-            tokens = generator(prompt, int(self._spelled.lengths.max()), end=self._end)
-            said += [self._decode(column) for column in tokens.T.tolist()]
+        said = self._named(generator, rows)
         wanted = [self._names[digit] for digit in self._digits[rows]]
         right = np.array([answer == name for answer, name in zip(said, wanted, strict=True)])
         scores = {"exact_match": float(right.mean())}
@@ -107,10 +104,20 @@ class Caption(Task):
         samples = tuple((f"{self.source}[{rows[n]}]", said[n], wanted[n]) for n in wrong_first)
         return scores, [TextSamples(("picture", "said", "wanted"), samples), self._confusion(rows, said)]
 
-    def _decode(self, ids: list[int]) -> str:
-        letters = self._letters.decode(ids)
-        # Up to the first end token; without one the name did not end, which the mark shows.
-        return "".join(letters[: letters.index(END)] if END in letters else [*letters, "…"])
+    def _named(self, generator: Generator, rows: np.ndarray) -> list[str]:
+        """What the network says to the pictures ``rows``."""
+        codec, said = self.codec(), list[str]()
+        for start in range(0, len(rows), AT_ONCE):
+            prompt = codec.prompt(self._pictures[rows[start : start + AT_ONCE]])
+            tokens = generator(prompt, codec.length, end=codec.end)
+            said += [codec.spelled(column) for column in tokens.T.tolist()]
+        return said
+
+    def said(self, network: Answering) -> list[Row]:
+        rows = self._rows["test"]
+        texts, said = spelled(self._pictures[rows], self._largest), self._named(network.generate, rows)
+        wanted = [self._names[digit] for digit in self._digits[rows]]
+        return [{"text": t, "truth": w, "answer": s} for t, w, s in zip(texts, wanted, said, strict=True)]
 
     def _confusion(self, rows: np.ndarray, said: list[str]) -> ConfusionMatrix:
         """Names against what was said; what is no digit's name counts as other."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from seqexp.codecs.cuts import Cut
 from seqexp.tasks import register
 from seqexp.tasks._language import Language
 
@@ -22,5 +23,5 @@ class CharLM(Language):
     def tokens(self, text: str) -> list[str]:
         return list(text)
 
-    def spelled(self, tokens: list[str]) -> str:
-        return "".join(tokens)
+    def cut(self) -> Cut:
+        return "characters"

@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
+from seqexp.codecs.numbers import Copying
 from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.tasks import Metrics, Shape, Task, register
@@ -46,8 +47,14 @@ class Copy(Task):
 
     @property
     def shape(self) -> Shape:
-        inputs, outputs = self.alphabet + 2, self.alphabet
-        return Shape(inputs=inputs, tokens=True, outputs=outputs, answers="steps", loss="softmax", causal=False)
+        return self.codec().shape
+
+    def codec(self) -> Copying:
+        return self._codec
+
+    @cached_property
+    def _codec(self) -> Copying:
+        return Copying(self.alphabet, self.delay)
 
     def batches(self, split: Split, batch_size: int) -> int:
         return self.steps_per_epoch if split == "train" else -(-self.examples // batch_size)
@@ -55,10 +62,10 @@ class Copy(Task):
     def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
         """x (T, B), target (T, B): classes, 0 where nothing is asked."""
         if split == "train":
-            return self._asked(
+            return self.codec().asked(
                 stream(seed, Purpose.DATA, index).integers(self.alphabet, size=(self.symbols, batch_size))
             )
-        return self._asked(self._held_out[split][:, index * batch_size : (index + 1) * batch_size])
+        return self.codec().asked(self._held_out[split][:, index * batch_size : (index + 1) * batch_size])
 
     @cached_property
     def _held_out(self) -> dict[str, np.ndarray]:
@@ -69,19 +76,6 @@ class Copy(Task):
             )
             for number, split in enumerate(("val", "test"))
         }
-
-    def _asked(self, symbols: np.ndarray) -> Batch:
-        """The batch that asks for symbols (L, B)."""
-        blank, go = self.alphabet, self.alphabet + 1
-        L, B = symbols.shape
-        x = np.full((2 * L + self.delay, B), blank)
-        x[:L] = symbols
-        x[L + self.delay] = go
-        target = np.zeros_like(x)
-        target[-L:] = symbols
-        answered = np.zeros(x.shape, bool)
-        answered[-L:] = True
-        return Batch(x, target, answered=answered)
 
     def scorer(self) -> SymbolScorer:
         return SymbolScorer()

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
+from seqexp.codecs.pictures import PictureClasses
 from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.tasks import Metrics, Shape, Task, _pictures, register
@@ -60,6 +61,9 @@ class Digits(Task):
     @property
     def shape(self) -> Shape:
         return Shape(inputs=self._width, tokens=False, outputs=len(LABELS), answers="last", loss="softmax")
+
+    def codec(self) -> PictureClasses:
+        return PictureClasses(tuple(self._places.tolist()), self._width, float(self._pictures.max()), LABELS)
 
     def batches(self, split: Split, batch_size: int) -> int:
         return self._passes.batches(split, batch_size)

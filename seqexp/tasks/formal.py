@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, MinLen
 
+from seqexp.codecs.classes import SymbolClasses
+from seqexp.codecs.strings import SymbolSets
 from seqexp.data.batch import Batch, Split
 from seqexp.data.generated.languages import LANGUAGES, Example
 from seqexp.numerics.rng import Purpose, stream
@@ -92,10 +94,11 @@ class Formal(Task):
 
     @property
     def shape(self) -> Shape:
-        inputs = len(self._language.symbols)
-        if self.labels:
-            return Shape(inputs=inputs, tokens=True, outputs=len(self.labels), answers="last", loss="softmax")
-        return Shape(inputs=inputs, tokens=True, outputs=inputs, answers="steps", loss="sigmoid")
+        return self.codec().shape
+
+    def codec(self) -> SymbolClasses | SymbolSets:
+        symbols = self._language.symbols
+        return SymbolClasses(symbols, self.labels) if self.labels else SymbolSets(symbols, self._language.echo)
 
     def batches(self, split: Split, batch_size: int) -> int:
         return self.steps_per_epoch if split == "train" else -(-len(self._held_out[split]) // batch_size)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
+from seqexp.codecs import Answering, Row
+from seqexp.codecs.language import Word
 from seqexp.data.batch import Batch, Split
 from seqexp.system.errors import UserError
 from seqexp.tasks import Generator, Metrics, Shape, Task, register
@@ -51,8 +53,10 @@ class Hello(Task):
 
     @property
     def shape(self) -> Shape:
-        size = len(self._letters)
-        return Shape(inputs=size, tokens=True, outputs=size, answers="steps", loss="softmax")
+        return self.codec().shape
+
+    def codec(self) -> Word:
+        return Word(tuple(self._letters), self.feed, len(self.word))
 
     def batches(self, split: Split, batch_size: int) -> int:
         return self.steps_per_epoch if split == "train" else 1
@@ -81,10 +85,10 @@ class Hello(Task):
     def _say(self, generator: Generator, temperature: float) -> str:
         prompt = self._ids([START, self.word[0]])[:, None]
         tokens = generator(prompt, len(self.word), self.feed, temperature, self.split_seed)[:, 0]
-        letters = [self._letters[token] for token in tokens]
-        # Up to the first end token; without one the word did not end, which the mark shows.
-        said = letters[: letters.index(END)] if END in letters else [*letters, "…"]
-        return "".join([self.word[0], *said])
+        return self.word[0] + self.codec().spelled(tokens)
+
+    def said(self, network: Answering) -> list[Row]:
+        return [{"text": self.word[0], "truth": self.word, "answer": self._say(network.generate, 0.0)}]
 
     def baselines(self) -> Metrics:
         """What the best fixed answer to the input of each step says, without memory.

@@ -52,6 +52,7 @@ class ListOps(TreeClassifier):
 
     solved = 0.95
     distance = "depth"
+    form = "list_operations"
     vocabulary = expressions.VOCABULARY
     labels = expressions.DIGITS
 

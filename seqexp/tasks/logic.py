@@ -45,6 +45,7 @@ class Logic(TreeClassifier):
 
     solved = 0.99
     distance = "depth"
+    form = "formula"
     labels = ("false", "true")
 
     @cached_property

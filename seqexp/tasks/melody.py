@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
+from seqexp.codecs import Answering, Row
+from seqexp.codecs.music import END, Tunes, apart, note_names, roll_of
 from seqexp.data import splits
 from seqexp.data.batch import Batch, Split
-from seqexp.data.generated.tunes import TUNES, note_name
+from seqexp.data.generated.tunes import TUNES
 from seqexp.data.text import Ragged
 from seqexp.tasks import Generator, Metrics, Shape, Task, register
 from seqexp.tasks._epochs import FixedPasses
@@ -18,7 +20,6 @@ from seqexp.tasks.artifacts import Artifact, Midi, PianoRoll, TextSamples
 from seqexp.tasks.scorers import SymbolScorer
 
 KEYS = range(-6, 6)  # semitones from C major: every key once
-END = 0  # the answer token that ends a tune
 
 
 @register("melody")
@@ -67,9 +68,15 @@ class Melody(Task):
     @property
     def shape(self) -> Shape:
         """Answers: the end, then notes. Inputs: these, the tunes' names, then 128 MIDI numbers for the first note."""
-        outputs = 1 + self._symbols
-        inputs = outputs + len(self.tunes) + 128
-        return Shape(inputs=inputs, tokens=True, outputs=outputs, answers="steps", loss="softmax")
+        return self.codec().shape
+
+    def codec(self) -> Tunes:
+        return self._codec
+
+    @cached_property
+    def _codec(self) -> Tunes:
+        steps = int(self._answers.lengths.max()) + 1
+        return Tunes(self.tunes, self.notes, self.feed, self._lowest, self._symbols, steps)
 
     def batches(self, split: Split, batch_size: int) -> int:
         return self.steps_per_epoch if split == "train" else self._passes.batches(split, batch_size)
@@ -87,16 +94,15 @@ class Melody(Task):
 
     def _prompt(self, rows: np.ndarray) -> np.ndarray:
         """Name and first note as tokens (2, B)."""
-        first = np.array([self._pieces[row][0] for row in rows])
-        names = 1 + self._symbols
-        return np.stack([names + self._pairs[rows, 0], names + len(self.tunes) + first]).astype(np.int32)
+        return self.codec().prompt(self._pairs[rows, 0], self._first(rows))
+
+    def _first(self, rows: np.ndarray) -> np.ndarray:
+        """The first notes (B,) as MIDI numbers."""
+        return np.array([self._pieces[row][0] for row in rows])
 
     def _pitches(self, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """The MIDI numbers (steps, B) that answers (steps, B) to ``rows`` mean, 0 past the end."""
-        told = tokens.astype(np.int64) + self._lowest - 1
-        if self.notes == "intervals":
-            told = np.array([self._pieces[row][0] for row in rows]) + np.cumsum(told, axis=0)
-        return np.where(np.logical_or.accumulate(tokens == END, axis=0), 0, told)
+        return self.codec().pitches(self._first(rows), tokens)
 
     def scorer(self) -> SymbolScorer:
         return SymbolScorer()
@@ -104,11 +110,8 @@ class Melody(Task):
     def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
         """note_accuracy and exact_match of greedy playing; of the test, the notes played and a piano roll or two."""
         rows = self._splits[split]
-        notes, counts = self._answers.padded(rows)
-        steps = int(self._answers.lengths.max()) + 1
-        played = self._pitches(rows, generator(self._prompt(rows), steps, self.feed, 0.0, self.split_seed))
-        wanted = np.zeros_like(played)
-        wanted[: len(notes)] = self._pitches(rows, notes)
+        counts = self._answers.lengths[rows]
+        played, wanted = self._played(generator, rows)
         right = (played == wanted) & (wanted > 0)
         metrics = {
             "note_accuracy": float(right.sum() / counts.sum()),
@@ -118,21 +121,40 @@ class Melody(Task):
             return metrics, []
         return metrics, self._show(rows, played, wanted, right.sum(axis=0) / counts)
 
+    def _played(self, generator: Generator, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The MIDI numbers (steps, B) that are played and wanted, 0 past the end."""
+        steps = self.codec().length
+        played = self._pitches(rows, generator(self._prompt(rows), steps, self.feed, 0.0, self.split_seed))
+        notes, _ = self._answers.padded(rows)
+        wanted = np.zeros_like(played)
+        wanted[: len(notes)] = self._pitches(rows, notes)
+        return played, wanted
+
+    def said(self, network: Answering) -> list[Row]:
+        """Notes behind the first as MIDI numbers, 0 past the end."""
+        rows = self._splits["test"]
+        found: list[Row] = []
+        for row, played, wanted in zip(rows, *(notes.T for notes in self._played(network.generate, rows)), strict=True):
+            tune, first = self.tunes[self._pairs[row, 0]], self._pieces[row][0]
+            numbers: Row = {key: " ".join(map(str, of)) for key, of in {"truth": wanted, "answer": played}.items()}
+            found.append(Row(text=f"{tune}: {first}") | numbers)
+        return found
+
     def _show(self, rows: np.ndarray, played: np.ndarray, wanted: np.ndarray, shares: np.ndarray) -> list[Artifact]:
         """Everything as text; the best and the worst as piano rolls and to listen to."""
         table = []
         for column in np.argsort(-shares, kind="stable"):
             tune, key = self._pairs[rows[column]]
             table += [
-                (self.tunes[tune], f"{key:+d}", f"{shares[column]:.2f}", "played", _names(played[:, column])),
-                ("", "", "", "wanted", _names(wanted[:, column])),
+                (self.tunes[tune], f"{key:+d}", f"{shares[column]:.2f}", "played", note_names(played[:, column])),
+                ("", "", "", "wanted", note_names(wanted[:, column])),
             ]
         found: list[Artifact] = [TextSamples(("tune", "key", "right", "", "notes behind the first"), tuple(table))]
         shown = {int(shares.argmin()): "worst", int(shares.argmax()): "best"}  # one where all are equal
         for column, name in shown.items():
-            truth, answer = _roll(wanted[:, column]), _roll(played[:, column])
-            whole = _roll(np.concatenate([self._pieces[rows[column]][:1], played[:, column]]))
-            found += [PianoRoll(truth, answer, f"piano_roll_{name}"), Midi(_apart(whole), f"played_{name}")]
+            truth, answer = roll_of(wanted[:, column]), roll_of(played[:, column])
+            whole = roll_of(np.concatenate([self._pieces[rows[column]][:1], played[:, column]]))
+            found += [PianoRoll(truth, answer, f"piano_roll_{name}"), Midi(apart(whole), f"played_{name}")]
         return found
 
     def baselines(self) -> Metrics:
@@ -152,20 +174,3 @@ class Melody(Task):
 
     def fingerprint(self) -> str:
         return hashlib.sha256(b"".join(name.encode() + notes.tobytes() for name, notes in TUNES.items())).hexdigest()
-
-
-def _names(notes: np.ndarray) -> str:
-    """The notes of MIDI numbers, 0 past the end; a piece without one did not end, which … shows."""
-    return " ".join(note_name(int(note)) for note in notes if note) + ("" if (notes == 0).any() else " …")
-
-
-def _roll(notes: np.ndarray) -> np.ndarray:
-    """(frames, 88) bool from MIDI numbers, 0 past the end; key 0 is MIDI 21."""
-    return notes[:, None] == np.arange(21, 109)
-
-
-def _apart(roll: np.ndarray) -> np.ndarray:
-    """A silent frame behind each of the roll's, so that a repeated note is heard twice; no silence at the end."""
-    sounding = np.flatnonzero(roll.any(axis=1))
-    roll = roll[: sounding[-1] + 1 if len(sounding) else 0]
-    return np.stack([roll, np.zeros_like(roll)], axis=1).reshape(-1, roll.shape[1])

@@ -1,6 +1,5 @@
 """Which language is a name from? The last character answers."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -39,7 +38,7 @@ class NameOrigin(OwnTexts, TextClassifier):
             corpus = self.own_corpus(("names",))
         texts = FixedTexts(
             corpus,
-            characters,
+            "characters",
             source=self.source,
             split_seed=self.split_seed,
             min_count=1,
@@ -48,11 +47,6 @@ class NameOrigin(OwnTexts, TextClassifier):
             same=spelling,
         )
         self._read_from(texts)
-
-
-def characters(name: str) -> list[str]:
-    """One string a letter: letters and their accents are put together (NFC)."""
-    return list(unicodedata.normalize("NFC", name))
 
 
 def spelling(letters: Sequence[str]) -> str:

@@ -1,19 +1,16 @@
 """Is a tweet offensive? The last step answers."""
 
-import html
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from seqexp.data import corpora, text
+from seqexp.data import corpora
 from seqexp.tasks import register
 from seqexp.tasks._texts import FixedTexts, OwnTexts, TextClassifier
 from seqexp.tasks.scorers import RankedClassScorer
 
-_PLACEHOLDERS = re.compile(r"(?P<url>https?://\S+)|(?P<user>@\w+)")
 _SAY_NOTHING = {"<url>", "<user>", "rt"}
 
 
@@ -52,7 +49,7 @@ class Offensive(OwnTexts, TextClassifier):
             corpus = self.own_corpus(("hate-offensive",))
         texts = FixedTexts(
             corpus,
-            tokens,
+            "tweet",
             source=self.source,
             split_seed=self.split_seed,
             min_count=self.min_count,
@@ -63,17 +60,6 @@ class Offensive(OwnTexts, TextClassifier):
 
     def scorer(self) -> RankedClassScorer:
         return RankedClassScorer(self.labels)
-
-
-def tokens(tweet: str) -> list[str]:
-    """Words, punctuation marks, ``<user>`` and ``<url>``: ``"@ann I &lt;3 u"`` gives ``<user> i < 3 u``."""
-    plain = html.unescape(tweet)
-    found: list[str] = []
-    start = 0
-    for match in _PLACEHOLDERS.finditer(plain):
-        found += [*text.words(plain[start : match.start()]), f"<{match.lastgroup}>"]
-        start = match.end()
-    return found + text.words(plain[start:])
 
 
 def _what_it_says(words: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
+from seqexp.codecs.music import PianoRolls
 from seqexp.data import fetch, files, piano_rolls, sources, splits
 from seqexp.data.batch import Batch, Split
 from seqexp.data.generated.chords import progression
@@ -14,7 +15,7 @@ from seqexp.data.splits import PARTS as SPLITS
 from seqexp.data.summary import Summary
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
-from seqexp.tasks import Metrics, Shape, Task, register
+from seqexp.tasks import Metrics, Task, register
 from seqexp.tasks._epochs import Passes
 from seqexp.tasks.scorers import RollScorer
 
@@ -77,7 +78,7 @@ class Polyphony(Task):
 
     primary_metric = "nll_per_frame"
     direction = "min"
-    shape = Shape(inputs=piano_rolls.KEYS, tokens=False, outputs=piano_rolls.KEYS, answers="steps", loss="sigmoid")
+    shape = PianoRolls(piano_rolls.KEYS).shape
 
     def __post_init__(self) -> None:
         self._parts: dict[Split, Pieces]
@@ -130,6 +131,9 @@ class Polyphony(Task):
             frames[: lengths[column] + 1, :, column] = examples.frames(row)
         answered = np.arange(len(frames) - 1)[:, None] < lengths
         return Batch(frames[:-1], frames[1:], lengths, answered)
+
+    def codec(self) -> PianoRolls:
+        return PianoRolls(piano_rolls.KEYS)
 
     def scorer(self) -> RollScorer:
         return RollScorer()

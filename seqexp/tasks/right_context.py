@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
+from seqexp.codecs.tags import RightContextTags
 from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
@@ -60,8 +61,10 @@ class RightContext(Task):
 
     @property
     def shape(self) -> Shape:
-        words = 2 * self.kinds + MARKS
-        return Shape(inputs=words, tokens=True, outputs=self.kinds, answers="steps", loss="softmax", causal=False)
+        return self.codec().shape
+
+    def codec(self) -> RightContextTags:
+        return RightContextTags(self.kinds, self.ahead, MARKS)
 
     def batches(self, split: Split, batch_size: int) -> int:
         return self.steps_per_epoch if split == "train" else -(-self.examples // batch_size)

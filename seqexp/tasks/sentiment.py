@@ -1,13 +1,13 @@
 """Is a text positive or negative? The last step answers; order decides where words alone do not."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Le
 
-from seqexp.data import corpora, text
+from seqexp.codecs.cuts import Cut
+from seqexp.data import corpora
 from seqexp.data.batch import Split
 from seqexp.data.generated.reviews import VOCABULARY, Reviews
 from seqexp.data.text import Ragged
@@ -15,6 +15,7 @@ from seqexp.numerics.rng import Purpose, stream
 from seqexp.tasks import register
 from seqexp.tasks._texts import FixedTexts, OwnTexts, TextClassifier, Words, naive_bayes
 
+LONGEST = 10_000  # words that are read of a text when generated reviews were learned
 GENERATED_SIZES = {"val": 1000, "test": 2000}  # a standard error of 0.004 at a test accuracy of 0.97
 
 
@@ -55,9 +56,9 @@ class Sentiment(OwnTexts, TextClassifier):
         if self.source == "generated":
             self._read_from(_Generated(self))
             return
-        cut: Callable[[str], list[str]] = text.words
+        cut: Cut = "words"
         if self.source == "rt-polarity":
-            corpus, cut = corpora.rt_polarity(self.data_dir), str.split
+            corpus, cut = corpora.rt_polarity(self.data_dir), "spaces"
         else:
             corpus = self.own_corpus(named)
         real = FixedTexts(
@@ -75,6 +76,8 @@ class _Generated:
     labels = Reviews.labels
     vocabulary = VOCABULARY
     fingerprint = "generated"
+    cut: Cut = "words"
+    max_length = LONGEST
 
     def __init__(self, task: Sentiment) -> None:
         self._reviews = Reviews(task.gap, task.split_seed)

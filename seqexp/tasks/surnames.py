@@ -7,6 +7,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
+from seqexp.codecs.cuts import characters
+from seqexp.codecs.language import CUT, NamesOf
 from seqexp.data import corpora, splits, summary
 from seqexp.data.batch import Batch, Split
 from seqexp.data.summary import Summary
@@ -15,7 +17,7 @@ from seqexp.tasks import Generator, Metrics, Shape, Task, register
 from seqexp.tasks._epochs import FixedPasses
 from seqexp.tasks._texts import OwnTexts
 from seqexp.tasks.artifacts import Artifact, TextSamples
-from seqexp.tasks.name_origin import characters, spelling
+from seqexp.tasks.name_origin import spelling
 from seqexp.tasks.scorers import LikelihoodScorer
 
 END = "</s>"
@@ -87,10 +89,15 @@ class Names(OwnTexts, Task):
 
     @property
     def shape(self) -> Shape:
-        outputs = len(self._symbols)
-        return Shape(
-            inputs=outputs + len(self._categories), tokens=True, outputs=outputs, answers="steps", loss="softmax"
-        )
+        return self.codec().shape
+
+    def codec(self) -> NamesOf:
+        return NamesOf(self._symbols, self._categories, self.temperature, self._longest)
+
+    @property
+    def _longest(self) -> int:
+        """Characters of a training name at most, its end counted."""
+        return int(self._targets.lengths[self._splits["train"]].max())
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -124,20 +131,18 @@ class Names(OwnTexts, Task):
         if split != "test":
             return {}, []
         categories = np.repeat(np.arange(min(len(self._categories), SHOWN_CATEGORIES)), SAMPLES)
-        train, test = self._splits["train"], self._splits["test"]
-        steps = int(self._targets.lengths[train].max())
+        train, test, codec = self._splits["train"], self._splits["test"], self.codec()
         prompt = len(self._symbols) + categories[None]
-        made = generator(prompt, steps, "previous", self.temperature, self.split_seed)  # (steps, B)
+        made = generator(prompt, self._longest, "previous", self.temperature, self.split_seed)  # (steps, B)
         known = {spelling(self._names[row]) for row in train}
         held_out = {number: iter(test[self._classes[test] == number]) for number in categories}
         rows = []
         for number, tokens in zip(categories, made.T, strict=True):
-            end = np.flatnonzero(tokens == 0)
-            letters = [self._symbols[token] for token in (tokens[: end[0]] if len(end) else tokens)]
-            text = "".join(letters) + ("" if len(end) else "…")
+            text = codec.spelled(tokens)
             row = next(held_out[number], None)
             real = "" if row is None else "".join(self._names[row])
-            rows.append((self._categories[number], text, "known" if spelling(letters) in known else "", real))
+            seen = "known" if spelling(text.removesuffix(CUT)) in known else ""
+            rows.append((self._categories[number], text, seen, real))
         headers = ("category", f"sampled at temperature {self.temperature:g}", "", "held out")
         return {}, [TextSamples(headers, tuple(rows))]
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
+from seqexp.codecs.tags import Tags, looks
 from seqexp.data import fetch, files, sources, splits, summary, tagged
 from seqexp.data.batch import Batch, Split
 from seqexp.data.generated.sentences import sentence
@@ -178,8 +179,14 @@ class Tagging(Task):
 
     @property
     def shape(self) -> Shape:
-        inputs, outputs = len(self.vocabulary), len(self._tags)
-        return Shape(inputs=inputs, tokens=True, outputs=outputs, answers="steps", loss="softmax", causal=False)
+        return self.codec().shape
+
+    def codec(self) -> Tags:
+        return self._codec
+
+    @cached_property
+    def _codec(self) -> Tags:
+        return Tags(self.vocabulary.tokens, self._tags, self.lookahead)
 
     def batches(self, split: Split, batch_size: int) -> int:
         return self._passes.batches(split, batch_size)
@@ -187,13 +194,7 @@ class Tagging(Task):
     def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
         """x and target (T, B) int32; the tag of word t is asked at step t + lookahead, with no input past the end."""
         examples, rows = self._passes.rows(seed, split, index, batch_size)
-        words, lengths = examples.words.padded(rows)
-        tags, _ = examples.tags.padded(rows)
-        ahead = np.zeros((self.lookahead, len(rows)), np.int32)
-        steps = np.arange(len(words) + self.lookahead)[:, None]
-        x = np.where(steps < lengths, np.concatenate([words, ahead]), np.int32(-1))
-        answered = (steps >= self.lookahead) & (steps < lengths + self.lookahead)
-        return Batch(x, np.concatenate([ahead, tags]), lengths + self.lookahead, answered)
+        return self.codec().batch(examples.words, examples.tags, rows)
 
     def scorer(self) -> TagScorer:
         return TagScorer(self._tags)
@@ -224,13 +225,6 @@ class Tagging(Task):
 
     def fingerprint(self) -> str:
         return self._fingerprint
-
-
-def looks(word: str) -> str:
-    """A stand-in for a rare word: ``<Aed>`` for Walked, ``<0>`` for 1984, ``<a>`` in front of lower case."""
-    if any(letter.isdigit() for letter in word):
-        return "<0>"
-    return f"<{'A' if word[:1].isupper() else 'a'}{word[-2:].lower()}>"
 
 
 def _words(one: Sentence) -> tuple[str, ...]:

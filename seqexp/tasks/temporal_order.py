@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
+from seqexp.codecs.classes import SymbolClasses
 from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.tasks import Metrics, Shape, Task, register
@@ -49,7 +50,10 @@ class TemporalOrder(Task):
 
     @property
     def shape(self) -> Shape:
-        return Shape(inputs=len(SYMBOLS), tokens=True, outputs=2**self.signals, answers="last", loss="softmax")
+        return self.codec().shape
+
+    def codec(self) -> SymbolClasses:
+        return SymbolClasses(SYMBOLS, self.labels)
 
     @property
     def labels(self) -> tuple[str, ...]:

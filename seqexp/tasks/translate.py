@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
+from seqexp.codecs import Answering, Row
+from seqexp.codecs.translation import END, START, Translation
 from seqexp.data import files, summary, text
 from seqexp.data.batch import SourceBatch, Split
 from seqexp.data.splits import PARTS
@@ -20,7 +22,6 @@ from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.scorers import SymbolScorer
 
 NAMED = ("numbers", "tatoeba-fra-eng")
-START, END = "<s>", "</s>"
 SAMPLES = 40
 AT_ONCE = 250  # sources translated side by side
 
@@ -120,14 +121,16 @@ class Translate(Task):
 
     @property
     def shape(self) -> Shape:
-        return Shape(
-            inputs=len(self._target_words),
-            tokens=True,
-            outputs=len(self._target_words),
-            answers="steps",
-            loss="softmax",
-            source=len(self._source_words),
-            reverse_source=self.reverse_source,
+        return self.codec().shape
+
+    def codec(self) -> Translation:
+        return Translation(
+            self.unit,
+            self._source_words.tokens,
+            self._target_words.tokens,
+            self.reverse_source,
+            self._longest,
+            self.beam_width,
         )
 
     def batches(self, split: Split, batch_size: int) -> int:
@@ -179,21 +182,24 @@ class Translate(Task):
     def _translate(self, generator: Generator, split: Split) -> list[str]:
         """What the network says to each source of a split, in the split's order."""
         sources = self._encoded[split][0]
-        said = [""] * len(sources)
+        said, codec = [""] * len(sources), self.codec()
         width = self.beam_width if split == "test" else 1
         for rows in text.buckets(sources.lengths, max(1, AT_ONCE // width), None):
-            source, lengths = sources.padded(rows)
-            start = np.full((1, len(rows)), self._start)
-            prompt = SourceBatch(start, start, source=source, source_lengths=lengths)
-            tokens = generator(prompt, self._longest, end=self._end, beam_width=width)
+            tokens = generator(codec.prompt(sources, rows), self._longest, end=self._end, beam_width=width)
             for row, column in zip(rows, tokens.T.tolist(), strict=True):
-                said[row] = self._decode(column)
+                said[row] = codec.spelled(column)
         return said
 
-    def _decode(self, ids: list[int]) -> str:
-        units = self._target_words.decode(ids)
-        units = units[: units.index(END)] if END in units else [*units, " …"]  # the mark shows that it did not end
-        return "".join(f" {UNKNOWN}" if unit == UNKNOWN else unit for unit in units).strip()
+    def said(self, network: Answering) -> list[Row]:
+        """Of several references, each is a truth of its own: truth, truth 2, ….  Empty where there are fewer."""
+        pairs, said = self._pairs.splits["test"], self._translate(network.generate, "test")
+        most = max(len(pair.references) for pair in pairs)
+        keys = ["truth", *(f"truth {n}" for n in range(2, most + 1))]
+        return [
+            {"text": pair.source, "answer": answer}
+            | {key: pair.references[n] if n < len(pair.references) else "" for n, key in enumerate(keys)}
+            for pair, answer in zip(pairs, said, strict=True)
+        ]
 
     def _scores(self, said: list[str], pairs: list[Pair]) -> tuple[Metrics, tuple[tuple[str, str, str], ...]]:
         """The metrics, and those of sacrebleu with the signature that makes them comparable."""

@@ -62,6 +62,8 @@ class Treebank(TreeClassifier):
     read: Read | None = None
     data_dir: str | None = None
 
+    form = "brackets"
+
     def __post_init__(self) -> None:
         self.solved = 0.99 if self.source == "generated" else None
         parts, rows = self._read_trees()

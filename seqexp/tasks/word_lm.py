@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from seqexp.data import text as texts
+from seqexp.codecs.cuts import CUTS, Cut
 from seqexp.tasks import register
 from seqexp.tasks._language import Language
 
@@ -27,9 +27,8 @@ class WordLM(Language):
     def tokens(self, text: str) -> list[str]:
         if self.source == "python":  # its lines are wrapped: a paragraph is what ends
             text = "\n".join(part.replace("\n", " ") for part in text.split("\n\n"))
-        cut = str.split if self.source == "ptb" else texts.words
-        lines = (cut(line) for line in text.split("\n"))
+        lines = (CUTS[self.cut()](line) for line in text.split("\n"))
         return [token for line in lines if line for token in (*line, EOS)]
 
-    def spelled(self, tokens: list[str]) -> str:
-        return " ".join("\n" if token == EOS else token for token in tokens)
+    def cut(self) -> Cut:
+        return "spaces" if self.source == "ptb" else "words"

@@ -10,7 +10,7 @@ import pytest
 from seqexp import config, explain
 from seqexp.config.compose import composed
 from seqexp.config.run_config import signature
-from seqexp.runs import reader
+from seqexp.runs import parts, reader
 from seqexp.runs import run as run_module
 from seqexp.runs.location import Location
 from seqexp.runs.result import read_result
@@ -24,7 +24,7 @@ WORDS = ["task=sentiment", "model=rnn", "model.hidden_size=4", "task.min_count=1
 def project(tmp_path, monkeypatch):
     """A folder with own.csv, in which commands are typed."""
     monkeypatch.setattr(run_module, "draw", lambda *args: None)
-    run_module._fingerprint.cache_clear()
+    parts._fingerprint.cache_clear()
     config.register_resolvers()
     folder = tmp_path / "project"
     folder.mkdir()

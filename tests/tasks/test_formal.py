@@ -136,6 +136,20 @@ def test_the_steps_of_a_length_are_those_of_its_strings(name):
         assert language.steps(length) == len(example.read) == len(example.answered)
 
 
+def test_what_is_typed_is_read_as_the_task_reads_it(make):
+    task = make(language="reversal", train_length=20, test_lengths=[21])
+    batch = next(passes(task, "test", 4))
+    codec = task.codec()
+    typed = [" ".join(codec.symbols[id] for id in column[:21]) for column in batch.x.T]
+    again = codec.encode(typed)
+    assert np.array_equal(again.x, batch.x)
+    assert batch.answered is not None
+    assert again.answered is not None
+    assert np.array_equal(again.answered, batch.answered)
+    (first, *_) = codec.decode(batch, np.where(batch.answers() > 0, 1.0, -1.0))
+    assert first.text == typed[0][::-1]
+
+
 @pytest.mark.parametrize("name", list(LANGUAGES))
 def test_no_length_is_in_two_parts(make, name):
     task = make(language=name, test_lengths=[60, 120], examples=20, train_length=60 - 1)

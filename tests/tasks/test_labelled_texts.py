@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from seqexp import tasks
+from seqexp.codecs.cuts import characters
+from seqexp.codecs.cuts import tweet as tokens
 from seqexp.data import corpora, splits
 from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
-from seqexp.tasks.name_origin import characters, spelling
-from seqexp.tasks.offensive import tokens
+from seqexp.tasks.name_origin import spelling
 from seqexp.tasks.scorers import RankedClassScorer
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

@@ -173,13 +173,13 @@ def test_python_help_is_the_default_and_never_repeats_a_paragraph(make):
 
 def test_characters_are_the_text(make):
     task = make(text=TEXT)
-    assert task.spelled(task.tokens("to be,\n or")) == "to be,\n or"
+    assert task.codec().spelled(task.tokens("to be,\n or")) == "to be,\n or"
 
 
 def test_words_and_where_lines_end(make):
     task = make("word_lm", TEXT)
     assert task.tokens("To be,\n\nor not") == ["to", "be", ",", "<eos>", "or", "not", "<eos>"]
-    assert task.spelled(["to", "be", "<eos>", "or"]) == "to be \n or"
+    assert task.codec().spelled(["to", "be", "<eos>", "or"]) == "to be \n or"
 
 
 def test_a_paragraph_of_the_help_is_a_line_of_words(make, monkeypatch):

@@ -5,10 +5,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from seqexp import tasks
+from seqexp.codecs.music import END
 from seqexp.data.generated.tunes import TUNES, note_name
 from seqexp.plots.artifacts import draw
 from seqexp.tasks.artifacts import Midi, PianoRoll, TextSamples
-from seqexp.tasks.melody import END, KEYS
+from seqexp.tasks.melody import KEYS
 
 SPLITS = ("train", "val", "test")
 notes_and_feed = pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from seqexp import tasks
+from seqexp.codecs.tags import looks
 from seqexp.data import tagged
 from seqexp.data.generated import sentences
 from seqexp.numerics.rng import Purpose, stream
@@ -11,7 +12,6 @@ from seqexp.system.errors import UserError
 from seqexp.tasks import passes
 from seqexp.tasks._spans import entity_f1, scheme_of, spans_of
 from seqexp.tasks.scorers import TagScorer
-from seqexp.tasks.tagging import looks
 
 COLUMNS = "".join(f"the\tO\ntown\tO\nParis{number}\tB-place\nCity\tI-place\n\n" for number in range(30))
 CONLLU = "".join(

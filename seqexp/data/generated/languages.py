@@ -33,10 +33,12 @@ class Example:
 
 
 class Language(ABC):
-    """symbols: its alphabet; labels: the classes of a decided language, empty elsewhere."""
+    """symbols: its alphabet; labels: the classes of a decided language, empty elsewhere; echo: the mark after which a
+    string is asked for, of a transduced one."""
 
     symbols: tuple[str, ...]
     labels: tuple[str, ...] = ()
+    echo: str | None = None
 
     @abstractmethod
     def has(self, length: int) -> bool:
@@ -228,9 +230,8 @@ class Automaton(Predicted):
         for left, chance in zip(range(length + 1, -1, -1), rng.random(length + 2), strict=True):
             move = self.moves[state]
             ways = np.cumsum([chances[left, after] for after in move.values()])
-            symbol = [*move][int(np.searchsorted(ways, chance * ways[-1], side="right"))]
-            string.append(symbol)
-            state = move[symbol]
+            string.append([*move][int(np.searchsorted(ways, chance * ways[-1], side="right"))])
+            state = move[string[-1]]
         return string
 
     def following(self, string: Sequence[str]) -> list[str]:
@@ -262,13 +263,10 @@ def embedded(inner: Sequence[dict[str, int]]) -> list[dict[str, int]]:
     return [*moves, {"T": end}, {"P": end}, {"E": Automaton.END}]
 
 
-# -- transduced -------------------------------------------------------------------------------------------------------
-
-
 class Reversal(Language):
     """The string, a mark, and then, without input, the string from its end."""
 
-    symbols = ("a", "b", "#")
+    symbols, echo = ("a", "b", "#"), "#"
 
     def has(self, length: int) -> bool:
         return length >= 1
@@ -279,7 +277,7 @@ class Reversal(Language):
     def draw(self, rng: np.random.Generator, length: int) -> Example:
         string = rng.integers(2, size=length).astype(np.int32)
         silence = np.full(length - 1, -1, np.int32)
-        read = np.concatenate([string, self.ids("#"), silence])
+        read = np.concatenate([string, self.ids(self.echo), silence])
         answered = np.arange(len(read)) >= length
         target = np.zeros((len(read), len(self.symbols)), bool)
         target[np.flatnonzero(answered), string[::-1]] = True

@@ -1,0 +1,42 @@
+"""What a run is made of: its task and the network that fits it, built from its config or given as objects."""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+from seqexp.config.build import build_network, build_task, check_memory
+from seqexp.config.run_config import RunConfig
+from seqexp.networks import Network
+from seqexp.tasks import Task
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The task, its data read, and the network."""
+
+    task: Task
+    network: Network
+
+
+def built(run_config: RunConfig) -> Parts:
+    """The task and the network that fits it. UserError where one cannot be used."""
+    settings = run_config.settings
+    task = build_task(settings["task"], settings["data_dir"])
+    network = build_network(settings["model"], task.shape)
+    check_memory(network, settings)
+    return Parts(task, network)
+
+
+def fingerprint(run_config: RunConfig) -> str:
+    """The hash of a config's data."""
+    settings = run_config.settings
+    return _fingerprint(json.dumps(settings["task"]), settings["data_dir"], run_config.files)
+
+
+@lru_cache(maxsize=4)
+def _fingerprint(task: str, data_dir: str | None, files: str | None) -> str:
+    """A sweep that finds its runs done asks it of one task for all seeds and models.
+
+    files: the hash of the user's own, which may change while this process runs.
+    """
+    return build_task(json.loads(task), data_dir).fingerprint()
