@@ -3,7 +3,6 @@
 Hydra imports this module at every start, so it imports little itself.
 """
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -29,7 +28,7 @@ from seqexp.system.errors import UserError
 
 if TYPE_CHECKING:
     from seqexp.config.run_config import RunConfig
-    from seqexp.sweeps.job_record import JobRecord
+    from seqexp.sweeps.launch import Launch
     from seqexp.sweeps.search_space import Choice, Range
     from seqexp.sweeps.study import Budget, Study
 
@@ -55,7 +54,6 @@ class OptunaSweeper(Sweeper):
         self, space: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None, **settings: Any
     ) -> None:
         self.swept, self.settings = {**(space or {}), **(params or {})}, settings
-        self._jobs = 0
         self._known: dict[tuple[str, ...], DictConfig] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -70,16 +68,18 @@ class OptunaSweeper(Sweeper):
         """Run all studies and their winners. UserError before anything is run where a study's config is wrong."""
         from seqexp.runs.location import Location
         from seqexp.runs.progress import configure_logging
+        from seqexp.sweeps.launch import Launch
         from seqexp.sweeps.study import check_budget, leave_in
 
         budget = check_budget(self.settings | {"batch": self._batch()})
         studies = self._studies(arguments, budget)
         sweep_dir = Path(self.config.hydra.sweep.dir)
         OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
+        launch = Launch(self.launcher, sweep_dir)
         leave_in(sweep_dir, studies)
         while batch := [(study, values) for study in studies for values in study.ask()]:
             trial = [f"seed={budget.tuning_seed}", "test=false"]
-            records = self._launch([[*study.words, *_words(values), *trial] for study, values in batch])
+            records = launch.run([[*study.words, *_words(values), *trial] for study, values in batch])
             for study in studies:
                 study.tell([record for (owner, _), record in zip(batch, records, strict=True) if owner is study])
                 study.save(Location.root)
@@ -87,30 +87,19 @@ class OptunaSweeper(Sweeper):
             configure_logging()
             for study in dict.fromkeys(study for study, _ in batch):
                 study.say_progress()
-        self._run_winners(studies, budget)
+        self._run_winners(studies, budget, launch)
         leave_in(sweep_dir, studies)
         for study in studies:
             study.save(Location.root, is_whole=True)
 
-    def _run_winners(self, studies: "Sequence[Study]", budget: "Budget") -> None:
+    def _run_winners(self, studies: "Sequence[Study]", budget: "Budget", launch: "Launch") -> None:
         runs = [(study, best, seed) for study in studies if (best := study.best()) for seed in range(budget.seeds)]
         if not runs:
             return
-        records = self._launch([[*study.words, *_words(best), f"seed={seed}"] for study, best, seed in runs])
+        records = launch.run([[*study.words, *_words(best), f"seed={seed}"] for study, best, seed in runs])
         for (study, _, _), record in zip(runs, records, strict=True):
             if record.result is not None:
                 study.signatures.append(record.result.signature)
-
-    def _launch(self, jobs: Sequence[Sequence[str]]) -> "list[JobRecord]":
-        """Run the jobs; their records, in order."""
-        from seqexp.sweeps.job_record import read_record
-
-        # Hydra's lines number the jobs of each launch from #0; ours number those of the whole sweep.
-        logging.getLogger(type(self.launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
-        first, self._jobs = self._jobs, self._jobs + len(jobs)
-        for each in self.launcher.launch(jobs, initial_job_idx=first):
-            _ = each.return_value  # raises what the job could not record
-        return [read_record(Path(self.config.hydra.sweep.dir), number) for number in range(first, self._jobs)]
 
     def _batch(self) -> Any:
         batch = self.settings.get("batch")

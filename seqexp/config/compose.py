@@ -119,6 +119,24 @@ def composed(words: Sequence[str]) -> DictConfig:
         raise UserError(one_line(error, words)) from error
 
 
+def for_jobs(words: Sequence[str]) -> tuple[Any, DictConfig]:
+    """What a launcher is given outside a sweep's command: Hydra's loader of configs, and the config of all jobs, whose
+    hydra node the words set. UserError names the word at fault."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from hydra.types import RunMode
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with initialize_config_dir(str(conf_directory()), version_base="1.3", job_name="seqexp"):
+            loader = GlobalHydra.instance().config_loader()
+            mode = RunMode.MULTIRUN
+            return loader, loader.load_configuration("config", ["hydra.mode=MULTIRUN", *words], run_mode=mode)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error, words)) from error
+
+
 def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
     """What went wrong in one line. Hydra and OmegaConf spread it over several, and add how to debug them.
 
