@@ -54,7 +54,6 @@ class OptunaSweeper(Sweeper):
         self, space: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None, **settings: Any
     ) -> None:
         self.swept, self.settings = {**(space or {}), **(params or {})}, settings
-        self._known: dict[tuple[str, ...], DictConfig] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from hydra.core.plugins import Plugins
@@ -154,18 +153,10 @@ class OptunaSweeper(Sweeper):
         return checked
 
     def _composed(self, words: Sequence[str], values: Mapping[str, str], budget: "Budget") -> DictConfig:
-        """A trial's config. Hydra composes it from the groups, which takes a while, once for all values of keys."""
-        groups = {key: word for key, word in values.items() if "." not in key}
-        overrides = (*words, *_words(groups), f"seed={budget.tuning_seed}", "test=false")
-        if overrides not in self._known:
-            loader = self.hydra_context.config_loader
-            self._known[overrides] = loader.load_sweep_config(self.config, list(overrides))
-        cfg = self._known[overrides].copy()
-        parser = OverridesParser.create()
+        overrides = [*words, *_words(values), f"seed={budget.tuning_seed}", "test=false"]
+        cfg = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
         with open_dict(cfg):
             del cfg["hydra"]
-            for override in parser.parse_overrides(_words({key: values[key] for key in values if key not in groups})):
-                OmegaConf.update(cfg, override.key_or_group, override.value(), force_add=True)
         return cfg
 
 

@@ -7,13 +7,16 @@ from copy import deepcopy
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from seqexp.system import plugins, signals
 from seqexp.system.errors import UserError, masked, unknown_key
 from seqexp.system.printable import printable
+
+if TYPE_CHECKING:
+    from seqexp.config.job_configs import JobConfigs
 
 OTHER_NAMES = {  # what other programs call these keys
     **dict.fromkeys(("step", "steps", "iterations", "max_steps"), ("training.epochs", "task.steps_per_epoch")),
@@ -119,7 +122,7 @@ def composed(words: Sequence[str]) -> DictConfig:
         raise UserError(one_line(error, words)) from error
 
 
-def for_jobs(words: Sequence[str]) -> tuple[Any, DictConfig]:
+def for_jobs(words: Sequence[str]) -> "tuple[JobConfigs, DictConfig]":
     """What a launcher is given outside a sweep's command: Hydra's loader of configs, and the config of all jobs, whose
     hydra node the words set. UserError names the word at fault."""
     from hydra import initialize_config_dir
@@ -128,9 +131,11 @@ def for_jobs(words: Sequence[str]) -> tuple[Any, DictConfig]:
     from hydra.types import RunMode
     from omegaconf.errors import OmegaConfBaseException
 
+    from seqexp.config import job_configs
+
     try:
         with initialize_config_dir(str(conf_directory()), version_base="1.3", job_name="seqexp"):
-            loader = GlobalHydra.instance().config_loader()
+            loader = job_configs.JobConfigs(GlobalHydra.instance().config_loader().get_search_path())
             mode = RunMode.MULTIRUN
             return loader, loader.load_configuration("config", ["hydra.mode=MULTIRUN", *words], run_mode=mode)
     except (HydraException, OmegaConfBaseException) as error:
