@@ -3,7 +3,6 @@
 Hydra imports this module at every start, so it imports little itself.
 """
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -29,7 +28,7 @@ from seqexp.system.errors import UserError
 
 if TYPE_CHECKING:
     from seqexp.config.run_config import RunConfig
-    from seqexp.sweeps.job_record import JobRecord
+    from seqexp.sweeps.launch import Launch
     from seqexp.sweeps.search_space import Choice, Range
     from seqexp.sweeps.study import Budget, Study
 
@@ -55,8 +54,6 @@ class OptunaSweeper(Sweeper):
         self, space: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None, **settings: Any
     ) -> None:
         self.swept, self.settings = {**(space or {}), **(params or {})}, settings
-        self._jobs = 0
-        self._known: dict[tuple[str, ...], DictConfig] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from hydra.core.plugins import Plugins
@@ -70,16 +67,18 @@ class OptunaSweeper(Sweeper):
         """Run all studies and their winners. UserError before anything is run where a study's config is wrong."""
         from seqexp.runs.location import Location
         from seqexp.runs.progress import configure_logging
+        from seqexp.sweeps.launch import Launch
         from seqexp.sweeps.study import check_budget, leave_in
 
         budget = check_budget(self.settings | {"batch": self._batch()})
         studies = self._studies(arguments, budget)
         sweep_dir = Path(self.config.hydra.sweep.dir)
         OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
+        launch = Launch(self.launcher, sweep_dir)
         leave_in(sweep_dir, studies)
         while batch := [(study, values) for study in studies for values in study.ask()]:
             trial = [f"seed={budget.tuning_seed}", "test=false"]
-            records = self._launch([[*study.words, *_words(values), *trial] for study, values in batch])
+            records = launch.run([[*study.words, *_words(values), *trial] for study, values in batch])
             for study in studies:
                 study.tell([record for (owner, _), record in zip(batch, records, strict=True) if owner is study])
                 study.save(Location.root)
@@ -87,30 +86,19 @@ class OptunaSweeper(Sweeper):
             configure_logging()
             for study in dict.fromkeys(study for study, _ in batch):
                 study.say_progress()
-        self._run_winners(studies, budget)
+        self._run_winners(studies, budget, launch)
         leave_in(sweep_dir, studies)
         for study in studies:
             study.save(Location.root, is_whole=True)
 
-    def _run_winners(self, studies: "Sequence[Study]", budget: "Budget") -> None:
+    def _run_winners(self, studies: "Sequence[Study]", budget: "Budget", launch: "Launch") -> None:
         runs = [(study, best, seed) for study in studies if (best := study.best()) for seed in range(budget.seeds)]
         if not runs:
             return
-        records = self._launch([[*study.words, *_words(best), f"seed={seed}"] for study, best, seed in runs])
+        records = launch.run([[*study.words, *_words(best), f"seed={seed}"] for study, best, seed in runs])
         for (study, _, _), record in zip(runs, records, strict=True):
             if record.result is not None:
                 study.signatures.append(record.result.signature)
-
-    def _launch(self, jobs: Sequence[Sequence[str]]) -> "list[JobRecord]":
-        """Run the jobs; their records, in order."""
-        from seqexp.sweeps.job_record import read_record
-
-        # Hydra's lines number the jobs of each launch from #0; ours number those of the whole sweep.
-        logging.getLogger(type(self.launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
-        first, self._jobs = self._jobs, self._jobs + len(jobs)
-        for each in self.launcher.launch(jobs, initial_job_idx=first):
-            _ = each.return_value  # raises what the job could not record
-        return [read_record(Path(self.config.hydra.sweep.dir), number) for number in range(first, self._jobs)]
 
     def _batch(self) -> Any:
         batch = self.settings.get("batch")
@@ -165,18 +153,10 @@ class OptunaSweeper(Sweeper):
         return checked
 
     def _composed(self, words: Sequence[str], values: Mapping[str, str], budget: "Budget") -> DictConfig:
-        """A trial's config. Hydra composes it from the groups, which takes a while, once for all values of keys."""
-        groups = {key: word for key, word in values.items() if "." not in key}
-        overrides = (*words, *_words(groups), f"seed={budget.tuning_seed}", "test=false")
-        if overrides not in self._known:
-            loader = self.hydra_context.config_loader
-            self._known[overrides] = loader.load_sweep_config(self.config, list(overrides))
-        cfg = self._known[overrides].copy()
-        parser = OverridesParser.create()
+        overrides = [*words, *_words(values), f"seed={budget.tuning_seed}", "test=false"]
+        cfg = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
         with open_dict(cfg):
             del cfg["hydra"]
-            for override in parser.parse_overrides(_words({key: values[key] for key in values if key not in groups})):
-                OmegaConf.update(cfg, override.key_or_group, override.value(), force_add=True)
         return cfg
 
 

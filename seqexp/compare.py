@@ -85,7 +85,12 @@ def compared(arguments: Sequence[str]) -> Compared:
     made = None
     if words.run:
         from seqexp.comparison.paired_runs import run_pairs
+        from seqexp.sweeps import workers
+        from seqexp.system import signals
 
+        for number in signals.SIGNALS:  # workers are to save before this process ends
+            if signals.heard(number):
+                signal.signal(number, workers.stop)
         made = run_pairs(words, _command(arguments))
     from seqexp.comparison import query
     from seqexp.report import write

@@ -36,6 +36,7 @@ Arguments (key=value)
   level=0.95                confidence level of intervals and tests
   run=true                  trains new seeds until the test reaches a verdict, or until ...
   max_seeds=20              ... each model has this many seeds
+  hydra/launcher=basic      with run=true: one run after the other (default: joblib, as many at once as there are cores)
   sweep=NAME                only runs of this sweep, by the name of its folder in runs/sweeps
   study=NAME,NAME           only runs of these tuning studies' winners, by the names of their files in runs/tuning
   out=folder                where the report goes (default: runs/compare/<tasks>_<models>)
@@ -56,7 +57,7 @@ wrong; 1 a run failed (run=true); 130 Ctrl-C: the same command resumes where it 
 @dataclass
 class Arguments:
     """What the command line asked for. ``passed``: the words that runs are made with; ``filters``: what runs that
-    are read must have, flattened."""
+    are read must have, flattened; ``launcher``: Hydra's words for where runs are made."""
 
     tasks: list[str] = field(default_factory=list)
     models: list[str] = field(default_factory=list)
@@ -74,6 +75,7 @@ class Arguments:
     passed: list[str] = field(default_factory=list)
     filters: dict[str, Any] = field(default_factory=dict)
     tracking: dict[str, Any] = field(default_factory=dict)
+    launcher: list[str] = field(default_factory=list)
 
 
 def parsed(arguments: Sequence[str]) -> Arguments:
@@ -97,6 +99,8 @@ def parsed(arguments: Sequence[str]) -> Arguments:
         _setting(words, key, given[key])
     if words.run:
         _refuse_many(words)
+    elif words.launcher:
+        raise UserError(f"{words.launcher[0]}: expected run=true beside it; without, nothing is run")
     return words
 
 
@@ -226,6 +230,9 @@ def _setting(words: Arguments, key: str, text: str) -> None:
     from seqexp.training import optimizers
 
     group, _, name = key.partition(".")
+    if key == "hydra/launcher" or key.startswith("hydra.launcher."):
+        words.launcher.append(f"{key}={text}")
+        return
     if key not in TOP and (group not in GROUPS or not name):
         legal = [*OWN, *TOP, *(f"{g}.<key>" for g in GROUPS)]
         raise UserError(f"{key}: no such word{did_you_mean(_close(key))}; legal here: {', '.join(legal)}")

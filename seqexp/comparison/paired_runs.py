@@ -1,22 +1,28 @@
 """Two models trained seed after seed, until the sequential test reaches a verdict."""
 
 import logging
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
 from seqexp import config
 from seqexp.comparison.arguments import Arguments
+from seqexp.comparison.contest import direction_of
+from seqexp.comparison.wording import number
 from seqexp.config.build import build_network, build_task, count, counted_with
 from seqexp.config.run_config import RunConfig
-from seqexp.runs.location import Location
 from seqexp.runs.progress import configure_logging
-from seqexp.runs.run import run
-from seqexp.sweeps.parent_run import mark_all_killed, registered
+from seqexp.runs.reader import Run
+from seqexp.statistics.sequential import Sequential
+from seqexp.sweeps.job_record import JobRecord
+from seqexp.sweeps.launch import launching
+from seqexp.sweeps.parent_run import comparison, mark_all_killed
 from seqexp.system.errors import UserError
 from seqexp.tracking.mlflow_store import TrackingSettings
 from seqexp.tracking.parents import finish_parent, open_parent
@@ -36,73 +42,101 @@ class PairedRuns:
 
 
 def run_pairs(words: Arguments, command: str) -> PairedRuns:
-    """Run pairs of seeds 0, 1, 2, … until there is a verdict or ``max_seeds`` are spent; what has finished is not done
-    again, what was cut off goes on. UserError where the first run is refused."""
-    configure_logging()
-    for handler in logging.getLogger("seqexp").handlers:
-        handler.setLevel(logging.WARNING)  # a line a pair is enough; run.log has the rest
-    configs = _matched(words, [_compose(words, model) for model in words.models])  # two, of one pair
+    """Run pairs of seeds 0, 1, 2, … until there is a verdict or ``max_seeds`` are spent, as many runs at a time as the
+    launcher does; what has finished is not done again, what was cut off goes on. UserError where a run is refused."""
+    configure_logging(level=logging.WARNING)  # a line a pair is enough; run.log has the rest
+    each = [_words(words, model) for model in words.models]  # two, of one pair
+    configs = [config.composed(one) for one in each]
     first = _run_config(configs[0], 0)
-    mark_all_killed(TrackingSettings(**first.settings["tracking"]))
     made = PairedRuns(tracking=TrackingSettings(**first.settings["tracking"]))
-    with _parent(made, command):
-        _pairs(words, configs, made)
+    assert made.tracking is not None
+    more = _matched(words, configs)
+    mark_all_killed(made.tracking)
+    margin = words.margin
+    pairs = _Pairs(words, made, configs[0].task.get("margin", {}) if margin is None else margin)
+    jobs = [[*one, *more, f"seed={seed}"] for seed in range(words.max_seeds) for one in each]
+    with _parent(made, command) as folder:
+        try:
+            launching(words.launcher, folder).run(jobs, pairs.take)
+        except Exception as error:
+            if isinstance(error, UserError) or os.environ.get("SEQEXP_TRACEBACK"):
+                raise
+            made.failed = True
+            print(f"failed: {config.one_line(error)}; the same command goes on where it ended", file=sys.stderr)
     return made
 
 
-def _pairs(words: Arguments, configs: Sequence[DictConfig], made: PairedRuns) -> None:
-    from seqexp.comparison.contest import direction_of
-    from seqexp.comparison.wording import number
-    from seqexp.runs.reader import Run
-    from seqexp.statistics.sequential import Sequential
+class _Pairs:
+    """What the sequential test says of records that come in the order of their seeds, the first model's before the
+    second's."""
 
-    test: Sequential | None = None
-    location = Location(in_sweep=True, parent_run_id=made.parent)
-    for seed in range(words.max_seeds):
-        done = [run(_run_config(each, seed), location) for each in configs]
-        runs = [Run(each.result, each.directory) for each in done]
-        made.signatures |= {each.result.signature for each in runs}
-        made.failed |= any(each.result.status != "FINISHED" for each in runs)
-        metric = words.metric or runs[0].result.primary_metric
-        metric = metric if "/" in metric else f"test/{metric}"
-        scores = [each.result.score(metric) for each in runs]
+    def __init__(self, words: Arguments, made: PairedRuns, margin: float | Mapping[str, float]) -> None:
+        self._words, self._made, self._margin = words, made, margin
+        self._test: Sequential | None = None
+        self._first: JobRecord | None = None
+        self._seed = 0
+
+    def take(self, record: JobRecord) -> bool:
+        """Whether there is a verdict. Prints a line a pair."""
+        if record.status == "BAD_INPUT":
+            raise UserError(record.error or "a run was refused")
+        if record.result is not None:
+            self._made.signatures.add(record.result.signature)
+        self._made.failed |= record.status != "FINISHED"
+        if self._first is None:
+            self._first = record
+            return False
+        pair, self._first = (self._first, record), None
+        said = self._judged(pair)
+        print(f"seed {self._seed}: {said}", flush=True)
+        self._seed += 1
+        return self._test is not None and self._test.verdict != "not resolved"
+
+    def _judged(self, pair: tuple[JobRecord, JobRecord]) -> str:
+        results = [one.result for one in pair if one.result is not None]
+        scores: list[float | None] = [None, None]
+        if results:
+            metric = self._words.metric or results[0].primary_metric
+            metric = metric if "/" in metric else f"test/{metric}"
+            scores = [one.result.score(metric) if one.result else None for one in pair]
+            self._test = self._test or self._begun(metric, [Run(one, Path()) for one in results])
         told = [
-            f"{each.result.model} {each.result.status.lower() if score is None else number(score)}"
-            for each, score in zip(runs, scores, strict=True)
+            f"{model} {one.status.lower() if score is None else number(score)}"
+            for model, one, score in zip(self._words.models, pair, scores, strict=True)
         ]
-        if test is None:
-            margin = words.margin
-            if margin is None:
-                margin = configs[0].task.get("margin", {}).get(metric.rpartition("/")[2], 0.0)
-            made.margin = float(margin)  # a run made before may have been stored with another one
-            test = Sequential(words.level, made.margin, words.max_seeds, direction_of(metric, runs))
-            if not test.reachable:
-                print(f"warning: {words.max_seeds} pairs can never reach level {words.level}; raise max_seeds")
-        if scores[0] is not None and scores[1] is not None:
-            test.update(scores[0], scores[1])
+        if self._test is not None and scores[0] is not None and scores[1] is not None:
+            self._test.update(scores[0], scores[1])
         else:
             told.append("not a pair")
-        said = {"better": f"{words.models[0]} is better", "worse": f"{words.models[1]} is better"}
-        print(
-            f"seed {seed}: {', '.join(told)}; {said.get(test.verdict, test.verdict)} after {test.n} pairs", flush=True
-        )
-        if test.verdict != "not resolved":
-            return
+        verdict, n = (self._test.verdict, self._test.n) if self._test else ("not resolved", 0)
+        better = {"better": f"{self._words.models[0]} is better", "worse": f"{self._words.models[1]} is better"}
+        return f"{', '.join(told)}; {better.get(verdict, verdict)} after {n} pairs"
+
+    def _begun(self, metric: str, runs: Sequence[Run]) -> Sequential:
+        words, margin = self._words, self._margin
+        if isinstance(margin, Mapping):
+            margin = margin.get(metric.rpartition("/")[2], 0.0)
+        self._made.margin = float(margin)  # a run made before may have been stored with another one
+        test = Sequential(words.level, self._made.margin, words.max_seeds, direction_of(metric, runs))
+        if not test.reachable:
+            print(f"warning: {words.max_seeds} pairs can never reach level {words.level}; raise max_seeds")
+        return test
 
 
-def _compose(words: Arguments, model: str) -> DictConfig:
-    """The config of a model, with seed 0."""
+def _words(words: Arguments, model: str) -> list[str]:
+    """What a model's runs are made with, but for the seed."""
     from seqexp.config import schema
 
     legal = schema.group_fields("model", {"name": model})
     own = [word for word in words.passed if not word.startswith("model.") or word[6:].partition("=")[0] in legal]
     experiment = [f"experiment={words.experiment}"] if words.experiment else []
     task = [] if experiment else [f"task={words.tasks[0]}"]
-    return config.composed([*experiment, f"model={model}", *task, *own])
+    return [*experiment, f"model={model}", *task, *own]
 
 
-def _matched(words: Arguments, configs: list[DictConfig]) -> list[DictConfig]:
-    """The configs with what ``match`` holds equal, which is told. UserError where it cannot be."""
+def _matched(words: Arguments, configs: list[DictConfig]) -> list[str]:
+    """What ``match`` holds equal, which is told, in words that both models' runs are made with. UserError where it
+    cannot be."""
     given = {"model.hidden_size", "model.param_budget"} & words.filters.keys()
     match = words.match or ("params" if not given else None)
     if match == "params" and "model.param_budget" not in given:
@@ -113,13 +147,12 @@ def _matched(words: Arguments, configs: list[DictConfig]) -> list[DictConfig]:
             raise UserError(f"match=hidden: expected equal hidden sizes; got {sizes}; add model.hidden_size=<units>")
         print(f"match=hidden: both models have {sizes[0]} hidden units")
     if match == "seconds":
-        for each in configs:
-            each.training.epochs = UNLIMITED
         print(f"match=seconds: both models train for {configs[0].training.max_seconds:g} s, in any number of epochs")
-    return configs
+        return [f"training.epochs={UNLIMITED}"]
+    return []
 
 
-def _equal_budgets(configs: list[DictConfig]) -> list[DictConfig]:
+def _equal_budgets(configs: list[DictConfig]) -> list[str]:
     """Both models with the parameters that the first has at its size."""
     run_configs = [_run_config(each, 0) for each in configs]
     settings = run_configs[0].settings
@@ -136,7 +169,7 @@ def _equal_budgets(configs: list[DictConfig]) -> list[DictConfig]:
     size, name = settings["model"]["hidden_size"], settings["model"]["name"]
     print(f"match=params: model.param_budget={budget}, what {name} has with {size} units, the embedding not counted")
     print("\n".join(f"  {line}" for line in sizes))
-    return configs
+    return ["model.hidden_size=null", f"++model.param_budget={budget}"]
 
 
 def _run_config(cfg: DictConfig, seed: int) -> RunConfig:
@@ -145,15 +178,15 @@ def _run_config(cfg: DictConfig, seed: int) -> RunConfig:
 
 
 @contextmanager
-def _parent(made: PairedRuns, command: str) -> Iterator[None]:
-    """A run in MLflow that holds those made inside the block."""
+def _parent(made: PairedRuns, command: str) -> Iterator[Path]:
+    """A run in MLflow that holds those made inside the block, and the folder of their jobs."""
     assert made.tracking is not None
     note = f"```sh\n{command}\n```\n"
     made.parent = open_parent(made.tracking, name="comparison", tags={"kind": "comparison"}, note=note)
     status: Any = "KILLED"
-    with registered(made.parent, made.tracking):
+    with comparison(made.parent, made.tracking) as folder:
         try:
-            yield
+            yield folder
             status = "FAILED" if made.failed else "FINISHED"
         except UserError:
             status = "FAILED"

@@ -7,13 +7,16 @@ from copy import deepcopy
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from seqexp.system import plugins, signals
 from seqexp.system.errors import UserError, masked, unknown_key
 from seqexp.system.printable import printable
+
+if TYPE_CHECKING:
+    from seqexp.config.job_configs import JobConfigs
 
 OTHER_NAMES = {  # what other programs call these keys
     **dict.fromkeys(("step", "steps", "iterations", "max_steps"), ("training.epochs", "task.steps_per_epoch")),
@@ -115,6 +118,26 @@ def composed(words: Sequence[str]) -> DictConfig:
         # A Ctrl-C waits, since OmegaConf would take it for a failure of its own.
         with signals.deferred(), initialize_config_dir(str(conf_directory()), version_base="1.3"):
             return compose("config", list(words))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error, words)) from error
+
+
+def for_jobs(words: Sequence[str]) -> "tuple[JobConfigs, DictConfig]":
+    """What a launcher is given outside a sweep's command: Hydra's loader of configs, and the config of all jobs, whose
+    hydra node the words set. UserError names the word at fault."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from hydra.types import RunMode
+    from omegaconf.errors import OmegaConfBaseException
+
+    from seqexp.config import job_configs
+
+    try:
+        with initialize_config_dir(str(conf_directory()), version_base="1.3", job_name="seqexp"):
+            loader = job_configs.JobConfigs(GlobalHydra.instance().config_loader().get_search_path())
+            mode = RunMode.MULTIRUN
+            return loader, loader.load_configuration("config", ["hydra.mode=MULTIRUN", *words], run_mode=mode)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error, words)) from error
 

@@ -24,10 +24,10 @@ PATIENCE = 30  # seconds that an evaluation may say nothing
 REDRAW = 0.1  # seconds between two updates of the bar: a step must not pay for being watched
 
 
-def configure_logging(prefix: str = "") -> None:
+def configure_logging(prefix: str = "", level: int = logging.INFO) -> None:
     """Log lines go to the terminal through the shared console, or plainly to stderr where there is none.
 
-    ``prefix`` tells a sweep's jobs apart.
+    ``prefix`` tells a sweep's jobs apart. ``level``: from which on they are shown; a run's own log has them all.
     """
     mask_logs()
     logger.setLevel(logging.INFO)
@@ -41,6 +41,7 @@ def configure_logging(prefix: str = "") -> None:
     else:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter(f"%(asctime)s {prefix}%(message)s", "%H:%M:%S"))
+    handler.setLevel(level)
     logger.addHandler(handler)
 
 

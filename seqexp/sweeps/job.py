@@ -27,24 +27,26 @@ error: UserError | None = None
 begun = False  # whether Hydra has composed the config
 
 
-def job(cfg: DictConfig) -> None:
-    """One run; in a sweep, whatever happens to it is recorded and the sweep goes on."""
+def job(cfg: DictConfig, level: int = logging.INFO) -> None:
+    """One run; in a sweep, whatever happens to it is recorded and the sweep goes on. ``level``: of what it logs."""
     global begun
     begun = True
-    signals.obey()
     hydra = HydraConfig.get()
+    if hydra.mode == RunMode.MULTIRUN and workers.called_off(Path(hydra.sweep.dir)):
+        return
+    signals.obey()
     try:
-        _job(cfg, hydra)
+        _job(cfg, hydra, level)
     finally:
         gc.enable()  # a job that has nothing to train starts none
 
 
-def _job(cfg: DictConfig, hydra: Any) -> None:
+def _job(cfg: DictConfig, hydra: Any, level: int) -> None:
     from seqexp.runs.progress import configure_logging
 
     os.chdir(hydra.runtime.cwd)  # with hydra.job.chdir=true too, paths are meant from where the command was typed
     if hydra.mode == RunMode.MULTIRUN:
-        configure_logging(f"#{hydra.job.num} ")
+        configure_logging(f"#{hydra.job.num} ", level)
         overrides = dict(word.lstrip("+~").partition("=")[::2] for word in hydra.overrides.task)
         _sweep_job(cfg, Path(hydra.sweep.dir), int(hydra.job.num), overrides)
     else:

@@ -72,6 +72,11 @@ def read_record(sweep_dir: Path, job: int) -> JobRecord:
         return JobRecord(job=job, status="FAILED", error="the job left no record")
 
 
+def find_record(sweep_dir: Path, job: int) -> JobRecord | None:
+    """As ``read_record``; None of a job that has not ended."""
+    return read_record(sweep_dir, job) if _file(sweep_dir, job).exists() else None
+
+
 def read_records(sweep_dir: Path) -> list[JobRecord]:
     """Those of all jobs that have ended, by number."""
     files = sorted((sweep_dir / JOBS).glob("*.json"))

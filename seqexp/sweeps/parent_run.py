@@ -17,6 +17,7 @@ from seqexp.runs.directory import fresh_directory
 from seqexp.runs.location import Location
 from seqexp.runs.lock import locked
 from seqexp.runs.recovery import mark_killed
+from seqexp.sweeps import workers
 from seqexp.system.atomic_files import write_text
 from seqexp.system.errors import UserError, masked
 from seqexp.system.json_files import read_object
@@ -26,6 +27,8 @@ from seqexp.tracking.mlflow_store import TrackingSettings, connect, unmasked
 from seqexp.tracking.parents import end_killed_parent, finish_parent, open_parent
 
 logger = logging.getLogger("seqexp")
+
+COMPARISON = "comparison"  # the name of its folder among the sweeps', without the number
 
 _uri: str | None = None  # of the sweep that this process leads, with its password
 
@@ -68,6 +71,8 @@ def mark_all_killed(own: TrackingSettings) -> None:
             with locked(file.parent, wait=False) as held:
                 if held:
                     _end_killed(file, own)
+                    if file.parent.name.startswith(f"{COMPARISON}.") and not file.exists():
+                        workers.forget(file.parent)
         except (UserError, OSError) as error:
             logger.warning("a sweep whose process was killed could not be marked: %s", error)
         _remove_empty(file.parent)
@@ -84,19 +89,18 @@ def _end_killed(file: Path, own: TrackingSettings) -> None:
 
 
 @contextmanager
-def registered(run_id: str | None, tracking: TrackingSettings) -> Iterator[None]:
-    """Within the block a start that finds this process gone ends the parent run, though it is no sweep's."""
-    if run_id is None:
-        yield
-        return
-    folder = fresh_directory(Location.root / SWEEPS / "comparison")
-    with locked(folder):
+def comparison(run_id: str | None, tracking: TrackingSettings) -> Iterator[Path]:
+    """A folder for the jobs of a comparison, which this process leads as it would a sweep: within the block a start
+    that finds the process gone ends the parent run. Afterwards only the runs are left."""
+    folder = fresh_directory(Location.root / SWEEPS / COMPARISON)
+    workers.lead(folder)
+    try:
         _register(folder, run_id, tracking)
-        try:
-            yield
-        finally:
-            (folder / PARENT).unlink(missing_ok=True)
-    _remove_empty(folder)
+        yield folder
+    finally:
+        workers.end()
+        workers.forget(folder)
+        _remove_empty(folder)
 
 
 def _register(folder: Path, run_id: str | None, tracking: TrackingSettings) -> None:

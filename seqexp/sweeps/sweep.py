@@ -14,6 +14,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
 from seqexp import config as configs
+from seqexp.config import job_configs
 from seqexp.sweeps import workers
 from seqexp.system.atomic_files import write_text
 from seqexp.system.errors import UserError
@@ -49,6 +50,7 @@ class SweepCallback(Callback):
             raise Refused(str(error)) from None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        job_configs.install()
         choices, words = config.hydra.runtime.choices, config.hydra.overrides.task
         named = [word.partition("=")[2] for word in words if word.startswith("task=")]  # several, if they are swept
         try:

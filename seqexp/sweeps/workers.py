@@ -61,8 +61,10 @@ def any_job() -> bool:
 
 def end() -> None:
     """The sweep is over."""
+    global _sweep
     if _sweep is not None:
         _remove_records(_sweep / WORKERS)
+    _sweep = None
     _lock.close()
 
 
@@ -74,7 +76,12 @@ def begin_job(sweep_dir: Path) -> bool:
             signal.signal(each, signals.stop if each == signal.SIGTERM else signal.SIG_IGN)
         _own_file(sweep_dir).parent.mkdir(parents=True, exist_ok=True)
         write_text(_own_file(sweep_dir), json.dumps(this_process().as_json()))
-    return not (sweep_dir / STOPPED).exists()
+    return not called_off(sweep_dir)
+
+
+def called_off(sweep_dir: Path) -> bool:
+    """Whether no job of the sweep may start any more."""
+    return (sweep_dir / STOPPED).exists()
 
 
 def end_job(sweep_dir: Path) -> None:
@@ -89,12 +96,18 @@ def stop(number: int, frame: FrameType | None) -> None:
     for each in signals.SIGNALS:
         signal.signal(each, signals.stop)
     if _sweep is not None and (_sweep / WORKERS).is_dir():
-        (_sweep / STOPPED).touch()
-        told = [file for file in (_sweep / WORKERS).glob("*.json") if _terminate(file)]
+        told = call_off(_sweep)
         deadline = monotonic() + PATIENCE
         while monotonic() < deadline and any(file.exists() for file in told):
             sleep(0.02)
     signals.stop(number)
+
+
+def call_off(sweep_dir: Path) -> list[Path]:
+    """No further job of the sweep starts, and those that run in other processes are told to save and end. The files of
+    the processes that were told, which go as they end."""
+    (sweep_dir / STOPPED).touch()
+    return [file for file in (sweep_dir / WORKERS).glob("*.json") if _terminate(file)]
 
 
 def _own_file(sweep_dir: Path) -> Path:

@@ -3,11 +3,10 @@ end. Nothing is trained."""
 
 import pytest
 
-from scripts.tables.fabricate import fabricate
 from seqexp.comparison import paired_runs
 from seqexp.runs.location import choose
-from seqexp.runs.result import CompletedRun, read_result
 from seqexp.system.errors import UserError
+from tests.comparison.stand_in import fabricated, stand_in
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -27,9 +26,9 @@ def asked(runs, compare, monkeypatch):
             configs[run_config.name("model")] = run_config.settings
             if len(configs) == 2:
                 raise UserError("enough")
-            return
+            return fabricated(run_config, 0.25)
 
-        monkeypatch.setattr(paired_runs, "run", run)
+        stand_in(monkeypatch, run)
         _, said, error = compare(*PAIR, *words)
         return configs, said, error
 
@@ -157,15 +156,9 @@ def test_the_parent_run_ends_as_the_comparison_did(runs, compare, told, monkeypa
         made = choose(run_config, location, str)
         assert made is not None
         assert made == location.root / "adding" / model / run_config.signature, "where the same command looks for it"
-        score = second if seed == 1 else 0.25
-        written = fabricate(runs / "scratch", model, seed, score, result={"signature": run_config.signature})
-        made.parent.mkdir(parents=True, exist_ok=True)
-        written.rename(made)
-        result = read_result(made)
-        assert result is not None
-        return CompletedRun(result, made)
+        return fabricated(run_config, second if seed == 1 else 0.25)
 
-    monkeypatch.setattr(paired_runs, "run", run)
+    stand_in(monkeypatch, run)
     done, _, error = compare(*PAIR, "task=adding", "max_seeds=2")
     ((about, ended),) = told
     assert (done, ended) == (code, status)

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 from scripts.tables.fabricate import fabricate
-from seqexp.comparison import paired_runs
-from seqexp.runs.result import CompletedRun, read_result
 from seqexp.statistics.paired import paired
 from seqexp.statistics.sequential import Sequential
+from tests.comparison.stand_in import fabricated, stand_in
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -26,21 +25,10 @@ def scripted(runs, monkeypatch):
         def run(run_config, location):
             model, seed = run_config.name("model"), run_config.settings["seed"]
             made.append((model, seed))
-            folder = runs / "adding" / model / run_config.signature
-            if not folder.exists():
-                score = scores[model][seed]
-                margin = stored or run_config.settings["task"]["margin"]
-                written = fabricate(
-                    runs / "scratch", model, seed, score,
-                    settings={"task.margin": margin}, result={"signature": run_config.signature},
-                )  # fmt: skip
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                written.rename(folder)
-            result = read_result(folder)
-            assert result is not None
-            return CompletedRun(result, folder)
+            margin = stored or run_config.settings["task"]["margin"]
+            return fabricated(run_config, scores[model][seed], margin)
 
-        monkeypatch.setattr(paired_runs, "run", run)
+        stand_in(monkeypatch, run)
         return made
 
     return install

@@ -33,6 +33,8 @@ def left_by_a_killed_process(run_id, settings) -> Path:
     folder.mkdir(parents=True)
     parent_run._register(folder, run_id, settings)
     (folder / "run.lock").touch()
+    (folder / "jobs").mkdir()
+    (folder / "jobs" / "00000.json").touch()
     return folder
 
 
@@ -54,7 +56,7 @@ def test_a_start_without_mlflow_leaves_it_to_one_with(settings):
 
 def test_one_that_goes_on_is_not(settings, root):
     run_id = open_parent(settings, name="comparison", tags={"kind": "comparison"}, note="")
-    with parent_run.registered(run_id, settings):
+    with parent_run.comparison(run_id, settings):
         parent_run.mark_all_killed(settings)
         assert status(settings, run_id) == "RUNNING"
     assert not root.exists()
