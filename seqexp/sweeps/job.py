@@ -104,7 +104,7 @@ def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[st
         if os.environ.get("SEQEXP_TRACEBACK"):
             logger.error("%s", masked(traceback.format_exc()))
     except SystemExit:
-        if workers.leading() is not None:
+        if workers.leading() is not None or workers.scheduled():
             raise  # else the leader has stopped this worker, and waits for its record
     finally:
         record.write(sweep_dir)
