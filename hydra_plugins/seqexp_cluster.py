@@ -40,10 +40,11 @@ class QueueLauncher(Launcher):
         sweep_dir = Path(str(self.config.hydra.sweep.dir))
         sweep_dir.mkdir(parents=True, exist_ok=True)
         settings = queues.check(self.name, self.settings)
+        remote_job.check_tracking(self.name, self.config.tracking, settings)
+        queue = self.queue(sweep_dir, settings)
         base = remote_job.prepared(self.hydra_context, self.task_function, self.config, sweep_dir, settings)
-        numbered = enumerate(job_overrides, initial_job_idx)
-        jobs = [base.numbered(number, list(words)) for number, words in numbered]
-        queues.run_all(self.queue(sweep_dir, settings), jobs, sweep_dir, settings)
+        jobs = [base.numbered(number, list(words)) for number, words in enumerate(job_overrides, initial_job_idx)]
+        queues.run_all(queue, jobs, sweep_dir, settings)
         return [JobReturn(status=JobStatus.COMPLETED) for _ in jobs]  # what a job came to is in its record
 
     def queue(self, sweep_dir: Path, settings: Any) -> "Queue":

@@ -17,7 +17,7 @@ from annotated_types import Ge
 from seqexp.config.schema import NO_DEFAULT, Fields, check_group
 from seqexp.sweeps.job_record import JobRecord, has_record, read_record, read_records
 from seqexp.sweeps.remote_job import RemoteJob
-from seqexp.system.errors import UserError, masked
+from seqexp.system.errors import masked
 from seqexp.system.exit_codes import FAILED
 from seqexp.system.paths import STOPPED
 from seqexp.system.plurals import counted
@@ -127,14 +127,14 @@ class _Watched:
                 logger.error("#%d: %s", each.number, each.lost)
 
     def complain(self, limit: float | None) -> None:
-        """Say from time to time that no job runs. UserError after ``limit`` minutes of it."""
+        """Say from time to time that no job runs. RuntimeError after ``limit`` minutes of it."""
         why = self.queue.waiting()
         if why is None:
             self.idle_since, self.told = time.monotonic(), 0
             return
         waited = time.monotonic() - self.idle_since
         if limit is not None and waited > 60 * limit:
-            raise UserError(
+            raise RuntimeError(
                 f"hydra.launcher.max_wait_min: no job ran for {waited / 60:.3g} minutes ({why}); all are cancelled; "
                 "the same command goes on with those that have not ended"
             )
@@ -147,7 +147,7 @@ def run_all(queue: Queue, jobs: Sequence[RemoteJob], sweep_dir: Path, settings: 
     """Have the jobs done. Each has a record when this returns.
 
     Where this process is to stop, or the sweep's file STOPPED appears, all jobs are cancelled: those that run save.
-    UserError where the scheduler takes no job, or does not run any for too long.
+    UserError where the scheduler takes no job, RuntimeError where it runs none for too long.
     """
     watched = _Watched(queue, sweep_dir, {job.number for job in jobs})
     submitted = False

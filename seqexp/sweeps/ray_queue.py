@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ class RayQueue:
     """At most ``n_jobs`` at a time. Ray itself starts a job again whose process or node was lost."""
 
     def __init__(self, sweep_dir: Path, settings: Mapping[str, Any]) -> None:
+        _refuse_silent(settings["address"])
         import ray
 
         self._ray, self._settings = ray, settings
@@ -82,6 +84,20 @@ class RayQueue:
 
     def close(self) -> None:
         self._ray.shutdown()
+
+
+def _refuse_silent(address: str | None) -> None:
+    """UserError where nobody listens at <host>:<port>, for which Ray would wait minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if not (host and port.isdigit()) or "//" in host:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise UserError(
+            f"hydra.launcher.address: no Ray at {address} ({error.strerror or error}); `ray start --head` starts one "
+            "there, and address=null one on this machine"
+        ) from None
 
 
 def _work(job: RemoteJob) -> dict[str, Any]:

@@ -138,21 +138,9 @@ def prepared(
     sweep_dir: Path,
     settings: Mapping[str, Any],
 ) -> RemoteJob:
-    """What all jobs of the sweep have in common. Starts its parent run, so that no two hosts do.
-
-    UserError where the jobs could not keep their runs at tracking.uri.
-    """
-    tracking = {str(key): value for key, value in cfg.tracking.items()}
-    name = cfg.hydra.runtime.choices["hydra/launcher"]
+    """What all jobs of the sweep have in common. Starts its parent run, so that no two hosts do."""
+    parent_run(sweep_dir, {str(key): value for key, value in cfg.tracking.items()})
     shared = settings.get("shared_disk", True)
-    if name == "submitit_slurm" or settings.get("address") is not None or not shared:
-        refuse_one_host(tracking)
-    if not shared and not str(tracking["uri"]).startswith("http"):
-        raise UserError(
-            "hydra.launcher.shared_disk=false: runs come home through an MLflow server; expected "
-            f"tracking.uri=http://<host>:5000; got {masked(str(tracking['uri']))}; `{SERVER}` starts one"
-        )
-    parent_run(sweep_dir, tracking)
     home = None if shared else str(Path(settings["scratch"], f"{sweep_dir.name}"))
     return RemoteJob(
         hydra_context=hydra_context,
@@ -174,15 +162,23 @@ SERVER = (
 )
 
 
-def refuse_one_host(tracking: Mapping[str, Any]) -> None:
-    """UserError where runs would be kept in an SQLite file, which processes of several hosts cannot share."""
-    uri = tracking.get("uri") or ""
-    if tracking["name"] == "off" or sqlite_file.named_by(uri) is None:
-        return
-    raise UserError(
-        f"tracking.uri: jobs on several hosts cannot share an SQLite file; got {uri}; start "
-        f"`{SERVER.replace('mlflow', program(), 1)}` and set tracking.uri=http://<host>:5000, or tracking=off"
-    )
+def check_tracking(launcher: str, tracking: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """UserError where runs would be kept in an SQLite file, which processes of several hosts cannot share; and without
+    a shared disk where no MLflow server takes their files."""
+    uri, shared = tracking.get("uri") or "", settings.get("shared_disk", True)
+    server = SERVER.replace("mlflow", program(), 1)
+    several = launcher == "submitit_slurm" or settings.get("address") is not None
+    if several and tracking["name"] != "off" and sqlite_file.named_by(uri) is not None:
+        raise UserError(
+            f"tracking.uri: jobs on several hosts cannot share an SQLite file; got {uri}; start `{server}` and set "
+            "tracking.uri=http://<host>:5000, or tracking=off"
+        )
+    if not shared and (tracking["name"] == "off" or not uri.startswith("http")):
+        given = "tracking=off" if tracking["name"] == "off" else masked(uri)
+        raise UserError(
+            "hydra.launcher.shared_disk=false: runs come home through an MLflow server; expected "
+            f"tracking.uri=http://<host>:5000; got {given}; `{server}` starts one"
+        )
 
 
 @cache
