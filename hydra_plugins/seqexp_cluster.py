@@ -42,7 +42,11 @@ class QueueLauncher(Launcher):
         settings = queues.check(self.name, self.settings)
         remote_job.check_tracking(self.name, self.config.tracking, settings)
         queue = self.queue(sweep_dir, settings)
-        base = remote_job.prepared(self.hydra_context, self.task_function, self.config, sweep_dir, settings)
+        try:
+            base = remote_job.prepared(self.hydra_context, self.task_function, self.config, sweep_dir, settings)
+        except BaseException:
+            queue.close()
+            raise
         jobs = [base.numbered(number, list(words)) for number, words in enumerate(job_overrides, initial_job_idx)]
         queues.run_all(queue, jobs, sweep_dir, settings)
         return [JobReturn(status=JobStatus.COMPLETED) for _ in jobs]  # what a job came to is in its record

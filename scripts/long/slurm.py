@@ -88,6 +88,14 @@ def expect(wrong: list[str], is_so: bool, what: str, out: str = "") -> None:
         wrong.append(f"expected {what}" + (f"; got {out[-1500:]}" if out else ""))
 
 
+def short(cluster: Cluster, folder: Path) -> list[str]:
+    """Two runs."""
+    wrong: list[str] = []
+    code, out = cluster.sweep(SLURM, *SHORT, "seed=0,1")
+    expect(wrong, code == 0 and out.count("FINISHED") == 2, "2 finished jobs", out)
+    return wrong
+
+
 def twelve(cluster: Cluster, folder: Path) -> list[str]:
     """A sweep of 12 runs."""
     words = [*SHORT, "model=rnn,lstm", "seed=range(6)"]
@@ -186,6 +194,7 @@ def refused(cluster: Cluster, folder: Path) -> list[str]:
 
 
 CASES: dict[str, Callable[[Cluster, Path], list[str]]] = {
+    "short": short,
     "sweep": twelve,
     "tuned": tuned,
     "cancelled": cancelled,

@@ -112,6 +112,7 @@ class _Watched:
     left: set[int]
     idle_since: float = field(default_factory=time.monotonic)
     told: int = 0  # how often it was said that no job runs
+    cancelled: bool = False
 
     def look(self) -> None:
         """Note which jobs have ended, and how."""
@@ -121,7 +122,7 @@ class _Watched:
                 each.record.write(self.sweep_dir)
             found = read_record(self.sweep_dir, each.number)
             recorded = has_record(self.sweep_dir, each.number)
-            if each.lost and (not recorded or (found.status == "KILLED" and not found.error)):
+            if each.lost and not self.cancelled and (not recorded or (found.status == "KILLED" and not found.error)):
                 status = found.status if recorded else "KILLED"
                 replace(found, status=status, error=masked(each.lost)).write(self.sweep_dir)
                 logger.error("#%d: %s", each.number, each.lost)
@@ -175,6 +176,7 @@ def run_all(queue: Queue, jobs: Sequence[RemoteJob], sweep_dir: Path, settings: 
 def _cancel(watched: _Watched, jobs: Sequence[RemoteJob]) -> None:
     """Cancel the jobs, wait until they have saved, and say what came of them."""
     (watched.sweep_dir / STOPPED).touch()
+    watched.cancelled = True
     watched.queue.cancel()
     deadline = time.monotonic() + PATIENCE
     with suppress(Exception):  # the scheduler itself may be what is gone

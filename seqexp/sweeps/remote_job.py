@@ -23,7 +23,7 @@ from seqexp.sweeps.parent_run import parent_run
 from seqexp.system import plugins, signals
 from seqexp.system.atomic_files import write_text
 from seqexp.system.errors import UserError, mask_logs, masked
-from seqexp.system.paths import PARENT
+from seqexp.system.paths import PARENT, SWEEPS
 from seqexp.tracking import sqlite_file
 from seqexp.tracking.mlflow_store import program
 
@@ -79,7 +79,7 @@ class RemoteJob:
         """The same as Ray's task, which is cancelled by SIGINT; gives the record, which the leader may not see."""
         self._enter()
         try:
-            with workers.serving(Path(self.sweep_dir), set(signals.SIGNALS)):
+            with workers.serving(Path(self.sweep_dir), set(signals.SIGNALS), has_disk=self.home is None):
                 self._work()
         except SystemExit:  # it would end Ray's worker, and Ray would start the job again
             signals.asked = None
@@ -141,13 +141,13 @@ def prepared(
     """What all jobs of the sweep have in common. Starts its parent run, so that no two hosts do."""
     parent_run(sweep_dir, {str(key): value for key, value in cfg.tracking.items()})
     shared = settings.get("shared_disk", True)
-    home = None if shared else str(Path(settings["scratch"], f"{sweep_dir.name}"))
+    home = None if shared else settings["scratch"]
     return RemoteJob(
         hydra_context=hydra_context,
         task_function=task_function,
         config=cfg,
         state=Singleton.get_state(),
-        sweep_dir=str(sweep_dir.absolute()) if home is None else str(Path(home, "sweep")),
+        sweep_dir=str(sweep_dir.absolute()) if home is None else str(Path(home, SWEEPS, sweep_dir.name)),
         folder=os.getcwd(),
         home=home,
         parent=(sweep_dir / PARENT).read_text(encoding="utf-8"),
@@ -176,8 +176,8 @@ def check_tracking(launcher: str, tracking: Mapping[str, Any], settings: Mapping
     if not shared and (tracking["name"] == "off" or not uri.startswith("http")):
         given = "tracking=off" if tracking["name"] == "off" else masked(uri)
         raise UserError(
-            "hydra.launcher.shared_disk=false: runs come home through an MLflow server; expected "
-            f"tracking.uri=http://<host>:5000; got {given}; `{server}` starts one"
+            f"hydra.launcher.shared_disk=false: runs come home through an MLflow server; got {given}; start "
+            f"`{server}` and set tracking.uri=http://<host>:5000"
         )
 
 

@@ -135,6 +135,7 @@ def discard() -> None:
     if sweep_dir is not None and not (sweep_dir / JOBS).exists():
         end_parent(sweep_dir, "FAILED", {}, {}, typed_command())
         _remove(sweep_dir)
+    workers.end()
 
 
 def _remove(sweep_dir: Path) -> None:

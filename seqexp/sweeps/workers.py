@@ -28,6 +28,7 @@ LOOK = 1.0  # seconds after which a scheduler's job looks again whether it has t
 
 _sweep: Path | None = None  # that this process leads
 _heeded: Collection[int] | None = None  # the signals that stop this process, where a scheduler has started it
+_has_disk = True
 _lock = ExitStack()
 
 
@@ -79,19 +80,24 @@ def scheduled() -> bool:
     return _heeded is not None
 
 
+def has_disk() -> bool:
+    """Whether this process sees the runs of the sweep's other processes."""
+    return _has_disk
+
+
 @contextmanager
-def serving(sweep_dir: Path, heeded: Collection[int]) -> Iterator[None]:
+def serving(sweep_dir: Path, heeded: Collection[int], has_disk: bool = True) -> Iterator[None]:
     """Within the block this process does one job of a sweep for a scheduler: the signals ``heeded`` stop it, and so
     does the file STOPPED, whichever host writes it. Afterwards it is as it was, for its next job."""
-    global _heeded
+    global _heeded, _has_disk
     before = {number: signal.getsignal(number) for number in signals.SIGNALS}
-    _heeded, over = heeded, Event()
+    _heeded, _has_disk, over = heeded, has_disk, Event()
     Thread(target=_watch, args=[sweep_dir / STOPPED, over], daemon=True).start()
     try:
         yield
     finally:
         over.set()
-        _heeded, signals.asked = None, None
+        _heeded, _has_disk, signals.asked = None, True, None
         for number, handler in before.items():
             signal.signal(number, handler)
 
