@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from typing import NoReturn
 
-from seqexp.system.exit_codes import BAD_INPUT, FAILED, HUNG_UP, INTERRUPTED, OK, TERMINATED
+from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, OK
 
 
 def main() -> NoReturn:
@@ -61,8 +61,8 @@ def _main() -> int:
         stopped = 128 + signals.asked  # the signal came inside Hydra, which took it for a failure of its own
     except KeyboardInterrupt:
         stopped = INTERRUPTED
-    except SystemExit as end:  # SIGTERM or SIGHUP; or Hydra, which has said why
-        if end.code not in (TERMINATED, HUNG_UP):
+    except SystemExit as end:  # SIGTERM or another; or Hydra, which has said why
+        if signals.asked is None or end.code != 128 + signals.asked:
             raise
         stopped = end.code
     if workers.leading() is not None:

@@ -85,11 +85,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def mlflow_server(folder: Path) -> Iterator[str]:
-    """The address of a server, which keeps its database in ``folder``."""
+def mlflow_server(folder: Path, database: str | None = None) -> Iterator[str]:
+    """The address of a server, which keeps its files in ``folder``, and its runs there too or in the ``database``."""
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/files"]
+    kept_in = database or f"sqlite:///{folder}/server.db"
+    command += ["--backend-store-uri", kept_in, "--artifacts-destination", f"{folder}/files"]
     server = subprocess.Popen(
         command,
         env=environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},

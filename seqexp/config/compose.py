@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from seqexp.system import plugins, signals
+from seqexp.system import extras, plugins, signals
 from seqexp.system.errors import UserError, masked, unknown_key
 from seqexp.system.printable import printable
 
@@ -154,7 +154,9 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
     if choice:
         group, given, options = choice.groups()
         legal = ", ".join((options or "").split("Config search path")[0].split())
-        return f"{group}: expected one of {legal}; got {given!r}" if legal else f"{group}: no such choice {given!r}"
+        if not legal:
+            return f"{group}: no such choice {given!r}"
+        return f"{group}: expected one of {legal}; got {given!r}{_to_install(group)}"
     missing = re.search(r"Could not override '(.+?)'", text)
     if missing:
         return _no_such_key(missing.group(1), words)
@@ -167,6 +169,13 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
     return printable(
         masked(line or f"the command line could not be parsed ({type(error).__name__}): {' '.join(words)[:200]}")
     )
+
+
+def _to_install(group: str) -> str:
+    """How a line on a wrong launcher goes on: what installs those that are not."""
+    commands = {name: extras.missing(name) for name in extras.LAUNCHERS} if group == "hydra/launcher" else {}
+    said = [f"{name} needs `{command}`" for name, command in commands.items() if command]
+    return f"; {', '.join(said)}" if said else ""
 
 
 def _no_such_key(path: str, words: Sequence[str]) -> str:

@@ -80,6 +80,17 @@ def _single_run(cfg: DictConfig, named: Path) -> None:
     outcome = OK if run_done.result.status == "FINISHED" else FAILED
 
 
+def _kept(run_config: config.RunConfig) -> Any:
+    """The finished run of this config that MLflow has, from whichever host; None where there is none."""
+    from seqexp.runs.result import RunResult
+    from seqexp.tracking.mlflow_reader import finished
+    from seqexp.tracking.mlflow_store import TrackingSettings
+
+    found = finished(TrackingSettings(**run_config.settings["tracking"]), run_config.signature)
+    results = [RunResult.parse(content) for content in found]
+    return next((result for result in results if result.files == run_config.files), None)
+
+
 def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[str, str]) -> None:
     from seqexp.runs.location import Location
     from seqexp.runs.run import run
@@ -96,6 +107,10 @@ def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[st
         seed = run_config.settings["seed"]
         record = replace(record, model=run_config.name("model"), task=run_config.name("task"), seed=seed)
         parent = parent_run(sweep_dir, run_config.settings["tracking"])
+        kept = None if workers.has_disk() else _kept(run_config)
+        if kept is not None:
+            record = record.of(kept, job=number, overrides=said, how="skipped")
+            return
         record = record.ended_as(run(run_config, Location(in_sweep=True, parent_run_id=parent)))
     except UserError as refusal:
         record = replace(record, status="BAD_INPUT", error=str(refusal))
@@ -106,7 +121,7 @@ def _sweep_job(cfg: DictConfig, sweep_dir: Path, number: int, overrides: dict[st
         if os.environ.get("SEQEXP_TRACEBACK"):
             logger.error("%s", masked(traceback.format_exc()))
     except SystemExit:
-        if workers.leading() is not None:
+        if workers.leading() is not None or workers.scheduled():
             raise  # else the leader has stopped this worker, and waits for its record
     finally:
         record.write(sweep_dir)

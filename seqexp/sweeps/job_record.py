@@ -20,6 +20,7 @@ class JobRecord:
 
     overrides: the words that the job was started with, key -> value.
     how:       "" where all of the run was done here, else skipped, resumed or retried.
+    host:      whose disk has ``directory``, where it is not the sweep's.
     """
 
     job: int
@@ -31,6 +32,7 @@ class JobRecord:
     error: str | None = None
     directory: str | None = None
     how: str = ""
+    host: str = ""
     result: RunResult | None = None
 
     def ended_as(self, run: CompletedRun) -> "JobRecord":
@@ -51,6 +53,13 @@ class JobRecord:
             **others,
         )
 
+    @classmethod
+    def parse(cls, content: Mapping[str, Any]) -> "JobRecord":
+        """The record of what asdict gave. KeyError, TypeError or Unreadable where it is something else."""
+        others = dict(content)
+        result = others.pop("result")
+        return cls(**others, result=None if result is None else RunResult.parse(result))
+
     @property
     def score(self) -> float | None:
         """The primary metric, where the run finished."""
@@ -65,16 +74,19 @@ class JobRecord:
 def read_record(sweep_dir: Path, job: int) -> JobRecord:
     """What a job left; of one that left nothing usable, that it failed."""
     try:
-        content = read_object(_file(sweep_dir, job))
-        result = content.pop("result")
-        return JobRecord(**content, result=None if result is None else RunResult.parse(result))
+        return JobRecord.parse(read_object(_file(sweep_dir, job)))
     except (FileNotFoundError, Unreadable, KeyError, TypeError):
         return JobRecord(job=job, status="FAILED", error="the job left no record")
 
 
+def has_record(sweep_dir: Path, job: int) -> bool:
+    """Whether the job has ended."""
+    return _file(sweep_dir, job).is_file()
+
+
 def find_record(sweep_dir: Path, job: int) -> JobRecord | None:
     """As ``read_record``; None of a job that has not ended."""
-    return read_record(sweep_dir, job) if _file(sweep_dir, job).exists() else None
+    return read_record(sweep_dir, job) if has_record(sweep_dir, job) else None
 
 
 def read_records(sweep_dir: Path) -> list[JobRecord]:

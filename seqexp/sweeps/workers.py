@@ -1,26 +1,34 @@
 """The processes of a sweep: the leader, which was started as the sweep, and those in which a launcher runs its jobs.
 
 A launcher kills its processes when the leader is stopped. So the leader tells them first, through files and signals,
-and gives them the time to finish their step and save.
+and gives them the time to finish their step and save. A process of another host is told by the file STOPPED alone,
+never by its id: the same number is a stranger's process here.
 """
 
 import json
+import os
+import shutil
 import signal
-from contextlib import ExitStack, suppress
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 from time import monotonic, sleep
 from types import FrameType
 
 from seqexp.system import signals
 from seqexp.system.atomic_files import write_text
 from seqexp.system.json_files import read_object
-from seqexp.system.paths import JOBS, PARENT, PARENT_LOCK, STOPPED, STUDIES, WORKERS
+from seqexp.system.paths import JOBS, PARENT, PARENT_LOCK, SCHEDULER, STOPPED, STUDIES, WORKERS
 from seqexp.system.processes import Process, this_process
 from seqexp.system.regular_files import Unreadable
 
 PATIENCE = 1.2  # seconds
+LOOK = 1.0  # seconds after which a scheduler's job looks again whether it has to stop
 
 _sweep: Path | None = None  # that this process leads
+_heeded: Collection[int] | None = None  # the signals that stop this process, where a scheduler has started it
+_has_disk = True
 _lock = ExitStack()
 
 
@@ -40,6 +48,7 @@ def forget(sweep_dir: Path) -> None:
         (sweep_dir / name).unlink(missing_ok=True)
     for name in (JOBS, WORKERS):
         _remove_records(sweep_dir / name)
+    shutil.rmtree(sweep_dir / SCHEDULER, ignore_errors=True)
 
 
 def _remove_records(folder: Path) -> None:
@@ -68,12 +77,46 @@ def end() -> None:
     _lock.close()
 
 
+def scheduled() -> bool:
+    """Whether a scheduler has started this process for one job: then a stop has to reach the scheduler too."""
+    return _heeded is not None
+
+
+def has_disk() -> bool:
+    """Whether this process sees the runs of the sweep's other processes."""
+    return _has_disk
+
+
+@contextmanager
+def serving(sweep_dir: Path, heeded: Collection[int], has_disk: bool = True) -> Iterator[None]:
+    """Within the block this process does one job of a sweep for a scheduler: the signals ``heeded`` stop it, and so
+    does the file STOPPED, whichever host writes it. Afterwards it is as it was, for its next job."""
+    global _heeded, _has_disk
+    before = {number: signal.getsignal(number) for number in signals.SIGNALS}
+    _heeded, _has_disk, over = heeded, has_disk, Event()
+    Thread(target=_watch, args=[sweep_dir / STOPPED, over], daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+        _heeded, _has_disk, signals.asked = None, True, None
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watch(file: Path, over: Event) -> None:
+    while not over.wait(LOOK):
+        if file.exists():
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
 def begin_job(sweep_dir: Path) -> bool:
     """Called as a job starts: from now on the leader, and no terminal, decides when this process has to stop. False
     where the leader was told to stop already, so that no job may start."""
     if _sweep is None:
         for each in signals.SIGNALS:
-            signal.signal(each, signals.stop if each == signal.SIGTERM else signal.SIG_IGN)
+            signal.signal(each, signals.stop if each in (_heeded or {signal.SIGTERM}) else signal.SIG_IGN)
         _own_file(sweep_dir).parent.mkdir(parents=True, exist_ok=True)
         write_text(_own_file(sweep_dir), json.dumps(this_process().as_json()))
     return not called_off(sweep_dir)

@@ -3,5 +3,4 @@
 import signal
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
-INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # 130 and 143, as shells have them
-HUNG_UP = 129  # 128 + SIGHUP, which Windows lacks
+INTERRUPTED = 128 + signal.SIGINT  # 130; of another signal likewise (system/signals.py)

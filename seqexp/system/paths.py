@@ -25,3 +25,4 @@ LINES, SUMMARY = "mechanism.jsonl", "mechanism.json"
 JOBS, WORKERS = "jobs", "workers"  # folders: a file for each job that has ended, and for each process that has a job
 PARENT, PARENT_LOCK, MULTIRUN, STOPPED = "parent.json", "parent.lock", "multirun.yaml", "stopped"
 STUDIES = "studies.json"  # what the searches of a tuned sweep came to
+SCHEDULER = "scheduler"  # folder: what submitit writes of jobs, and what they print

@@ -1,4 +1,5 @@
-"""Ctrl-C, SIGTERM and SIGHUP, a closed terminal's: the first asks for an orderly end, a second Ctrl-C stops at once."""
+"""Signals that ask for an orderly end: Ctrl-C, SIGTERM, SIGHUP of a closed terminal, and SIGUSR1 and SIGUSR2, by which
+schedulers announce a time limit. A second Ctrl-C stops at once."""
 
 import signal
 import threading
@@ -6,15 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))  # no Windows has it
+# What Windows lacks is left out.
+ANNOUNCED = tuple(signal.Signals[name] for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []), *ANNOUNCED)
 
 asked: int | None = None  # the signal that has asked this process to end
 
 
 def stop(number: int, frame: FrameType | None = None) -> None:
-    """End the program as the signal asks: with KeyboardInterrupt, or with SystemExit(143), of SIGHUP 129.
+    """End the program as the signal asks: with KeyboardInterrupt, or with SystemExit(143), 128 + the signal's number.
 
-    Only the first SIGTERM or SIGHUP counts: senders often signal the group, and then each process of the group again.
+    Only Ctrl-C counts a second time: senders often signal the group, and then each process of the group again.
     """
     global asked
     again, asked = asked == number, number
@@ -27,7 +30,7 @@ def obey() -> None:
     if asked == signal.SIGINT:
         raise KeyboardInterrupt
     if asked is not None:
-        raise SystemExit(128 + asked)
+        raise SystemExit(128 + asked)  # as shells have it
 
 
 class Request:

@@ -62,6 +62,14 @@ def results(settings: TrackingSettings, known: Collection[str]) -> list[tuple[di
             return pairs
 
 
+def finished(settings: TrackingSettings, signature: str) -> list[dict[str, Any]]:
+    """result.json's content of MLflow's finished runs of a signature. UserError where MLflow cannot be reached."""
+    client, experiment = connect(settings)
+    words = f"tags.signature = '{signature}' and attributes.status = 'FINISHED'"
+    page = usable(settings, partial(client.search_runs, [experiment], words))
+    return [_result(run)[0] for run in page if "result" in run.data.tags]
+
+
 def attach(settings: TrackingSettings, run_id: str, files: Sequence[Path], note: str) -> bool:
     """Send a report to a run: ``files`` into its folder "report", ``note`` (Markdown) before the note it had.
 

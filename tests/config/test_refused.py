@@ -62,7 +62,6 @@ def test_a_value_that_cannot_be_is_one_line(settings, group, key, value, line):
     "word, line",
     [
         ("model=nosuch", f"model: expected one of {', '.join(sorted(config.conf_files('model')))}; got 'nosuch'"),
-        ("hydra/launcher=nosuch", "hydra/launcher: expected one of basic, joblib; got 'nosuch'"),
         ("task.margin={x:1}", "task.margin: expected keys that it has; another is added by +task.margin.<key>=<value>"),
     ],
 )

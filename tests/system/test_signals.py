@@ -1,4 +1,5 @@
-"""SIGHUP, which a terminal sends as it is closed, saves as SIGTERM does; ignored, as by nohup, it stays so."""
+"""SIGHUP of a closed terminal, and a scheduler's SIGUSR1 and SIGUSR2, save as SIGTERM does; ignored, as by nohup, they
+stay so."""
 
 import os
 import signal
@@ -17,7 +18,9 @@ def handlers(monkeypatch):
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGUSR1, 138), (signal.SIGUSR2, 140)]
+)
 def test_a_signal_becomes_a_request_and_then_an_exit_code(number, code):
     def work():
         with signals.deferred() as request:
