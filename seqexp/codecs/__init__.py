@@ -19,7 +19,7 @@ from seqexp.data.batch import Batch
 from seqexp.data.shape import Shape
 from seqexp.system.errors import UserError
 
-MODULES = ("classes", "language", "music", "numbers", "pictures", "strings", "tags", "translation", "trees")
+MODULES = ("classes", "language", "music", "numbers", "pictures", "series", "strings", "tags", "translation", "trees")
 Row = dict[str, Any]  # of predictions.csv: column -> a text or a number
 
 

@@ -40,6 +40,17 @@ def read(path: Path, wanted: Mapping[str, str], faults: Faults) -> Iterator[Row]
         yield from found
 
 
+def names(path: Path, wanted: Collection[str]) -> list[str]:
+    """The column names in the first line of a .csv or .tsv, separated as where the wanted ones are found."""
+    content = files.text(path)
+    first = next((line for line in content.split("\n", 50) if line.strip()), "")
+    delimiter = "\t" if files.suffix(path) == ".tsv" else _delimiter(content, wanted)
+    try:
+        return _names(next(csv.reader([first], delimiter=delimiter), []))
+    except csv.Error:
+        return []
+
+
 def _positions(path: Path, line: int, there: Sequence[str], wanted: Mapping[str, str], hint: str = "") -> list[int]:
     """Where the wanted columns are. Others may repeat each other; UserError where a wanted one is missing or twice."""
     for key, column in wanted.items():

@@ -48,6 +48,10 @@ _RT_POLARITY = (
     "https://raw.githubusercontent.com/dennybritz/cnn-text-classification-tf/"
     "18762b459e21d9c70e5c242f8d43fc4e6db37a0d/data/rt-polaritydata/"
 )
+_SKTIME = (
+    "https://raw.githubusercontent.com/sktime/sktime/"
+    "7bd7d1620c0656f3210eeb850bb1c0034159ee47/sktime/datasets/data/JapaneseVowels/"
+)
 _PTB = "https://raw.githubusercontent.com/tomsercu/lstm/3b312e3601f5af0d9eb46e99e65e1ddd587a8a05/data/"
 _PARTUT = (
     "https://raw.githubusercontent.com/UniversalDependencies/UD_English-ParTUT/"
@@ -95,6 +99,15 @@ FILES: dict[str, dict[str, Source]] = {
         "rt-polarity.neg": Source(
             _RT_POLARITY + "rt-polarity.neg",
             "2d11cfbc790f1cd96d78339f41ce53ced1efa83cd22d37d6788fa3fe3d17e2fd",
+        ),
+    },
+    # Kudo, Toyama and Shimbo 1999, Japanese vowels, in the UEA archive's form.
+    "japanese-vowels": {
+        "JapaneseVowels_TRAIN.ts": Source(
+            _SKTIME + "JapaneseVowels_TRAIN.ts", "68a430eabd919cc77f40b1f5f3bc0dcafacc1486bca9260785aeb7d262cc78cd"
+        ),
+        "JapaneseVowels_TEST.ts": Source(
+            _SKTIME + "JapaneseVowels_TEST.ts", "b3d41d6a0ca3bcad3afb9ca7d4365382aa51341e2e58bae2a574babdda5b9462"
         ),
     },
     # Tatoeba's English-French sentence pairs as packaged for Anki, 2017-09-29: fra.txt, English<TAB>French.

@@ -70,7 +70,12 @@ class Division:
 
 
 def divide(
-    texts: Sequence[Hashable], labels: Sequence[str], split_seed: int, source: str, given: Sequence[Split] | None = None
+    texts: Sequence[Hashable],
+    labels: Sequence[str],
+    split_seed: int,
+    source: str,
+    given: Sequence[Split] | None = None,
+    name: str = "texts",
 ) -> Division:
     """80, 10 and 10 % of every class, no text in two splits; equal values of ``texts`` are one text.
 
@@ -81,6 +86,7 @@ def divide(
     given: the part that each row is in, where the user says so. Then validation and test stay as they are, so that
            scores on them can be compared; but what they have is left out of training, and what the test has out of
            validation. A part without rows gets a tenth of training's.
+    name:  what the rows are called, for errors.
     """
     kept = _first_of_each(texts, labels, given)
     names = tuple(sorted(set(labels)))
@@ -89,18 +95,18 @@ def divide(
     text_numbers: dict[Hashable, int] = {}
     of_text = np.array([text_numbers.setdefault(texts[row], len(text_numbers)) for row in kept])  # (kept,)
     if given is None:
-        return Division(kept, names, classes, _drawn(of_text, classes, names, split_seed, source, PARTS))
+        return Division(kept, names, classes, _drawn(of_text, classes, names, split_seed, source, PARTS, name))
     part_of = np.array([PARTS.index(given[row]) for row in kept])
     splits = {split: np.flatnonzero(part_of == number) for number, split in enumerate(PARTS)}
     wanted = ("train", *(split for split in HELD_OUT if not len(splits[split])))
     if len(wanted) > 1:
         rows = splits["train"]
-        drawn = _drawn(of_text[rows], classes[rows], names, split_seed, source, wanted)
+        drawn = _drawn(of_text[rows], classes[rows], names, split_seed, source, wanted, name)
         splits |= {split: rows[chosen] for split, chosen in drawn.items()}
     unseen = set(range(len(names))) - set(classes[splits["train"]].tolist())
     if unseen:
         raise UserError(
-            f"task.source: {source}: expected texts of every class for training; class {names[min(unseen)]!r} has none "
+            f"task.source: {source}: expected {name} of every class for training; class {names[min(unseen)]!r} has none "
             "that validation and test do not have too"
         )
     return Division(kept, names, classes, splits)
@@ -129,6 +135,7 @@ def _drawn(
     split_seed: int,
     source: str,
     wanted: Sequence[Split],
+    name: str,
 ) -> dict[Split, np.ndarray]:
     """Rows for each of the wanted parts, drawn by text; of_text (n,) numbers the rows' texts, classes (n,)."""
     counts = np.bincount(classes, minlength=len(names))
@@ -140,7 +147,7 @@ def _drawn(
     if own[scarce] < len(wanted):
         purposes = {2: "training and validation or test", 3: "training, validation and test"}[len(wanted)]
         raise UserError(
-            f"task.source: {source}: expected at least {len(wanted)} different texts of each class, for {purposes}; "
+            f"task.source: {source}: expected at least {len(wanted)} different {name} of each class, for {purposes}; "
             f"class {names[scarce]!r} has {own[scarce]}"
         )
     parts = stratified(rarest, split_seed, len(wanted) - 1)

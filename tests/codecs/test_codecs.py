@@ -15,7 +15,7 @@ from seqexp.config.build import build_network, build_optimizer, build_task
 from seqexp.numerics.functions import softplus
 from seqexp.runs.tables import rows_as_csv
 from seqexp.runs.trained import EVALUATED, Trained, predictions
-from seqexp.tasks import listops, logic, polyphony, sentiment, tagging, treebank
+from seqexp.tasks import listops, logic, polyphony, sentiment, series_classify, tagging, treebank
 from seqexp.training.trainer import Trainer, Training
 from tests.runs.small import checked
 
@@ -40,6 +40,7 @@ SMALL = {
     "polyphony": ["task.examples=20"],
     "right_context": ["task.length=6", "task.examples=70"],
     "sentiment": ["task.examples=20"],
+    "series_classify": ["task.examples=70"],
     "tagging": ["task.examples=60", "task.lookahead=1"],
     "temporal_order": ["task.length=12", "task.examples=70"],
     "translate": ["task.examples=50", "task.largest=300"],
@@ -54,7 +55,7 @@ def asked(tmp_path_factory):
     """name -> its task, a network with drawn weights, the trainer that has both, and the rows of predictions.csv."""
     folder, made = tmp_path_factory.mktemp("own"), {}
     patch = pytest.MonkeyPatch()
-    for module in (polyphony, treebank, listops, logic, sentiment, tagging):
+    for module in (polyphony, treebank, listops, logic, sentiment, series_classify, tagging):
         patch.setattr(module, "GENERATED_SIZES", {"val": 10, "test": 100})  # more than a batch, and quickly made
     (folder / "text.txt").write_text(TEXT)
     (folder / "table.csv").write_text(LABELLED)
@@ -161,7 +162,7 @@ def test_the_score_recomputed_from_predictions_is_the_runs_own_to_the_bit(asked,
     assert score(rows) == trainer.evaluate("test")[0][f"test/{metric}"]
 
 
-ONE_INPUT = sorted(set(tasks.names()) - {"char_lm", "word_lm", "names", "polyphony", "copy"})
+ONE_INPUT = sorted(set(tasks.names()) - {"char_lm", "word_lm", "names", "polyphony", "copy", "series_classify"})
 
 
 @pytest.mark.parametrize("name", ONE_INPUT)
