@@ -95,7 +95,8 @@ def divide(
     text_numbers: dict[Hashable, int] = {}
     of_text = np.array([text_numbers.setdefault(texts[row], len(text_numbers)) for row in kept])  # (kept,)
     if given is None:
-        return Division(kept, names, classes, _drawn(of_text, classes, names, split_seed, source, PARTS, name))
+        drawn = _drawn(of_text, classes, names, split_seed, source, PARTS, name)
+        return Division(kept, names, classes, drawn)
     part_of = np.array([PARTS.index(given[row]) for row in kept])
     splits = {split: np.flatnonzero(part_of == number) for number, split in enumerate(PARTS)}
     wanted = ("train", *(split for split in HELD_OUT if not len(splits[split])))
