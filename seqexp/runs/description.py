@@ -36,6 +36,8 @@ def about(run_config: RunConfig, parts: Parts) -> RunResult:
         raise UserError(
             f"task {run_config.name('task')}: {known.name} is better {known.direction}; it says {task.direction}"
         )
+    if run_config.settings.get("predictions") and task.codec() is None:
+        raise UserError(f"predictions: expected a task with a codec (Task.codec); {run_config.name('task')} has none")
     return RunResult(
         status="FAILED",
         model=run_config.name("model"),
