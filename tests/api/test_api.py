@@ -81,7 +81,9 @@ def test_a_result_has_its_scores_its_history_its_figures_and_answers():
         "learning_curve": "Figure",
         "gradient_norm": "Figure",
     }
+    assert all(figure._repr_png_().startswith(b"\x89PNG") for figure in result.figures().values())
     assert "test/exact_match" in result._repr_html_()
+    assert repr(result).startswith("<rnn on hello, seed 0: test/exact_match")
     with pytest.raises(seqexp.UserError, match="expected options of temperature"):
         result.predict("h", heat=2)
 
