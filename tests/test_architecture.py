@@ -30,7 +30,7 @@ COMMANDS = {
 FRONT = (*(f"seqexp.{name}" for name in ("config", "sweeps", "comparison", *sorted(COMMANDS))), "hydra_plugins")
 HOMES = {  # third-party vocabulary -> the only modules that may speak it
     "mlflow": ("seqexp.tracking",),
-    "pandas": ("seqexp.runs.tables", "seqexp.sweeps", "seqexp.plots", "seqexp.report"),
+    "pandas": ("seqexp.runs.tables", "seqexp.sweeps", "seqexp.plots", "seqexp.report", "seqexp.api"),
     "scipy.stats": ("seqexp.statistics",),
     "matplotlib": ("seqexp.plots",),
     "optuna": ("seqexp.sweeps",),

@@ -29,10 +29,10 @@ class Own:
         """None where both have names. UserError where one is no such object."""
         if task is None and model is None:
             return None
-        if task is not None and Task not in type(task).__mro__:
-            raise UserError(f"task: expected a name or a seqexp.tasks.Task; got {task!r:.80}, a {type(task).__name__}")
         if isinstance(task, type) or isinstance(model, type):
             raise UserError("expected an object, such as MyTask(length=20); got its class")
+        if task is not None and Task not in type(task).__mro__:
+            raise UserError(f"task: expected a name or a seqexp.tasks.Task; got {task!r:.80}, a {type(task).__name__}")
         if model is not None and not (_has(model, CORE) or _has(model, NETWORK)):
             raise UserError(
                 f"model: expected a name, a core or a network; got {model!r:.80}, which lacks "
@@ -57,7 +57,7 @@ class Own:
         network = self._network(task, run_config)
         files = task.fingerprint() if self.task is not None else run_config.files
         settings["threads"] = 1 if settings["threads"] == "auto" else settings["threads"]
-        return replace(run_config, settings=settings).of_files(files), Parts(task, network)
+        return replace(run_config, settings=settings).of_files(files), Parts(task, network, self.model is not None)
 
     def _network(self, task: Task, run_config: RunConfig) -> Network:
         if self.model is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """One run: what result.json says, and what its directory has. Shows itself as a table in a notebook.
 
@@ -85,6 +85,11 @@ class Result:
             training.learning_curve(lines, path, primary=primary, direction=direction, baseline=memoryless)
             training.gradient_norm(lines, path, clip_norm=None)
         return dict(zip(("learning_curve", "gradient_norm"), figures, strict=True))
+
+    def __repr__(self) -> str:
+        result = self.result
+        score = f"{result.primary_metric} {result.score():.4g}" if result.score() is not None else result.status
+        return f"<{result.model} on {result.task}, seed {result.seed}: {score}; {self.directory}>"
 
     def _repr_html_(self) -> str:
         return tables.result_html(self.result, str(self.directory))

@@ -1,5 +1,7 @@
 """``seqexp.sweep``: many runs from Python, in a process of their own."""
 
+import os
+import signal
 import subprocess
 import sys
 from datetime import datetime
@@ -34,7 +36,7 @@ def sweep(*words: str, **settings: Any) -> "pd.DataFrame":
         given.append(f"{FOLDER}={place}")
     command = [sys.executable, "-m", "seqexp", "-m", *given]
     refused = last = ""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with _started(command) as process:
         assert process.stderr is not None
         try:
             for line in process.stderr:
@@ -45,7 +47,9 @@ def sweep(*words: str, **settings: Any) -> "pd.DataFrame":
                     print(last, file=sys.stderr, flush=True)
             code = process.wait()
         except KeyboardInterrupt:
-            process.wait()  # the terminal, or the notebook, has interrupted it too
+            # It ends as after a Ctrl-C: it saves first. Windows can only end it.
+            process.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGINT)
+            process.wait()
             raise Stopped("interrupted; the same sweep goes on where this one ended") from None
     if code == BAD_INPUT:
         raise UserError(refused or last)
@@ -54,3 +58,11 @@ def sweep(*words: str, **settings: Any) -> "pd.DataFrame":
     table = tables.read_table(Path(place, JOBS))
     table.attrs |= {"directory": place, "failed": code != OK}
     return table
+
+
+def _started(command: list[str]) -> "subprocess.Popen[str]":
+    """The command's process, whose log lines can be read; apart, so that a Ctrl-C reaches it once, from here."""
+    plain = {key: value for key, value in os.environ.items() if key not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
+    return subprocess.Popen(
+        command, env=plain, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )

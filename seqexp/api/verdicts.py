@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """A comparison. Its first claim is told by the properties; ``claims`` has them all, as there are more of more than
     two models or tasks. Shows itself in a notebook.
@@ -66,6 +66,8 @@ class Verdict:
 
     def __str__(self) -> str:
         return "\n".join(sentence(claim) for claim in self.claims)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return fragment(self.written.sections)

@@ -107,8 +107,8 @@ def divide(
     unseen = set(range(len(names))) - set(classes[splits["train"]].tolist())
     if unseen:
         raise UserError(
-            f"task.source: {source}: expected {name} of every class for training; class {names[min(unseen)]!r} has none "
-            "that validation and test do not have too"
+            f"task.source: {source}: expected {name} of every class for training; class {names[min(unseen)]!r} has "
+            "none that validation and test do not have too"
         )
     return Division(kept, names, classes, splits)
 

@@ -61,11 +61,18 @@ def frame(path: Path, *, rows: int = 1, columns: int = 1, width: float = 7.2, he
         axes = figure.subplots(rows, columns, sharex=True, sharey=columns > 1, squeeze=False).ravel()
         yield list(axes)
         if _kept is not None:
+            # A notebook shows it: IPython asks an object for this, and knows figures only once pyplot is imported.
+            figure._repr_png_ = lambda: as_png(figure)  # type: ignore[attr-defined]
             _kept.append(figure)
             return
-        drawn = BytesIO()
-        figure.savefig(drawn, format="png")
-        write_bytes(path, drawn.getvalue())  # through no link that lies there
+        write_bytes(path, as_png(figure))  # through no link that lies there
+
+
+def as_png(figure: Any) -> bytes:
+    """The figure as a PNG file's bytes."""
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png")
+    return drawn.getvalue()
 
 
 def headline(axes: Any, subject: str, message: str) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 
 from seqexp.config.build import count, counted_with
 from seqexp.config.run_config import RunConfig
-from seqexp.networks import Network
 from seqexp.runs.directory import GONE, Line, now
+from seqexp.runs.parts import Parts
 from seqexp.runs.result import RunResult
 from seqexp.system import blas
 from seqexp.system.errors import UserError, masked
@@ -25,15 +25,19 @@ from seqexp.training.trainer import Outcome
 logger = logging.getLogger("seqexp")
 
 
-def about(run_config: RunConfig, task: Task, network: Network) -> RunResult:
+def about(run_config: RunConfig, parts: Parts) -> RunResult:
     """The result as far as it is known before the first step. UserError where nobody knows the primary metric."""
+    task, network, model = parts.task, parts.network, run_config.settings["model"]
     sizes, one_more = count(network), network.core.hidden_size + 1
+    more = None if parts.is_own else counted_with(model, task.shape, one_more) - sizes["counted"]
     split = "val" if run_config.is_trial else "test"
     known = metrics.lookup(task.primary_metric)
     if known.direction != task.direction:
         raise UserError(
             f"task {run_config.name('task')}: {known.name} is better {known.direction}; it says {task.direction}"
         )
+    if run_config.settings.get("predictions") and task.codec() is None:
+        raise UserError(f"predictions: expected a task with a codec (Task.codec); {run_config.name('task')} has none")
     return RunResult(
         status="FAILED",
         model=run_config.name("model"),
@@ -43,7 +47,7 @@ def about(run_config: RunConfig, task: Task, network: Network) -> RunResult:
         params=sizes["counted"] + sizes["embedding"],
         embedding_params=sizes["embedding"],
         hidden_size=network.core.hidden_size,
-        params_per_unit=counted_with(run_config.settings["model"], task.shape, one_more) - sizes["counted"],
+        params_per_unit=more,
         primary_metric=f"{split}/{task.primary_metric}",
         direction=task.direction,
         solved=None if run_config.is_trial else solves(task, None),

@@ -12,10 +12,14 @@ from seqexp.tasks import Task
 
 @dataclass(frozen=True)
 class Parts:
-    """The task, its data read, and the network."""
+    """The task, its data read, and the network.
+
+    is_own: whether the network is an object of the user's own, of which no config can build another size.
+    """
 
     task: Task
     network: Network
+    is_own: bool = False
 
 
 def built(run_config: RunConfig) -> Parts:

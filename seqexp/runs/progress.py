@@ -1,6 +1,8 @@
 """What a person sees while a run trains: a bar on a terminal, one line an epoch elsewhere."""
 
+import html
 import logging
+import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -54,7 +56,8 @@ class Progress:
 
     def __init__(self, primary: str, bar: bool) -> None:
         self._primary = primary
-        self._wanted = bar and console.is_terminal
+        self._wanted = bar and (console.is_terminal or in_notebook())
+        self._below = _Below() if self._wanted and in_notebook() else None
         self._bar: Bar | None = None
         self._drawn = self._said = time.monotonic()
         self._metric = ""
@@ -69,6 +72,8 @@ class Progress:
         if self._bar is not None:
             self._erase()
             self._bar.stop()
+        if self._below is not None:
+            self._below.clear()
 
     def on_step(self, step: int, total: int, loss: float) -> None:
         """Called after every step; draws at most ten times a second."""
@@ -105,6 +110,9 @@ class Progress:
         if not self._wanted or (time.monotonic() - self._drawn < REDRAW and done < total):
             return
         self._drawn = time.monotonic()
+        if self._below is not None:
+            self._below.show(what, done, total, f"{said}  {self._metric}")
+            return
         if self._bar is None:
             self._bar = _bar()
             self._task = self._bar.add_task(what, said="")
@@ -121,6 +129,28 @@ class Progress:
             more = max(0, -(-length // console.width) - 1)
             console.control(Control(*[(ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)] * more))
         self._lengths = []
+
+
+def in_notebook() -> bool:
+    """Whether what is displayed appears below a notebook's cell."""
+    return "ipykernel" in sys.modules
+
+
+class _Below:
+    """A bar below a notebook's cell, which is one thing that changes, and goes away at the end."""
+
+    def __init__(self) -> None:
+        from IPython.display import HTML, display
+
+        self._html = HTML
+        self._place = display(HTML(""), display_id=True)
+
+    def show(self, what: str, done: int, total: int, said: str) -> None:
+        bar = f'<progress value="{done}" max="{total}"></progress>'
+        self._place.update(self._html(f"{html.escape(what)} {bar} {done}/{total} {html.escape(said)}"))
+
+    def clear(self) -> None:
+        self._place.update(self._html(""))
 
 
 def _bar() -> "Bar":

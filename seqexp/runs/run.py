@@ -99,7 +99,7 @@ class _Run:
     def __init__(self, run_config: RunConfig, parts: Parts, path: Path, location: Location) -> None:
         self.run_config, self.path, self.location = run_config, path, location
         self.task, self.network = parts.task, parts.network
-        self.result = about(run_config, parts.task, parts.network).but(parent_run_id=location.parent_run_id)
+        self.result = about(run_config, parts).but(parent_run_id=location.parent_run_id)
         self.identity = {"settings": run_config.deciding(), "data": self.result.data}
         self.trainer: Trainer | None = None
         self.begun = False

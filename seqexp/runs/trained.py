@@ -146,8 +146,7 @@ def predictions(task: Task, network: Network, p: Params, batch_size: int) -> Ite
         yield from rows
         return
     codec, state = task.codec(), None
-    if codec is None:
-        raise UserError(f"predictions: expected a task with a codec (Task.codec); {type(task).__name__} has none")
+    assert codec is not None  # as was seen before the run began
     for number, batch in enumerate(passes(task, "test", batch_size)):
         y, after = trained.answers(batch, state)
         state = after if task.carry_state else None

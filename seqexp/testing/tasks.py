@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seqexp import config, tasks
+from seqexp import codecs, config, tasks
 from seqexp.config.build import build_network, build_task
 from seqexp.data.batch import Batch, Split
 from seqexp.numerics.rng import Purpose, stream
@@ -74,6 +74,16 @@ def what_it_says_of_itself_is_right(name: str, *words: str) -> None:
     require(task.distance is None or task.distance in own, f"{name}: distance must name a field; got {task.distance!r}")
     other = _task(name, words, number=1)
     require(task.fingerprint() == other.fingerprint() != "", f"{name}: the same data must have the same fingerprint")
+
+
+def its_codec_fits(name: str, *words: str) -> None:
+    """What its runs keep to be used without the data, if they can be, is of a network of the task's own sizes, and
+    survives being stored."""
+    task = _task(name, words)
+    if (codec := task.codec()) is not None:
+        again = codecs.parse(codec.kind, json.loads(json.dumps(codec.as_json())))
+        require(again == codec, f"{name}: expected the same codec from its JSON")
+        require(again.shape == task.shape, f"{name}: its codec is of {again.shape}, and the task of {task.shape}")
 
 
 def batches_are_pure(name: str, *words: str) -> None:
@@ -179,6 +189,7 @@ def a_network_learns_from_it(name: str, *words: str) -> None:
 TASK_LAWS: tuple[Law, ...] = (
     its_yaml_has_every_setting,
     its_metrics_are_known,
+    its_codec_fits,
     what_it_says_of_itself_is_right,
     batches_are_pure,
     batches_fit_the_shape,

@@ -185,7 +185,7 @@ def test_a_folder_of_ones_own_after_other_words(group, choice, tmp_path):
         (["--cfg", "jb"], "--cfg: expected one of job, hydra, all; got 'jb'"),
         (["--config-dir"], "--config-dir: expected a value; got ''"),
         (["--multirun=3"], "--multirun: takes no value; got '3'"),
-        (["predict", "runs"], "predict: this version has no such command; there are compare, explain, sync"),
+        (["ui", "runs"], "ui: this version has no such command; there are compare, explain, predict, sync"),
         (["ui"], "ui: this version has no such command"),
         (["comapre", "a=rnn"], "did you mean `seqexp compare …`, the command's name first?"),
         (["seed=1", "compare"], "did you mean `seqexp compare …`, the command's name first?"),

@@ -10,6 +10,7 @@ import pytest
 
 from seqexp.predict import main
 from seqexp.runs.location import Location
+from seqexp.runs.model import _digest
 from seqexp.runs.run import run
 from seqexp.system.paths import CODEC, MODEL
 from tests.command import environment
@@ -150,6 +151,13 @@ def test_a_codec_that_was_changed_or_is_anothers_is_refused(predict, reviews, tm
         said = predict(directory, "a film")
         assert (said.returncode, said.stderr.count("\n")) == (2, 1)
         assert str(file) in said.stderr
+    # By who knows how to sign it: then the weights do not fit.
+    forged = {key: content[key] for key in ("kind", "signature", "tokenizer", "codec")}
+    forged["codec"] = forged["codec"] | {"tokens": [*forged["codec"]["tokens"], *map(str, range(10**6, 10**6 + 99))]}
+    file.write_text(json.dumps(content | forged | {"sha256": _digest(forged)}))
+    said = predict(directory, "a film")
+    assert (said.returncode, said.stderr.count("\n")) == (2, 1)
+    assert "best.safetensors: expected this network's weights" in said.stderr
     file.write_text("[" * 1000)
     assert predict(directory, "a film").returncode == 2
 

@@ -33,6 +33,14 @@ def greedy(y):
     return y.argmax(axis=0)
 
 
+def test_top_k_draws_the_likeliest_in_their_own_proportions():
+    y = np.log(np.array([0.1, 0.4, 0.2, 0.3]))[:, None].repeat(20_000, axis=1)
+    drawn = np.bincount(sample(y, 1.0, np.random.default_rng(0), top_k=2), minlength=4) / 20_000
+    assert drawn == pytest.approx([0, 4 / 7, 0, 3 / 7], abs=0.02)
+    rng, same = np.random.default_rng(1), np.random.default_rng(1)
+    assert np.array_equal(sample(y, 0.5, rng, top_k=9), sample(y, 0.5, same))  # there are but four
+
+
 # -- one by one ------------------------------------------------------------------------------------------------------
 
 

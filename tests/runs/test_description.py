@@ -10,6 +10,7 @@ import pytest
 from seqexp.config.build import build_network, build_task
 from seqexp.runs import description
 from seqexp.runs.description import about, announce, last_tags, params, run_name, scored, tags
+from seqexp.runs.parts import Parts
 from seqexp.runs.recorder import Recorder
 from seqexp.system import blas
 from seqexp.system.errors import UserError
@@ -37,7 +38,7 @@ def log(caplog, monkeypatch):
 
 def test_a_run_is_described_before_its_first_step(run_config, task):
     network = build_network(run_config.settings["model"], task.shape)
-    result = about(run_config, task, network)
+    result = about(run_config, Parts(task, network))
     assert (result.status, result.model, result.task, result.seed) == ("FAILED", "rnn", "hello", 3)
     assert (result.signature, result.files, result.data) == (run_config.signature, run_config.files, task.fingerprint())
     assert (result.primary_metric, result.direction) == (f"test/{task.primary_metric}", task.direction)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -50,6 +51,18 @@ def test_a_long_evaluation_says_how_far_it_is(lines, monkeypatch):
     assert [record.getMessage() for record in lines.records] == [
         f"validation: {done} of 100 batches" for done in (31, 62, 93)
     ]
+
+
+def test_a_notebook_has_a_bar_below_its_cell_that_goes_away(monkeypatch):
+    shown: list[str] = []
+    place = SimpleNamespace(update=shown.append)
+    fake = ModuleType("IPython.display")
+    fake.__dict__.update(HTML=str, display=lambda *what, **how: place)
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    monkeypatch.setitem(sys.modules, "IPython.display", fake)
+    with Progress("mse", bar=True) as bar:
+        bar.on_step(10, 10, 0.5)
+    assert shown == ['training <progress value="10" max="10"></progress> 10/10 loss 0.5  ', ""]
 
 
 def test_one_seed_is_no_seeds():

@@ -260,8 +260,5 @@ def test_a_carried_state_is_part_of_the_checkpoint(tmp_path):
 
 
 def _parts(path):
-    from seqexp.config.build import build_network, build_task
-
     checked = composed(*SMALL)
-    task = build_task(checked.settings["task"], None)
-    return checked, task, build_network(checked.settings["model"], task.shape), path, Location(root=path)
+    return checked, parts.built(checked), path, Location(root=path)
