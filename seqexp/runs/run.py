@@ -5,16 +5,17 @@ import json
 import logging
 import traceback
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 
-from seqexp.config.build import build_network, build_optimizer, build_task, check_memory
+from seqexp.config.build import build_optimizer
 from seqexp.config.command_line import typed, word
 from seqexp.config.run_config import RunConfig
 from seqexp.networks import Network
+from seqexp.runs.baselines import baselines_of
+from seqexp.runs.building import built_for, fingerprint
 from seqexp.runs.description import (
     about,
     announce,
@@ -33,9 +34,9 @@ from seqexp.runs.probes import Probes
 from seqexp.runs.progress import Progress
 from seqexp.runs.recorder import Recorder
 from seqexp.runs.result import CompletedRun, StartedRun, read_result, read_started
-from seqexp.system import blas, signals
+from seqexp.system import blas, cache, signals
 from seqexp.system.errors import Diverged, UserError, masked
-from seqexp.system.paths import BEST, CHECKPOINTS, CONFIG, LOG, TRACEBACK
+from seqexp.system.paths import BEST, CACHE, CHECKPOINTS, CONFIG, LOG, TRACEBACK
 from seqexp.tasks import Task
 from seqexp.tracking.mlflow_store import TrackingSettings, run_with_tag
 from seqexp.tracking.tracker import Status, Tracker, open_tracker
@@ -52,9 +53,15 @@ def run(run_config: RunConfig, location: Location) -> CompletedRun:
     result.json whatever happens to it: divergence and failures are in its ``status``; what stops the process
     (KeyboardInterrupt, SystemExit) is passed on after the run is marked KILLED.
     """
+    keeps = run_config.settings.get("cache", True)
+    with cache.keeping(location.root / CACHE if keeps else None):
+        return _run(run_config, location)
+
+
+def _run(run_config: RunConfig, location: Location) -> CompletedRun:
     built = None
     if run_config.settings["threads"] == "auto":  # a budget's hidden size, and so the number, depends on the task
-        built = _built(run_config)
+        built = built_for(run_config)
         run_config = run_config.sized(built[1].core.hidden_size)
     settings = run_config.settings
     task = built[0] if built else None
@@ -62,13 +69,13 @@ def run(run_config: RunConfig, location: Location) -> CompletedRun:
     def data() -> str:
         if task:
             return task.fingerprint()
-        return _fingerprint(json.dumps(settings["task"]), settings["data_dir"], run_config.files)
+        return fingerprint(json.dumps(settings["task"]), settings["data_dir"], run_config.files)
 
     path = choose(run_config, location, data)
     earlier = earlier_result(run_config, path)
     if path is not None and earlier is not None:
         return CompletedRun(earlier, path, "skipped")
-    task, network = built or _built(run_config)
+    task, network = built or built_for(run_config)
     if path is not None:
         return _in_directory(path, run_config, task, network, location)
     path = location.fresh(run_config)
@@ -98,24 +105,6 @@ def _in_directory(path: Path, run_config: RunConfig, task: Task, network: Networ
             if not here.begun and not location.in_sweep:
                 logger.warning("stopped before the first step; nothing was trained yet")
             raise
-
-
-@lru_cache(maxsize=4)
-def _fingerprint(task: str, data_dir: str | None, files: str | None) -> str:
-    """The hash of a task's data. A sweep that finds its runs done asks it of one task for all seeds and models.
-
-    files: the hash of the user's own, which may change while this process runs.
-    """
-    return build_task(json.loads(task), data_dir).fingerprint()
-
-
-def _built(run_config: RunConfig) -> tuple[Task, Network]:
-    """The task and the network that fits it. UserError where one cannot be used."""
-    settings = run_config.settings
-    task = build_task(settings["task"], settings["data_dir"])
-    network = build_network(settings["model"], task.shape)
-    check_memory(network, settings)
-    return task, network
 
 
 class _Run:
@@ -219,7 +208,9 @@ class _Run:
             trial = self.run_config.is_trial
             probes = Probes(directory.path, self.trainer, False if trial else settings.get("probes", "auto"))
             outcome = self._fit(directory, tracker, probes)
-            self.result = scored(self.result, self.task, outcome)
+            self.result = scored(
+                self.result, self.task, outcome, {} if trial else baselines_of(self.run_config, self.task)
+            )
             save_weights(directory.path / CHECKPOINTS / BEST, outcome.best, {"step": str(outcome.best_step)})
             if not trial:
                 write_samples(self.path, outcome.artifacts, log=not self.location.in_sweep)

@@ -12,6 +12,7 @@ from seqexp.config.compose import composed
 from seqexp.config.run_config import signature
 from seqexp.runs import reader
 from seqexp.runs import run as run_module
+from seqexp.runs.building import fingerprint
 from seqexp.runs.location import Location
 from seqexp.runs.result import read_result
 from seqexp.runs.run import run
@@ -24,7 +25,7 @@ WORDS = ["task=sentiment", "model=rnn", "model.hidden_size=4", "task.min_count=1
 def project(tmp_path, monkeypatch):
     """A folder with own.csv, in which commands are typed."""
     monkeypatch.setattr(run_module, "draw", lambda *args: None)
-    run_module._fingerprint.cache_clear()
+    fingerprint.cache_clear()
     config.register_resolvers()
     folder = tmp_path / "project"
     folder.mkdir()

@@ -11,6 +11,7 @@ import yaml
 from seqexp import config, tasks
 from seqexp.data import sources
 from seqexp.runs import run as run_module
+from seqexp.runs.building import fingerprint
 from seqexp.runs.location import Location
 from seqexp.runs.recorder import Recorder
 from seqexp.runs.run import run
@@ -179,10 +180,10 @@ def test_another_config_or_data_set_is_refused_by_its_keys(cut_run, monkeypatch)
         go_on(cut_run, "model.hidden_size=5", "optimizer.beta1=0.8")
     assert "\n" not in str(refusal.value)
     monkeypatch.setattr("seqexp.tasks.adding.Adding.fingerprint", lambda self: "changed")
-    run_module._fingerprint.cache_clear()
+    fingerprint.cache_clear()
     with pytest.raises(UserError, match="its run had other data"):
         go_on(cut_run)
-    run_module._fingerprint.cache_clear()
+    fingerprint.cache_clear()
     with pytest.raises(UserError, match="resume: expected auto, never, or the directory of a run"):
         go_on(cut_run / "checkpoints")
 
