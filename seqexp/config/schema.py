@@ -38,6 +38,7 @@ TOP: Fields = {
     "test": (bool, True),
     "resume": (str | None, None),  # auto, never, or a run's directory; None: auto in a sweep, else never
     "retry_failed": (bool, True),
+    "cache": (bool, True),  # whether what many runs would work out anew is kept below runs/
     "probes": (bool | Literal["auto"], "auto"),
     "figures": (Literal["auto", "all", "none"], "auto"),  # auto: of a single run
     "predictions": (Annotated[bool, ADDED], False),

@@ -1,8 +1,10 @@
 """Numbers in words, in any language of num2words."""
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
+from importlib.metadata import version
 
+from seqexp.system import cache
 from seqexp.system.errors import UserError
 
 
@@ -17,6 +19,12 @@ def spelled(numbers: Iterable[int], language: str, key: str) -> list[str]:
     """Each number in words. UserError, naming the config ``key``, for a language or a number that it cannot spell."""
     if language not in languages():
         raise UserError(f"{key}: expected a language of num2words ({', '.join(languages())}); got {language!r}")
+    wanted = list(numbers)
+    about = [wanted, language, version("num2words")]
+    return cache.kept("numerals", about, lambda: _spelled(wanted, language, key), partial(_are_texts, len(wanted)))
+
+
+def _spelled(numbers: list[int], language: str, key: str) -> list[str]:
     texts = []
     for number in numbers:
         try:
@@ -27,6 +35,10 @@ def spelled(numbers: Iterable[int], language: str, key: str) -> list[str]:
                 "try smaller numbers or another language"
             ) from error
     return texts
+
+
+def _are_texts(count: int, found: object) -> bool:
+    return isinstance(found, list) and len(found) == count and all(type(text) is str for text in found)
 
 
 @lru_cache(maxsize=100_000)  # some languages need 0.1 ms a number, and every run of a sweep asks for the same ones

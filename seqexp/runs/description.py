@@ -18,7 +18,7 @@ from seqexp.runs.result import RunResult
 from seqexp.system import blas
 from seqexp.system.errors import UserError, masked
 from seqexp.system.json_files import finite
-from seqexp.tasks import Task, metrics, solves
+from seqexp.tasks import Metrics, Task, metrics, solves
 from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.training.trainer import Outcome
 
@@ -62,9 +62,8 @@ def about(run_config: RunConfig, parts: Parts) -> RunResult:
     )
 
 
-def scored(result: RunResult, task: Task, outcome: Outcome) -> RunResult:
+def scored(result: RunResult, task: Task, outcome: Outcome, baselines: Metrics) -> RunResult:
     """The result with the outcome's scores; a trial has no test set, and so no baselines."""
-    baselines = {} if result.is_trial else task.baselines()
     result = result.but(
         metrics={name: finite(value) for name, value in outcome.metrics.items()},
         directions={name: metrics.lookup(name).direction for name in outcome.metrics},

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 
+from seqexp import tasks
 from seqexp.config.build import build_network, build_task, check_memory
 from seqexp.config.run_config import RunConfig
 from seqexp.networks import Network
@@ -23,12 +24,26 @@ class Parts:
 
 
 def built(run_config: RunConfig) -> Parts:
-    """The task and the network that fits it. UserError where one cannot be used."""
+    """The task, that of the run before where it had the same, and the network that fits it. UserError where one cannot
+    be used."""
     settings = run_config.settings
-    task = build_task(settings["task"], settings["data_dir"])
+    if settings.get("cache", True):
+        cls = tasks.lookup(run_config.name("task"))
+        task = _task(cls, json.dumps(settings["task"]), settings["data_dir"], run_config.files)
+    else:
+        task = build_task(settings["task"], settings["data_dir"])
     network = build_network(settings["model"], task.shape)
     check_memory(network, settings)
     return Parts(task, network)
+
+
+@lru_cache(maxsize=1)
+def _task(cls: type, settings: str, data_dir: str | None, files: str | None) -> Task:
+    """Its batches are pure, so no run can tell that another had it before.
+
+    cls: the class of that name, which a plug-in may register anew. files: the hash of the user's own.
+    """
+    return build_task(json.loads(settings), data_dir)
 
 
 def fingerprint(run_config: RunConfig) -> str:

@@ -13,6 +13,7 @@ from seqexp.config.build import build_optimizer
 from seqexp.config.command_line import typed, word
 from seqexp.config.run_config import RunConfig
 from seqexp.runs import model
+from seqexp.runs.baselines import baselines_of
 from seqexp.runs.description import (
     about,
     announce,
@@ -34,9 +35,9 @@ from seqexp.runs.progress import Progress
 from seqexp.runs.recorder import Recorder
 from seqexp.runs.result import CompletedRun, StartedRun, read_result, read_started
 from seqexp.runs.trained import write_predictions
-from seqexp.system import blas, signals
+from seqexp.system import blas, cache, signals
 from seqexp.system.errors import Diverged, UserError, masked
-from seqexp.system.paths import BEST, CHECKPOINTS, CONFIG, LOG, TRACEBACK
+from seqexp.system.paths import BEST, CACHE, CHECKPOINTS, CONFIG, LOG, TRACEBACK
 from seqexp.tracking.mlflow_store import TrackingSettings, run_with_tag
 from seqexp.tracking.tracker import Status, Tracker, open_tracker
 from seqexp.training.checkpoints import Checkpoints, Schedule, Snapshot, save_weights
@@ -54,6 +55,12 @@ def run(run_config: RunConfig, location: Location, parts: Parts | None = None) -
     result.json whatever happens to it: divergence and failures are in its ``status``; what stops the process
     (KeyboardInterrupt, SystemExit) is passed on after the run is marked KILLED.
     """
+    keeps = run_config.settings.get("cache", True)
+    with cache.keeping(location.root / CACHE if keeps else None):
+        return _run(run_config, location, parts)
+
+
+def _run(run_config: RunConfig, location: Location, parts: Parts | None) -> CompletedRun:
     if run_config.settings["threads"] == "auto":  # a budget's hidden size, and so the number, depends on the task
         parts = parts or built(run_config)
         run_config = run_config.sized(parts.network.core.hidden_size)
@@ -195,7 +202,9 @@ class _Run:
             trial = self.run_config.is_trial
             probes = Probes(directory.path, self.trainer, False if trial else settings.get("probes", "auto"))
             outcome = self._fit(directory, tracker, probes)
-            self.result = scored(self.result, self.task, outcome)
+            self.result = scored(
+                self.result, self.task, outcome, {} if trial else baselines_of(self.run_config, self.task)
+            )
             save_weights(directory.path / CHECKPOINTS / BEST, outcome.best, {"step": str(outcome.best_step)})
             model.write(self.path, self.result, self.task)
             if not trial:

@@ -5,13 +5,14 @@ runs/trials/<task>/<model>/<signature>/   a run that never sees a test set: a se
 runs/sweeps/<time>/                       a sweep as a whole
 runs/tuning/<task>/<model>/<study>.json   what a search found
 runs/compare/<tasks>_<models>/            a comparison's report
+runs/.cache/<kind>_<hash>.json            what many runs would work out anew
 runs/mlflow.db, runs/mlartifacts/         MLflow's, unless tracking.uri says otherwise
 """
 
 RUNS = "runs"
-TRIALS, SWEEPS, TUNING, COMPARISONS = "trials", "sweeps", "tuning", "compare"
+TRIALS, SWEEPS, TUNING, COMPARISONS, CACHE = "trials", "sweeps", "tuning", "compare", ".cache"
 DATABASE_LOCK, ARTIFACTS = "mlflow.lock", "mlartifacts"
-BESIDE_TASKS = frozenset({TRIALS, SWEEPS, TUNING, COMPARISONS, ARTIFACTS})  # folders of runs/ that are no task's
+BESIDE_TASKS = frozenset({TRIALS, SWEEPS, TUNING, COMPARISONS, CACHE, ARTIFACTS})  # no task's
 
 # In a run's directory.
 CONFIG, METRICS, RESULT, LOG, TRACEBACK = "config.yaml", "metrics.jsonl", "result.json", "run.log", "traceback.txt"

@@ -54,12 +54,12 @@ def test_a_run_is_described_before_its_first_step(run_config, task):
 def test_a_finished_run_has_directions_baselines_and_whether_it_solved_the_task(task):
     outcome = outcome_of({f"test/{task.primary_metric}": 1.0, "test/loss": float("nan")}, 20)
     before = run_result(primary_metric=f"test/{task.primary_metric}", direction=task.direction, task="hello")
-    result = scored(before, task, outcome)
+    result = scored(before, task, outcome, task.baselines())
     assert result.metrics == {f"test/{task.primary_metric}": 1.0, "test/loss": None}
     assert result.directions == {f"test/{task.primary_metric}": task.direction, "test/loss": "min"}
     assert result.baseline == task.baselines()
     assert (result.best_baseline, result.best_step) == ((result.best_memoryless() or ("",))[0], 20)
-    trial = scored(before.but(primary_metric="val/loss"), task, outcome_of({"val/loss": 0.5}, 1))
+    trial = scored(before.but(primary_metric="val/loss"), task, outcome_of({"val/loss": 0.5}, 1), {})
     assert (trial.baseline, trial.best_baseline, trial.solved) == ({}, None, None)
 
 
