@@ -51,7 +51,8 @@ class Cluster:
             rows = [line.split("|") for line in self.slurm("squeue", "--noheader", "--array", "--format=%i|%T").split()]
             for name, state in rows:
                 started = any(self.folder.glob("runs/*/*/*/checkpoints/last*")) or not training
-                if state == "RUNNING" and name.endswith(f"_{number}") and started:
+                mine = name.endswith(f"_{number}") or "_" not in name  # one job alone is no array
+                if state == "RUNNING" and mine and started:
                     return name
             time.sleep(0.3)
         raise RuntimeError(f"job {number} did not start: {self.slurm('squeue')}")
