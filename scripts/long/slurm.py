@@ -177,7 +177,7 @@ def refused(cluster: Cluster, folder: Path) -> list[str]:
     wrong: list[str] = []
     code, out = cluster.sweep(SLURM, *SHORT, "hydra.launcher.partition=nosuch")
     expect(wrong, code == 2 and "this cluster has main" in out, "the partitions there are", out)
-    code, out = cluster.sweep(SLURM, *SHORT, "hydra.launcher.mem_gb=0.02")
+    code, out = cluster.sweep(SLURM, *LONG, "hydra.launcher.mem_gb=0.05")
     expect(wrong, code == 1 and "job 0: Slurm job" in out, "a line on the memory", out)
     cluster.slurm("scontrol", "update", "PartitionName=main", "State=DOWN")
     code, out = cluster.sweep(SLURM, *SHORT, "hydra.launcher.max_wait_min=0.1")
