@@ -34,11 +34,13 @@ HOMES = {  # third-party vocabulary -> the only modules that may speak it
     "scipy.stats": ("seqexp.statistics",),
     "matplotlib": ("seqexp.plots",),
     "optuna": ("seqexp.sweeps",),
+    "ray": ("seqexp.sweeps",),
+    "submitit": ("seqexp.sweeps",),
     "hydra": FRONT,
     "omegaconf": FRONT,
 }
 # A second of start-up: import in functions.
-LATE = ("mlflow", "pandas", "matplotlib", "sklearn", "pooch", "scipy.stats", "optuna")
+LATE = ("mlflow", "pandas", "matplotlib", "sklearn", "pooch", "scipy.stats", "optuna", "ray", "submitit")
 
 FILE_LINES, FUNCTION_LINES = 300, 50
 LONG_FILES: dict[str, str] = {}  # path -> the reason it may be longer

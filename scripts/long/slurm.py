@@ -51,7 +51,8 @@ class Cluster:
             rows = [line.split("|") for line in self.slurm("squeue", "--noheader", "--array", "--format=%i|%T").split()]
             for name, state in rows:
                 started = any(self.folder.glob("runs/*/*/*/checkpoints/last*")) or not training
-                if state == "RUNNING" and name.endswith(f"_{number}") and started:
+                mine = name.endswith(f"_{number}") or "_" not in name  # one job alone is no array
+                if state == "RUNNING" and mine and started:
                     return name
             time.sleep(0.3)
         raise RuntimeError(f"job {number} did not start: {self.slurm('squeue')}")
@@ -176,7 +177,7 @@ def refused(cluster: Cluster, folder: Path) -> list[str]:
     wrong: list[str] = []
     code, out = cluster.sweep(SLURM, *SHORT, "hydra.launcher.partition=nosuch")
     expect(wrong, code == 2 and "this cluster has main" in out, "the partitions there are", out)
-    code, out = cluster.sweep(SLURM, *SHORT, "hydra.launcher.mem_gb=0.02")
+    code, out = cluster.sweep(SLURM, *LONG, "hydra.launcher.mem_gb=0.05")
     expect(wrong, code == 1 and "job 0: Slurm job" in out, "a line on the memory", out)
     cluster.slurm("scontrol", "update", "PartitionName=main", "State=DOWN")
     code, out = cluster.sweep(SLURM, *SHORT, "hydra.launcher.max_wait_min=0.1")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from seqexp.system.errors import UserError
+from seqexp.system.mounts import private_locks
 from seqexp.system.paths import LOCK
 from seqexp.system.regular_files import opened_to_append, refuse_linked
 
@@ -40,8 +41,8 @@ logger = logging.getLogger("seqexp")
 def locked(path: Path, wait: bool = True) -> Iterator[bool]:
     """Hold the run directory, which is created; False where another process does and ``wait`` is not wanted.
 
-    The lock ends with the process, however that ends. On a file system without locks there is a warning, and the
-    directory counts as held. UserError where the directory cannot be written.
+    The lock ends with the process, however that ends. On a file system without locks, or with such as other hosts do
+    not see, there is a warning, and the directory counts as held. UserError where the directory cannot be written.
     """
     try:
         file = _hold(path, wait)
@@ -60,6 +61,8 @@ def _hold(path: Path, wait: bool) -> IO[bytes] | None:
     while True:
         path.mkdir(parents=True, exist_ok=True)
         refuse_linked(path)
+        if private := private_locks(path.parent):
+            _warn_once(f"{private}: locks hold on this host only")
         try:
             file = opened_to_append(path / LOCK)
         except FileNotFoundError:  # another process has just removed the empty directory
@@ -90,13 +93,13 @@ def _flock(file: IO[bytes]) -> None:
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
-        _warn_once(error.strerror or "")
+        _warn_once(f"no locks: flock: {error.strerror}")
 
 
 @cache
 def _warn_once(cause: str) -> None:
     logger.warning(
-        "this file system has no locks (flock: %s): two processes on the same run would not notice each other",
+        "this file system cannot tell two processes on the same run apart (%s): do not start the same command twice",
         cause,
     )
 

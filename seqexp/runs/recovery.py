@@ -15,6 +15,7 @@ from seqexp.runs.directory import history, leave_nothing, numbers
 from seqexp.runs.lock import locked
 from seqexp.runs.result import RunResult, read_result, read_started
 from seqexp.system.errors import UserError, masked
+from seqexp.system.mounts import private_locks
 from seqexp.system.paths import BESIDE_TASKS, CONFIG, LOCK, RESULT, STARTED, TRIALS
 from seqexp.tracking.mlflow_store import TrackingSettings, run_with_tag
 from seqexp.tracking.tracker import Status, Tracker, open_tracker
@@ -46,7 +47,11 @@ def mark_killed(root: Path, own: TrackingSettings | None = None) -> None:
     error with one of them is a warning.
 
     ``own``: as in ``wrap_up``; None to mark them here and send nothing.
+
+    Where another host's lock would not be seen, none is marked: its run may go on.
     """
+    if private_locks(root):
+        return
     for path in _not_ended(root):
         try:
             with locked(path, wait=False) as held:

@@ -28,6 +28,8 @@ POLL = 0.5  # seconds between two looks at the jobs
 PATIENCE = 45.0  # seconds for cancelled jobs to save: Slurm's own, KillWait, is 30
 SAY = (60.0, 600.0)  # seconds after which it is told that no job runs, and then each time again
 
+BESIDE_DATA = {"model", "optimizer", "training", "tracking", "seed", "dtype", "threads", "test", "figures", "probes"}
+
 Positive = Annotated[int, Ge(1)]
 NJobs = Annotated[int, Ge(-1)]  # -1: all cores
 SUBMITIT: Fields = {
@@ -160,6 +162,7 @@ def run_all(queue: Queue, jobs: Sequence[RemoteJob], sweep_dir: Path, settings: 
         while True:
             watched.look()
             if not watched.left:
+                refuse_other_data(sweep_dir, [job.number for job in jobs])
                 return
             if (sweep_dir / STOPPED).exists():
                 raise SystemExit(FAILED)
@@ -171,6 +174,21 @@ def run_all(queue: Queue, jobs: Sequence[RemoteJob], sweep_dir: Path, settings: 
         raise
     finally:
         queue.close()
+
+
+def refuse_other_data(sweep_dir: Path, numbers: Sequence[int]) -> None:
+    """Mark the jobs whose host had other data than that of the first job of the same task, so that they are no part of
+    the sweep's means."""
+    first: dict[tuple[object, ...], JobRecord] = {}
+    for record in (read_record(sweep_dir, number) for number in numbers):
+        if record.result is None or record.result.data is None:
+            continue
+        deciding = [(key, word) for key, word in record.overrides.items() if key.partition(".")[0] not in BESIDE_DATA]
+        like = first.setdefault((record.task, *sorted(deciding)), record)
+        if like.result is not None and record.result.data != like.result.data:
+            error = f"its data are not those of job {like.job} (another hash); bring its host's data_dir up to date"
+            replace(record, status="BAD_INPUT", result=None, error=error).write(sweep_dir)
+            logger.error("#%d: %s", record.job, error)
 
 
 def _cancel(watched: _Watched, jobs: Sequence[RemoteJob]) -> None:

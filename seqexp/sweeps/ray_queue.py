@@ -39,9 +39,6 @@ class RayQueue:
             cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
             where = settings["address"] or "this machine"
             raise UserError(f"hydra.launcher.address: no Ray at {where} ({cause})") from None
-        cpus = int(ray.cluster_resources().get("CPU", 1))
-        most = settings["n_jobs"] if settings["n_jobs"] > 0 else max(1, cpus // settings["cpus_per_job"])
-        self._slots = most
         self._waiting: deque[RemoteJob] = deque()
         self._running: dict[Any, int] = {}  # reference -> the job's number
 
@@ -50,8 +47,14 @@ class RayQueue:
         self._start()
 
     def _start(self) -> None:
+        if not self._waiting:
+            return
         task = self._ray.remote(num_cpus=self._settings["cpus_per_job"], max_retries=self._settings["max_retries"])
-        while self._waiting and len(self._running) < self._slots:
+        cpus = int(self._ray.cluster_resources().get("CPU", 1))  # nodes come and go
+        most = (
+            self._settings["n_jobs"] if self._settings["n_jobs"] > 0 else max(1, cpus // self._settings["cpus_per_job"])
+        )
+        while self._waiting and len(self._running) < most:
             job = self._waiting.popleft()
             self._running[task(_work).options(name=f"seqexp #{job.number}").remote(job)] = job.number
 

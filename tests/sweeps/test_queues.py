@@ -21,6 +21,7 @@ from seqexp.system import extras, signals
 from seqexp.system.errors import UserError
 from seqexp.system.paths import STOPPED
 from tests.command import python_m, seqexp
+from tests.fabricated import run_result
 
 SLURM = {"max_wait_min": None}
 
@@ -84,6 +85,17 @@ def test_a_record_that_only_the_scheduler_brings_home_is_written_here(tmp_path):
     record = JobRecord(job=0, status="FINISHED", host="node1")
     queues.run_all(Scheduler([[Ended(0, record=record)]]), jobs(1), tmp_path, SLURM)
     assert read_record(tmp_path, 0) == record
+
+
+def test_a_job_whose_host_had_other_data_is_no_part_of_the_sweep(tmp_path):
+    for number, data in enumerate(["abc", "abc", "xyz"]):
+        JobRecord.of(
+            run_result(seed=number, data=data), job=number, overrides={"seed": str(number), "task": "adding"}
+        ).write(tmp_path)
+    JobRecord.of(run_result(data="xyz"), job=3, overrides={"task.length": "9"}).write(tmp_path)
+    queues.run_all(Scheduler([[Ended(number) for number in range(4)]]), jobs(4), tmp_path, SLURM)
+    assert [read_record(tmp_path, number).status for number in range(4)] == ["FINISHED"] * 2 + ["BAD_INPUT", "FINISHED"]
+    assert "its data are not those of job 0" in str(read_record(tmp_path, 2).error)
 
 
 def test_the_file_stopped_cancels_all_jobs(tmp_path, caplog):
