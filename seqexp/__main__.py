@@ -89,7 +89,6 @@ def _failed(error: BaseException) -> int:
         return max(FAILED, sweep.finish())
     print(f"error: {config.one_line(error, sys.argv[1:])}", file=sys.stderr)
     sweep.discard()
-    workers.end()  # here: as the interpreter ends, what the lock's end needs may be gone
     return BAD_INPUT
 
 

@@ -131,13 +131,13 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
 
 def discard() -> None:
     """Remove the directory of a sweep that was refused before its first job, and end its parent run."""
-    from seqexp.sweeps.parent_run import end_parent, typed_command
-
     sweep_dir = workers.leading()
     if sweep_dir is not None and not (sweep_dir / JOBS).exists():
+        from seqexp.sweeps.parent_run import end_parent, typed_command
+
         end_parent(sweep_dir, "FAILED", {}, {}, typed_command())
         _remove(sweep_dir)
-    workers.end()
+    workers.end()  # here: as the interpreter ends, what the lock's end needs may be gone
 
 
 def _remove(sweep_dir: Path) -> None:
