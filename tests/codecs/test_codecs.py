@@ -56,7 +56,7 @@ def asked(tmp_path_factory):
     folder, made = tmp_path_factory.mktemp("own"), {}
     patch = pytest.MonkeyPatch()
     for module in (polyphony, treebank, listops, logic, sentiment, series_classify, tagging):
-        patch.setattr(module, "GENERATED_SIZES", {"val": 10, "test": 100})  # more than a batch, and quickly made
+        patch.setattr(module, "GENERATED_SIZES", {"val": 10, "test": 70})  # more than a batch, and quickly made
     (folder / "text.txt").write_text(TEXT)
     (folder / "table.csv").write_text(LABELLED)
 
