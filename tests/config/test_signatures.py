@@ -8,8 +8,8 @@ from seqexp import config
 from seqexp.config import schema
 from seqexp.system.registry import fields
 
-# As they were before tasks had optional keys. A change here makes everybody's finished runs unfindable. That of sentiment
-# was changed once, when its training came to stop once it has learned.
+# As they were before tasks had optional keys. A change here makes everybody's finished runs unfindable. That of
+# sentiment was changed once, when its training came to stop once it has learned.
 TASKS = {
     "adding": "ebd7ace0db10",
     "caption": "7f0e42734e59",
