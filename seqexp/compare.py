@@ -39,7 +39,7 @@ def exit_code(arguments: Sequence[str]) -> int:
     from seqexp.config.command_line import HELP
 
     if set(arguments) & set(HELP):
-        from seqexp.comparison.arguments import USAGE
+        from seqexp.comparison.usage import USAGE
 
         print(USAGE, end="")
         return OK

@@ -5,9 +5,9 @@
     python -m scripts.tables.catalogue --again    # run everything again
     python -m scripts.tables.catalogue --write    # run nothing: write the table from the stored scores
 
-The runs are ordinary sweeps under runs/, so an interrupted call resumes where it stopped. docs/catalogue.csv keeps the
-scores of every seed, with the commit that ran it, and the table is made from that file. A seed that is there with the
-same words is not run again.
+The runs are ordinary sweeps under runs/, in as many processes as cores, so an interrupted call resumes where it
+stopped. docs/catalogue.csv keeps the scores of every seed, with the commit that ran it, and the table is made from that file. A
+seed that is there with the same words is not run again.
 """
 
 import argparse
@@ -71,7 +71,8 @@ def run(name: str, chosen: list[int], more: list[str]) -> None:
     """Run the row's sweep over these seeds, which skips what has finished, and keep the scores."""
     folder = ROOT / "runs" / "sweeps" / f"catalogue-{name}"
     words = [*shlex.split(ROWS[name]), f"model={','.join(MODELS)}", f"seed={','.join(map(str, chosen))}"]
-    command = [sys.executable, "-m", "seqexp", "-m", *words, f"hydra.sweep.dir={folder}", *more]
+    launcher = [] if any(word.startswith("hydra/launcher=") for word in more) else ["hydra/launcher=joblib"]
+    command = [sys.executable, "-m", "seqexp", "-m", *words, f"hydra.sweep.dir={folder}", *launcher, *more]
     print(shlex.join(["python", *command[1:]]), flush=True)
     subprocess.run(command, cwd=ROOT, check=False)
     results = [record.result for record in read_records(folder)]
@@ -176,7 +177,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(ROWS), help=f"rows, separated by commas: {', '.join(ROWS)}")
     parser.add_argument("--again", action="store_true", help="also run the seeds that docs/catalogue.csv has")
     parser.add_argument("--write", action="store_true", help="run nothing; write the table from docs/catalogue.csv")
-    options, more = parser.parse_known_args()  # the rest goes to the sweeps, such as hydra/launcher=joblib
+    options, more = parser.parse_known_args()  # the rest goes to the sweeps, such as hydra/launcher=basic
     chosen = options.only.split(",")
     if unknown := [name for name in chosen if name not in ROWS]:
         parser.error(f"--only: expected some of {', '.join(ROWS)}; got {', '.join(unknown)}")

@@ -17,41 +17,11 @@ Match = Literal["params", "hidden", "seconds"]
 
 OWN = (
     *("a", "b", "task", "models", "experiment", "metric", "match", "margin", "level", "max_seeds", "run", "out"),
-    *("sweep", "study", "plugins"),
+    *("sweep", "study", "plugins", "stop"),
 )
+NEVER: dict[str, Any] = {"training.patience": None, "training.stop_when_solved": False}  # stop=never
 TOP = ("dtype", "threads", "optimizer", "tracking", "data_dir")
 GROUPS = ("task", "model", "optimizer", "training", "tracking")
-
-USAGE = """\
-python -m seqexp.compare: who wins, by how much, with what certainty, and why; it reads the runs below runs/
-
-Arguments (key=value)
-  a=rnn b=lstm              the two models; or models=rnn,stacked_rnn,lstm for more (default: all that have runs)
-  a=lstm models=rnn,gru     each of several models against one: fewer claims to correct for than all pairs
-  task=adding               or several: task=adding,copy (default: the only one that has runs)
-  experiment=NAME           the task and task settings of conf/experiment/NAME.yaml
-  metric=accuracy           any test metric of the runs (default: the task's primary metric)
-  match=params              what is equal for both models: params, hidden (units) or seconds (of training)
-  margin=0.01               a smaller difference counts as equivalent, in the metric's units (default: the task's)
-  level=0.95                confidence level of intervals and tests
-  run=true                  trains new seeds until the test reaches a verdict, or until ...
-  max_seeds=20              ... each model has this many seeds
-  hydra/launcher=basic      with run=true: one run after the other (default: joblib, as many at once as there are cores)
-  sweep=NAME                only runs of this sweep, by the name of its folder in runs/sweeps
-  study=NAME,NAME           only runs of these tuning studies' winners, by the names of their files in runs/tuning
-  out=folder                where the report goes (default: runs/compare/<tasks>_<models>)
-  plugins=[my.module]       modules of yours that the models and tasks come from
-  task.length=50            any other setting of a run: selects the runs; with run=true, new runs use it
-
-Examples
-  python -m seqexp.compare a=rnn b=lstm task=adding
-  python -m seqexp.compare models=rnn,stacked_rnn,lstm task=sentiment task.gap=10 level=0.99
-  python -m seqexp.compare task=adding,copy a=rnn b=lstm
-  python -m seqexp.compare run=true a=rnn b=lstm task=adding task.length=50 max_seeds=12
-
-Writes report.html (one file), report.md, comparison.csv, runs.csv and figures. Exit codes: 0 done; 2 an argument is
-wrong; 1 a run failed (run=true); 130 Ctrl-C: the same command resumes where it stopped.
-"""
 
 
 @dataclass
@@ -96,6 +66,8 @@ def parsed(arguments: Sequence[str]) -> Arguments:
     if words.experiment is not None:
         _experiment(words)
     for key in [key for key in given if key not in OWN]:
+        if "stop" in given and key in NEVER:
+            raise UserError(f"{key}: expected no such word beside stop=never; got {given[key]!r}")
         _setting(words, key, given[key])
     if words.run:
         _refuse_many(words)
@@ -155,6 +127,11 @@ def _take(words: Arguments, key: str, text: str) -> None:
             words.studies = text.split(",")
         case "metric" | "out" | "sweep":
             setattr(words, key, text)
+        case "stop":
+            if text != "never":
+                raise UserError(f"stop: expected never, which trains both models for all epochs; got {text!r}")
+            words.filters |= NEVER
+            words.passed += [f"{key}={'null' if value is None else 'false'}" for key, value in NEVER.items()]
         case "match":
             if text not in get_args(Match):
                 raise UserError(f"match: expected one of {', '.join(get_args(Match))}; got {text!r}")

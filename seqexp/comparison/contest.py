@@ -99,6 +99,13 @@ class Entry:
         seconds = [run.result.seconds for run in self.runs.values() if run.result.status == "FINISHED"]
         return float(np.mean(seconds or [math.nan]))
 
+    @cached_property
+    def epochs(self) -> float | None:
+        """Mean passes over the training data of the finished runs; None where one does not say."""
+        epochs = [run.result.epochs for run in self.runs.values() if run.result.status == "FINISHED"]
+        known = [count for count in epochs if count is not None]
+        return float(np.mean(known)) if known and len(known) == len(epochs) else None
+
     @property
     def params(self) -> int | None:
         """All that training sets."""

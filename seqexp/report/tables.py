@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STATUSES = ("FAILED", "DIVERGED", "KILLED")
+OF_RUNS = ("signature", "params", "epochs", "stop", "seconds", "git_sha", "data")
 
 
 def summary(contest: Contest) -> "pd.DataFrame":
@@ -30,10 +31,13 @@ def summary(contest: Contest) -> "pd.DataFrame":
             "std": entry.std,
             interval: _interval(entry),
             **{status.lower(): entry.count(status) for status in STATUSES},
+            "epochs": entry.epochs,
             "seconds": entry.seconds,
         }
         for entry in ordered
     ]
+    if all(row["epochs"] is None for row in rows):  # of earlier versions
+        rows = [{name: value for name, value in row.items() if name != "epochs"} for row in rows]
     if contest.baseline is not None:
         name, value = contest.baseline
         rows.append({"model": name if "no memory" in name else f"{name} (no memory)", "mean": value})
@@ -67,7 +71,10 @@ def every_run(contests: Sequence[Contest]) -> "pd.DataFrame":
         names = sorted({name for entry in contest.entries for name in _metrics(entry)})
         for entry in contest.entries:
             for seed, run in entry.runs.items():
-                known = {key: getattr(run.result, key) for key in ("signature", "params", "seconds", "git_sha", "data")}
+                known = {
+                    key: getattr(run.result, key)
+                    for key in ("signature", "params", "epochs", "stop", "seconds", "git_sha", "data")
+                }
                 reason = next((lost.reason for lost in entry.lost if lost.seed == seed), None)
                 scores = {name: run.result.score(name) for name in names}
                 row = {"task": contest.task, "model": entry.model, "seed": seed, "status": run.result.status}

@@ -69,6 +69,8 @@ def scored(result: RunResult, task: Task, outcome: Outcome, baselines: Metrics) 
         directions={name: metrics.lookup(name).direction for name in outcome.metrics},
         baseline=baselines,
         best_step=outcome.best_step,
+        epochs=outcome.epochs,
+        stop=outcome.stop,
     )
     best = result.best_memoryless()
     solved = None if result.is_trial else solves(task, outcome.metrics[result.primary_metric])

@@ -20,6 +20,7 @@ from seqexp.system.paths import RESULT, STARTED
 from seqexp.system.regular_files import Unreadable
 from seqexp.tasks import metrics
 from seqexp.tasks.metrics import Direction
+from seqexp.training.stopping import Stop
 
 SCHEMA = 1  # of result.json; a higher one is a later version's
 LONGEST_NAME = 100  # characters
@@ -49,6 +50,8 @@ class RunResult:
     params:           numbers that training sets, ``embedding_params`` of them in embedding tables; ``params_per_unit``:
                       what one hidden unit more would take.
     seconds:          of training and validation, summed over resumes.
+    epochs, stop:     passes over the training data, and what ended them: their number, the task solved, ``patience`` or
+                      ``max_seconds``. None of runs of earlier versions.
     metrics:          ``{"test/accuracy": 0.97, …}``; None where the value was not finite. Only a finished run's count.
     directions:       of each of them, "max" where larger is better.
     primary_metric:   a key of ``metrics``, with its ``direction``. A trial's begins with "val/".
@@ -76,6 +79,8 @@ class RunResult:
     seconds: Time = 0.0
     steps: Count | None = None
     best_step: Count | None = None
+    epochs: Count | None = None
+    stop: Stop | None = None
     metrics: dict[str, Score] = field(default_factory=dict)
     directions: dict[str, Direction] = field(default_factory=dict)
     baseline: dict[str, Score] = field(default_factory=dict)

@@ -16,11 +16,13 @@ from seqexp.numerics.functions import small_buffers
 from seqexp.numerics.params import Gradient, Params
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import Diverged
+from seqexp.system.registry import ADDED
 from seqexp.tasks import Metrics, Task, passes
 from seqexp.tasks.artifacts import Artifact
 from seqexp.training import losses
 from seqexp.training.checkpoints import Snapshot
 from seqexp.training.optimizers import Optimizer, clip
+from seqexp.training.stopping import Counters, Stop, stopped_by
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -31,6 +33,7 @@ class Training:
     batch_size:       examples a step.
     clip_norm:        the gradient's Euclidean norm is scaled down to this; null for never.
     patience:         stop after this many epochs in which val/<primary metric> did not improve; null for never.
+    stop_when_solved: stop at the end of the epoch in which val/<primary metric> reaches what the task says solves it.
     max_seconds:      stop at the end of the epoch in which this much training time has passed; null for never.
     val_batches:      validate on this many batches, the same in each epoch; null for the whole validation set.
     checkpoint_every: how often to save what a resumed run needs: steps (500) or seconds (30s); null for never.
@@ -43,6 +46,7 @@ class Training:
     max_seconds: Annotated[float, Gt(0)] | None
     val_batches: Annotated[int, Ge(1)] | None = None
     checkpoint_every: int | str | None = None
+    stop_when_solved: Annotated[bool, ADDED] = False
 
 
 class Observer(Protocol):
@@ -56,22 +60,6 @@ class Observer(Protocol):
 
 
 @dataclass
-class Counters:
-    """The numbers, beside the step and the arrays, that a resumed training needs."""
-
-    epoch: int = 0  # complete epochs, validation included
-    loss_sum: float = 0.0  # over the steps of the epoch so far
-    norm_sum: float = 0.0
-    best_step: int = 0
-    best_metric: float = -math.inf  # larger is better
-    best_loss: float = -math.inf  # the negative loss, which decides between equal metrics
-    epochs_since: int = 0  # since the best one
-    over: bool = False  # only the test is left
-    seconds: float = 0.0  # of training and validation, summed over resumes
-    epoch_seconds: float = 0.0
-
-
-@dataclass
 class Outcome:
     """The result of training: the best weights by validation, and their scores on the test split (see ``fit``)."""
 
@@ -81,6 +69,8 @@ class Outcome:
     seconds: float  # of training and validation, not of the final test
     metrics: Metrics
     artifacts: list[Artifact] = field(default_factory=list)
+    epochs: int | None = None  # that were trained, and why no more
+    stop: Stop | None = None
 
 
 class Trainer:
@@ -162,7 +152,9 @@ class Trainer:
         metrics, artifacts = self.evaluate("test" if test else "val", self.best)
         if test:
             observer.on_metrics(self.step, metrics)
-        return Outcome(self.best, self.counters.best_step, self.step, self.counters.seconds, metrics, artifacts)
+        counters, stop = self.counters, stopped_by(self.training, self.counters, self.task)
+        how = (counters.best_step, self.step, counters.seconds, metrics, artifacts, counters.epoch, stop)
+        return Outcome(self.best, *how)
 
     def _train_epoch(self, observer: Observer) -> None:
         """The steps that are left of this epoch."""
@@ -176,7 +168,7 @@ class Trainer:
 
     def _end_epoch(self, observer: Observer) -> None:
         """Validate, keep the weights if they are the best, and see whether training is over."""
-        counters, training = self.counters, self.training
+        counters = self.counters
         metrics = {
             "train/loss": counters.loss_sum / self.steps_an_epoch,
             "train/grad_norm": counters.norm_sum / self.steps_an_epoch,
@@ -195,11 +187,7 @@ class Trainer:
             counters.epochs_since += 1
         counters.epoch += 1
         counters.loss_sum = counters.norm_sum = counters.epoch_seconds = 0.0
-        counters.over = (
-            counters.epoch >= training.epochs
-            or (training.patience is not None and counters.epochs_since >= training.patience)
-            or (training.max_seconds is not None and counters.seconds >= training.max_seconds)
-        )
+        counters.over = stopped_by(self.training, counters, self.task) is not None
 
     def _lap(self) -> None:
         """Add the time since the last call to the counters."""

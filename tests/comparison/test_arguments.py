@@ -206,6 +206,12 @@ MODELS, OPTIMIZERS = ", ".join(sorted(config.conf_files("model"))), ", ".join(op
         ("run=true a=rnn b=lstm task=adding,copy", "run: expected one task, as in run=true task=adding"),
         (f"{PAIR} sweep=x", "run: expected no sweep= and no study= beside it, since it makes its own runs"),
         (f"{PAIR} study=x", "run: expected no sweep= and no study= beside it, since it makes its own runs"),
+        ("stop=soon", "stop: expected never, which trains both models for all epochs; got 'soon'"),
+        (
+            "stop=never training.patience=3",
+            "training.patience: expected no such word beside stop=never; got '3'",
+        ),
+        ("hydra/launcher=joblib", "hydra/launcher=joblib: expected run=true beside it; without, nothing is run"),
         (f"{PAIR} match=seconds", "match=seconds: expected training.max_seconds=<seconds> beside it; got none"),
     ],
 )
@@ -219,6 +225,18 @@ def test_what_means_nothing_is_refused_with_what_is_legal(line, says):
 def test_what_run_asks_for_is_enough():
     assert words(f"{PAIR} match=seconds training.max_seconds=3").filters == {"training.max_seconds": 3.0}
     assert words(PAIR) == Arguments(tasks=["adding"], models=["rnn", "lstm"], pairs=[("rnn", "lstm")], run=True)
+
+
+def test_a_launchers_words_are_kept_for_the_launcher():
+    taken = words(f"{PAIR} hydra/launcher=joblib hydra.launcher.n_jobs=3")
+    assert taken.launcher == ["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"]
+    assert taken.passed == []
+
+
+def test_stop_never_is_a_setting_of_runs_that_are_made_and_of_those_that_are_read():
+    taken = words(f"{PAIR} stop=never")
+    assert taken.passed == ["training.patience=null", "training.stop_when_solved=false"]
+    assert taken.filters == {"training.patience": None, "training.stop_when_solved": False}
 
 
 def test_a_hint_is_a_word_that_compare_takes():

@@ -94,6 +94,16 @@ def test_seconds_are_equal_and_end_the_training_before_the_epochs_do(asked):
     assert "match=seconds: both models train for 2.5 s, in any number of epochs" in said
 
 
+def test_steps_are_equal_where_nothing_may_stop_a_training(asked):
+    defaults, _, _ = asked("task=sentiment")
+    assert [each["training"].get("stop_when_solved") for each in defaults.values()] == [True, True]
+    configs, _, error = asked("task=sentiment", "stop=never")
+    assert error == ENOUGH
+    for each in configs.values():
+        assert each["training"]["patience"] is None
+        assert "stop_when_solved" not in each["training"], "as in runs of earlier versions"
+
+
 # -- which words reach the runs --------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ def task(run_config):
 
 
 def outcome_of(metrics, best_step) -> Any:
-    return SimpleNamespace(metrics=metrics, best_step=best_step)
+    return SimpleNamespace(metrics=metrics, best_step=best_step, epochs=2, stop="epochs")
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ def test_a_finished_run_has_directions_baselines_and_whether_it_solved_the_task(
     assert result.metrics == {f"test/{task.primary_metric}": 1.0, "test/loss": None}
     assert result.directions == {f"test/{task.primary_metric}": task.direction, "test/loss": "min"}
     assert result.baseline == task.baselines()
+    assert (result.epochs, result.stop) == (2, "epochs")
     assert (result.best_baseline, result.best_step) == ((result.best_memoryless() or ("",))[0], 20)
     trial = scored(before.but(primary_metric="val/loss"), task, outcome_of({"val/loss": 0.5}, 1), {})
     assert (trial.baseline, trial.best_baseline, trial.solved) == ({}, None, None)

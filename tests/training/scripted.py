@@ -36,6 +36,7 @@ class Script:
     step_seconds: float = 1.0
     part_seconds: float = 0.5
     direction: str = "max"
+    solved: float | None = None
     dropout: float = 0.0
     carry_state: bool = False
     start: float = 0.0  # the weight
@@ -61,6 +62,7 @@ class ScriptedTask:
 
     def __init__(self, script: Script) -> None:
         self.script, self.direction, self.carry_state = script, script.direction, script.carry_state
+        self.solved = script.solved
 
     def batches(self, split: str, batch_size: int) -> int:
         return self.script.steps if split == "train" else len(self.script.parts)

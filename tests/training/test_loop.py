@@ -149,6 +149,29 @@ def test_max_seconds_ends_with_the_epoch_in_which_they_pass(max_seconds, stops):
     assert log.column("time/epoch_seconds") == [2.5] * stops
 
 
+@pytest.mark.parametrize(
+    ("direction", "solved", "stops"),
+    [("max", 0.9, 3), ("max", 0.95, 3), ("max", 0.96, 6), ("max", None, 6), ("min", 0.05, 6), ("min", 0.3, 2)],
+)
+def test_stop_when_solved_ends_with_the_epoch_whose_validation_solves_the_task(direction, solved, stops):
+    scores = [0.5, 0.3, 0.95, 0.2, 0.1, 0.06]
+    script = Script(validations=[(score, 1) for score in scores], direction=direction, solved=solved)
+    outcome, log = fit(script, epochs=6, stop_when_solved=True)
+    assert epochs(log) == outcome.epochs == stops
+    assert outcome.stop == ("solved" if stops < 6 else "epochs")
+    script = Script(validations=[(score, 1) for score in scores], direction=direction, solved=solved)
+    assert epochs(fit(script, epochs=6)[1]) == 6, "by default it goes on"
+
+
+@pytest.mark.parametrize(
+    ("training", "stop"),
+    [({}, "epochs"), ({"patience": 1}, "patience"), ({"max_seconds": 0.1}, "max_seconds")],
+    ids=["nothing", "patience", "seconds"],
+)
+def test_the_outcome_says_what_ended_the_training(training, stop):
+    assert fit(Script(), epochs=3, **training)[0].stop == stop
+
+
 def test_epochs_are_the_most_there_are():
     outcome, log = fit(Script(), epochs=4, patience=9, max_seconds=1e9)
     assert (epochs(log), outcome.steps) == (4, 4 * STEPS)
