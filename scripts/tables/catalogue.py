@@ -6,8 +6,8 @@
     python -m scripts.tables.catalogue --write    # run nothing: write the table from the stored scores
 
 The runs are ordinary sweeps under runs/, in as many processes as cores, so an interrupted call resumes where it
-stopped. docs/catalogue.csv keeps the scores of every seed, with the commit that ran it, and the table is made from that file. A
-seed that is there with the same words is not run again.
+stopped. docs/catalogue.csv keeps the scores of every seed, with the commit that ran it, and the table is made from that
+file. A seed that is there with the same words is not run again.
 """
 
 import argparse
