@@ -26,10 +26,10 @@ USAGE = """usage: python -m seqexp.predict <run directory> ["a text" …] [file=
 Says what the best weights of a finished run answer to each text: a class with its probabilities, tags, a translation;
 of a language model, of names and of music what follows the text, which is then a prompt, and the likeliest next tokens.
 The texts are words of this command line; or of file= (.csv, .tsv, .jsonl: the column that the run was trained on, or
-column=; .txt: a text a line); or else standard input, line by line. out= writes a table of the answers, .csv; of music one MIDI
-file, .mid. What is drawn follows temperature=, top_k= and seed=. The data are not needed; to a run of an earlier
-version, which has no model/, task.source=<file> or data_dir=<folder> show them. plugins= loads the modules that the
-run's model or task comes from: a stored config never does so by itself.
+column=; .txt: a text a line); or else standard input, line by line. out= writes a table of the answers, .csv; of music
+one MIDI file, .mid. What is drawn follows temperature=, top_k= and seed=. The data are not needed; to a run of an
+earlier version, which has no model/, task.source=<file> or data_dir=<folder> show them. plugins= loads the modules that
+the run's model or task comes from: a stored config never does so by itself.
 """
 
 
@@ -153,7 +153,9 @@ def _lines() -> Iterator[str]:
 
 
 def _column(words: Words, task: Mapping[str, Any]) -> list[str]:
-    """The texts of file=, by default in the column that the run's own table had. UserError names the columns where the one that is asked for is not there."""
+    """The texts of file=, by default in the column that the run's own table had.
+
+    UserError names the columns where the one that is asked for is not there."""
     from seqexp.data import files, rows
     from seqexp.data.files import Faults, composed
     from seqexp.system.errors import UserError
