@@ -4,7 +4,7 @@ It needs the run's directory alone: its config.yaml, its best weights and its mo
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -25,11 +25,11 @@ USAGE = """usage: python -m seqexp.predict <run directory> ["a text" …] [file=
 
 Says what the best weights of a finished run answer to each text: a class with its probabilities, tags, a translation;
 of a language model, of names and of music what follows the text, which is then a prompt, and the likeliest next tokens.
-The texts are words of this command line, or column text of file= (.csv, .tsv, .jsonl; or .txt, a text a line; column=
-names another one), or else standard input, line by line. out= writes a table of the answers, .csv; of music one MIDI
-file, .mid. What is drawn follows temperature=, top_k= and seed=. The data are not needed; to a run of an earlier
-version, which has no model/, task.source=<file> or data_dir=<folder> show them. plugins= loads the modules that the
-run's model or task comes from: a stored config never does so by itself.
+The texts are words of this command line; or of file= (.csv, .tsv, .jsonl: the column that the run was trained on, or
+column=; .txt: a text a line); or else standard input, line by line. out= writes a table of the answers, .csv; of music
+one MIDI file, .mid. What is drawn follows temperature=, top_k= and seed=. The data are not needed; to a run of an
+earlier version, which has no model/, task.source=<file> or data_dir=<folder> show them. plugins= loads the modules that
+the run's model or task comes from: a stored config never does so by itself.
 """
 
 
@@ -131,7 +131,9 @@ def predict(words: Words) -> None:
             for text in _lines():  # one by one, so that a program at the other end of a pipe gets each answer at once
                 _show(text, run.predict([text], options)[0], run)
             return
-        texts = words.texts or (_column(words) if "file" in words.options else list(_lines()))
+        texts = words.texts or (
+            _column(words, run.run_config.settings["task"]) if "file" in words.options else list(_lines())
+        )
         answers = run.predict(texts, options)
         if out is None:
             for text, answer in zip(texts, answers, strict=True):
@@ -150,8 +152,10 @@ def _lines() -> Iterator[str]:
             yield line.rstrip("\r\n")
 
 
-def _column(words: Words) -> list[str]:
-    """The texts of file=. UserError names the columns where the one that is asked for is not there."""
+def _column(words: Words, task: Mapping[str, Any]) -> list[str]:
+    """The texts of file=, by default in the column that the run's own table had.
+
+    UserError names the columns where the one that is asked for is not there."""
     from seqexp.data import files, rows
     from seqexp.data.files import Faults, composed
     from seqexp.system.errors import UserError
@@ -162,7 +166,7 @@ def _column(words: Words) -> list[str]:
             raise UserError(f"column: expected a table ({', '.join(rows.SUFFIXES)}); got {path}")
         return [line for _, line in files.lines(path) if line.strip()] or _nothing(path)
     faults = Faults(path)
-    column = composed(words.options.get("column", "text"))
+    column = composed(words.options.get("column") or str(task.get("text_column", "text")))
     texts: list[str] = []
     for line, (value,) in rows.read(path, {"column": column}, faults):
         if not isinstance(value, str) or not value.strip():
