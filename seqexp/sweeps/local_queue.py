@@ -59,12 +59,14 @@ class LocalQueue:
     def waiting(self) -> str | None:
         return None
 
-    def cancel(self) -> None:
+    def cancel(self) -> list[int]:
+        forgotten = [job.number for job in self._waiting]
         self._waiting.clear()
         for _, made in self._running:
             if not made.done():  # so that the process, which is this one's child, is still that one
                 with suppress(ProcessLookupError):
                     os.kill(int(made.job_id), signal.SIGTERM)  # submitit's own way kills it after a second
+        return forgotten
 
     def close(self) -> None:
         tidy(self._folder)

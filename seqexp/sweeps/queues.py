@@ -91,8 +91,9 @@ class Queue(Protocol):
         """Why no job runs, in the scheduler's words; None where one does."""
         ...
 
-    def cancel(self) -> None:
-        """Tell all jobs to save and end; returns at once."""
+    def cancel(self) -> list[int]:
+        """Tell all jobs to save and end, without waiting for it. Gives the numbers of those that it has not begun and
+        forgets; ``ended`` tells of the others."""
         ...
 
     def close(self) -> None:
@@ -195,7 +196,7 @@ def _cancel(watched: _Watched, jobs: Sequence[RemoteJob]) -> None:
     """Cancel the jobs, wait until they have saved, and say what came of them."""
     (watched.sweep_dir / STOPPED).touch()
     watched.cancelled = True
-    watched.queue.cancel()
+    watched.left.difference_update(watched.queue.cancel())
     deadline = time.monotonic() + PATIENCE
     with suppress(Exception):  # the scheduler itself may be what is gone
         while watched.left and time.monotonic() < deadline:

@@ -80,10 +80,12 @@ class RayQueue:
         needed = self._settings["cpus_per_job"]
         return f"no node with {needed} free cores; the cluster has {total:g}" if free == total < needed else None
 
-    def cancel(self) -> None:
+    def cancel(self) -> list[int]:
+        forgotten = [job.number for job in self._waiting]
         self._waiting.clear()
         for reference in self._running:
             self._ray.cancel(reference, force=False)
+        return forgotten
 
     def close(self) -> None:
         self._ray.shutdown()

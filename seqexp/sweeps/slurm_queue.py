@@ -103,11 +103,12 @@ class SlurmQueue:
             return None
         return ", ".join(sorted({reason for _, reason in self._said.values()}))
 
-    def cancel(self) -> None:
+    def cancel(self) -> list[int]:
         numbers = sorted({name.partition("_")[0] for name in self._left})
         if numbers:
             subprocess.run(["scancel", *numbers], capture_output=True, check=False)
         self._asked = 0.0
+        return []  # squeue tells of those that wait too
 
     def close(self) -> None:
         tidy(self._folder)

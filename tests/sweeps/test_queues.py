@@ -36,6 +36,7 @@ class Scheduler:
 
     ends: list[list[Ended]]
     reason: str | None = None
+    unbegun: list[int] = field(default_factory=list)
     cancelled: bool = False
     closed: bool = False
     jobs: list[Any] = field(default_factory=list)
@@ -46,13 +47,14 @@ class Scheduler:
     def ended(self):
         if self.ends:
             return self.ends.pop(0)
-        return [Ended(job.number) for job in self.jobs] if self.cancelled else []
+        return [Ended(job.number) for job in self.jobs if job.number not in self.unbegun] if self.cancelled else []
 
     def waiting(self):
         return self.reason
 
     def cancel(self):
         self.cancelled = True
+        return self.unbegun
 
     def close(self):
         self.closed = True
@@ -100,7 +102,7 @@ def test_a_job_whose_host_had_other_data_is_no_part_of_the_sweep(tmp_path):
 
 def test_the_file_stopped_cancels_all_jobs(tmp_path, caplog):
     (tmp_path / STOPPED).touch()
-    queue = Scheduler([[]])
+    queue = Scheduler([[]], unbegun=[1])
     with pytest.raises(SystemExit):
         queues.run_all(queue, jobs(2), tmp_path, SLURM)
     assert queue.cancelled
