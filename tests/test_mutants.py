@@ -58,7 +58,7 @@ MUTANTS = [
     ),
     Mutant(
         "patience is one epoch late",
-        "training.trainer",
+        "training.stopping",
         "counters.epochs_since >= training.patience",
         "counters.epochs_since > training.patience",
         f"{LOOP}::test_patience_is_so_many_epochs_without_a_better_one",
@@ -72,7 +72,7 @@ MUTANTS = [
     ),
     Mutant(
         "max_seconds is never reached",
-        "training.trainer",
+        "training.stopping",
         "counters.seconds >= training.max_seconds",
         "counters.epoch_seconds >= training.max_seconds",
         f"{LOOP}::test_max_seconds_ends_with_the_epoch_in_which_they_pass",

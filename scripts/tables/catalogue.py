@@ -5,9 +5,9 @@
     python -m scripts.tables.catalogue --again    # run everything again
     python -m scripts.tables.catalogue --write    # run nothing: write the table from the stored scores
 
-The runs are ordinary sweeps under runs/, in as many processes as cores, so an interrupted call resumes where it stopped.
-docs/catalogue.csv keeps the scores of every seed, with the commit that ran it, and the table is made from that file. A
-seed that is there with the same words is not run again.
+The runs are ordinary sweeps under runs/, as many at once as there are cores; an interrupted call resumes where it
+stopped. docs/catalogue.csv keeps the scores of every seed, with the commit that ran it, and the table is made from that
+file. A seed that is there with the same words is not run again.
 """
 
 import argparse
