@@ -21,7 +21,7 @@ from seqexp.runs.progress import configure_logging
 from seqexp.runs.reader import Run
 from seqexp.statistics.sequential import Sequential
 from seqexp.sweeps.job_record import JobRecord
-from seqexp.sweeps.launch import launching
+from seqexp.sweeps.launch import chosen, launching
 from seqexp.sweeps.parent_run import comparison, mark_all_killed
 from seqexp.system.errors import UserError
 from seqexp.tracking.mlflow_store import TrackingSettings
@@ -51,6 +51,8 @@ def run_pairs(words: Arguments, command: str) -> PairedRuns:
     made = PairedRuns(tracking=TrackingSettings(**first.settings["tracking"]))
     assert made.tracking is not None
     more = _matched(words, configs)
+    if words.launcher:
+        config.for_jobs(chosen(words.launcher))  # refused before anything is begun
     mark_all_killed(made.tracking)
     margin = words.margin
     pairs = _Pairs(words, made, configs[0].task.get("margin", {}) if margin is None else margin)

@@ -19,7 +19,7 @@ from seqexp.system import signals
 Words = Sequence[str]
 POLL = 0.05  # seconds
 
-ALL_CORES = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=-1")
+ALL_CORES = "hydra/launcher=joblib"  # its n_jobs is -1 by default
 
 
 class Launch:
@@ -124,16 +124,21 @@ class _Wanted(Sequence[Words]):
             yield words
 
 
+def chosen(words: Words) -> list[str]:
+    """The words for a launcher, with the default one where they name none."""
+    return [*([] if any(word.startswith("hydra/launcher=") for word in words) else [ALL_CORES]), *words]
+
+
 def launching(words: Words, sweep_dir: Path) -> Launch:
-    """A launch outside a sweep's command. words: which launcher, and its settings, as on the command line; without any,
-    all cores. Its jobs log warnings only. UserError where Hydra has no such launcher."""
+    """A launch outside a sweep's command. words: which launcher, and its settings, as on the command line; joblib
+    on all cores where none is named. Its jobs log warnings only. UserError where Hydra has no such launcher."""
     from hydra.core.plugins import Plugins
     from hydra.types import HydraContext
 
     from seqexp import config
 
     with signals.deferred():  # OmegaConf would take a Ctrl-C for a failure of its own
-        loader, cfg = config.for_jobs([*(words or ALL_CORES), f"hydra.sweep.dir={sweep_dir}"])
+        loader, cfg = config.for_jobs([*chosen(words), f"hydra.sweep.dir={sweep_dir}"])
         callbacks: Any = _no_callbacks()
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=HydraContext(config_loader=loader, callbacks=callbacks),

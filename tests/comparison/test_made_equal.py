@@ -126,6 +126,21 @@ def test_an_experiment_gives_its_task_and_settings_to_both(asked):
     assert {(each["task"]["name"], each["task"]["feed"]) for each in configs.values()} == {("hello", "previous")}
 
 
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("hydra/launcher=nosuch", "hydra/launcher: expected one of basic, joblib; got 'nosuch'"),
+        ("hydra.launcher.n_job=2", "hydra.launcher.n_job: no such key"),
+    ],
+)
+def test_a_launcher_that_is_not_there_is_refused_before_anything_is_made(asked, runs, word, says):
+    configs, _, error = asked("task=adding", word)
+    assert configs == {}
+    assert error.startswith(f"error: {says}")
+    assert error.count("\n") == 1
+    assert not runs.exists() or not list(runs.iterdir())
+
+
 # -- what MLflow is told ---------------------------------------------------------------------------------------------
 
 
