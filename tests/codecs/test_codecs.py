@@ -26,7 +26,7 @@ LABELLED = "text,label\n" + "".join(
 SMALL = {
     "adding": ["task.length=6", "task.examples=70"],
     "caption": [],
-    "char_lm": ["task.source=TEXT", "task.length=8"],
+    "char_lm": ["task.source=TEXT", "task.length=3", "task.carry_state=true"],
     "copy": ["task.delay=3", "task.symbols=3", "task.examples=70"],
     "digits": ["task.permuted=true"],
     "formal": ["task.train_length=10", "task.test_lengths=[12,14]", "task.examples=40"],

@@ -154,6 +154,9 @@ def test_a_codec_that_was_changed_or_is_anothers_is_refused(predict, reviews, tm
     # By who knows how to sign it: then the weights do not fit.
     forged = {key: content[key] for key in ("kind", "signature", "tokenizer", "codec")}
     forged["codec"] = forged["codec"] | {"tokens": [*forged["codec"]["tokens"], *map(str, range(10**6, 10**6 + 99))]}
+    another = {key: content[key] for key in forged} | {"signature": "0" * 12}
+    file.write_text(json.dumps(content | another | {"sha256": _digest(another)}))
+    assert "belongs to another run" in predict(directory, "a film").stderr
     file.write_text(json.dumps(content | forged | {"sha256": _digest(forged)}))
     said = predict(directory, "a film")
     assert (said.returncode, said.stderr.count("\n")) == (2, 1)
