@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    from seqexp.sweeps import workers
     from seqexp.system import signals
     from seqexp.system.output import forgive_output
 
     forgive_output()
     for number in signals.SIGNALS:
-        if number != signal.SIGINT and signals.heard(number):
-            signal.signal(number, signals.stop)
+        if signals.heard(number):
+            signal.signal(number, workers.stop)  # with run=true, workers are to save before this process ends
     sys.exit(exit_code(sys.argv[1:]))
 
 
@@ -85,12 +86,7 @@ def compared(arguments: Sequence[str]) -> Compared:
     made = None
     if words.run:
         from seqexp.comparison.paired_runs import run_pairs
-        from seqexp.sweeps import workers
-        from seqexp.system import signals
 
-        for number in signals.SIGNALS:  # workers are to save before this process ends
-            if signals.heard(number):
-                signal.signal(number, workers.stop)
         made = run_pairs(words, _command(arguments))
     from seqexp.comparison import query
     from seqexp.report import write

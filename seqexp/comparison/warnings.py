@@ -23,6 +23,7 @@ def warnings(contest: Contest, match: str | None) -> list[str]:
         *_different_data(contest),
         *_budgets(contest, match),
         *_matched(contest, match),
+        *_steps(contest),
         *_tuning(contest),
         *_settings(contest),
         *_code(contest),
@@ -88,6 +89,14 @@ def _matched(contest: Contest, match: str | None) -> Iterator[str]:
             longer = max(a.seconds, b.seconds)
             if abs(a.seconds - b.seconds) > UNEQUAL_TIME * longer:
                 yield f"match=seconds: {a.model} trained for {a.seconds:.1f} s, {b.model} for {b.seconds:.1f} s"
+
+
+def _steps(contest: Contest) -> Iterator[str]:
+    stops = {run.result.stop for entry in contest.entries for run in entry.runs.values()} - {None, "epochs"}
+    epochs = {entry.model: entry.epochs for entry in contest.entries}
+    if stops and None not in epochs.values() and len(set(epochs.values())) > 1:
+        used = ", ".join(f"{model} {count:.3g}" for model, count in epochs.items())
+        yield f"epochs used on average: {used} (ended by {', '.join(sorted(map(str, stops)))}); stop=never makes them equal"
 
 
 def _tuning(contest: Contest) -> Iterator[str]:

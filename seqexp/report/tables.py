@@ -31,13 +31,10 @@ def summary(contest: Contest) -> "pd.DataFrame":
             "std": entry.std,
             interval: _interval(entry),
             **{status.lower(): entry.count(status) for status in STATUSES},
-            "epochs": entry.epochs,
             "seconds": entry.seconds,
         }
         for entry in ordered
     ]
-    if all(row["epochs"] is None for row in rows):  # of earlier versions
-        rows = [{name: value for name, value in row.items() if name != "epochs"} for row in rows]
     if contest.baseline is not None:
         name, value = contest.baseline
         rows.append({"model": name if "no memory" in name else f"{name} (no memory)", "mean": value})

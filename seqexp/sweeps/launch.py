@@ -82,6 +82,8 @@ class _Reader:
         """Take the records that have come. May be called from any thread. all_ended: a job without one is lost."""
         with self._lock:
             while self._next is not None and not self.done:
+                if workers.called_off(self._sweep_dir):
+                    return  # by a signal: what the jobs leave now is no answer
                 record = (read_record if all_ended else find_record)(self._sweep_dir, self._next)
                 if record is None:
                     return
