@@ -129,10 +129,10 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
 
 def discard() -> None:
     """Remove the directory of a sweep that was refused before its first job, and end its parent run."""
-    from seqexp.sweeps.parent_run import end_parent, typed_command
-
     sweep_dir = workers.leading()
     if sweep_dir is not None and not (sweep_dir / JOBS).exists():
+        from seqexp.sweeps.parent_run import end_parent, typed_command  # here: a typo need not wait for NumPy
+
         end_parent(sweep_dir, "FAILED", {}, {}, typed_command())
         _remove(sweep_dir)
     workers.end()
