@@ -96,7 +96,8 @@ def _steps(contest: Contest) -> Iterator[str]:
     epochs = {entry.model: entry.epochs for entry in contest.entries}
     if stops and None not in epochs.values() and len(set(epochs.values())) > 1:
         used = ", ".join(f"{model} {count:.3g}" for model, count in epochs.items())
-        yield f"epochs used on average: {used} (ended by {', '.join(sorted(map(str, stops)))}); stop=never makes them equal"
+        ended = ", ".join(sorted(map(str, stops)))
+        yield f"epochs used on average: {used} (ended by {ended}); stop=never makes them equal"
 
 
 def _tuning(contest: Contest) -> Iterator[str]:

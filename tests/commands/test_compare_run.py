@@ -52,8 +52,9 @@ def test_pairs_are_run_until_the_verdict_and_never_twice(tmp_path):
 def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     words = ["run=true", "a=rnn", "b=lstm", "task=adding", "task.steps_per_epoch=100000", "max_seeds=2", "tracking=off"]
     called = command(*words)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    process = subprocess.Popen(called, cwd=tmp_path, env=environment(), **pipes, text=True)
+    process = subprocess.Popen(
+        called, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("runs/adding/rnn/*/run.json")) and time.monotonic() < deadline:
         time.sleep(0.05)
