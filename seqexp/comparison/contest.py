@@ -183,7 +183,7 @@ def contest(
 
 def corrected(contests: Sequence[Contest]) -> list[Contest]:
     """The contests, each claim with its sign-flip test's p corrected for all claims made (Holm 1979)."""
-    from seqexp.statistics.across_tasks import holm
+    from seqexp.statistics.families import holm
 
     claims = [claim for each in contests for claim in each.claims if claim.paired is not None]
     if len(claims) < 2:
