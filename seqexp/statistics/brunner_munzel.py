@@ -65,6 +65,13 @@ def share_and_variance(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def p_larger(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """One-sided p (...,) of "theta is above 1/2", of counts a, b (..., K); swapped, of "below"."""
+    theta, variance = share_and_variance(a, b)
+    n, m = (int(each.reshape(-1, each.shape[-1])[0].sum()) for each in (a, b))
+    return np.maximum(p_permuted(a, b), p_share(theta, variance, min(n, m), 0.5))
+
+
+def p_permuted(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """One-sided p (...,) of the permutation test alone: half of the two-sided one on the side where theta lies."""
     flat_a, flat_b = (each.reshape(-1, each.shape[-1]) for each in (a, b))
     theta, variance = share_and_variance(flat_a, flat_b)
     n, m = (int(each[0].sum()) for each in (flat_a, flat_b))
@@ -75,7 +82,7 @@ def p_larger(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         reached = reference.size - np.searchsorted(reference, size[i] * (1 - 1e-9))
         two_sided[i] = (reached + drawn) / (reference.size + drawn)
     permuted = np.where(theta > 0.5, two_sided / 2, np.where(theta < 0.5, 1 - two_sided / 2, 1.0))
-    return np.asarray(np.maximum(permuted, p_share(theta, variance, min(n, m), 0.5)).reshape(a.shape[:-1]))
+    return np.asarray(permuted.reshape(a.shape[:-1]))
 
 
 def p_share(theta: np.ndarray, variance: np.ndarray, n: int, null: np.ndarray | float) -> np.ndarray:

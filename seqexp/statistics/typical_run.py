@@ -74,15 +74,9 @@ def typical_run(
     left, right = oriented(a, direction), oriented(b, direction)
     if not (left.ndim == right.ndim == 1 and left.size and right.size):
         raise ValueError(f"a and b must be scores (n,) and (m,) of at least one run, got {left.shape}, {right.shape}")
-    counts = brunner_munzel.blocks(left, right)
-    theta = float(brunner_munzel.share_and_variance(*counts)[0])
-    low, high = map(float, brunner_munzel.share_interval(*counts, level))
     p_better, p_worse, p_equivalent = map(float, p_values(left, right, margin))
     p = min(1.0, 2 * min(p_better, p_worse))
-    if at_most(p, alpha):  # the permutation test and the interval may differ at 1/2; the test decides
-        low, high = (max(low, 0.5), high) if theta > 0.5 else (low, min(high, 0.5))
-    else:
-        low, high = min(low, 0.5), max(high, 0.5)
+    theta, low, high = map(float, probability(left, right, p_better, p_worse, level))
     verdict: Verdict = "not resolved"
     if at_most(p_equivalent, alpha):
         verdict = "equivalent"
@@ -116,6 +110,18 @@ def p_values(a: np.ndarray, b: np.ndarray, margin: float) -> tuple[np.ndarray, n
     within = margin + 4 * ROUNDING * size  # a difference as large as the margin does not matter either
     not_worse, not_better = _p_larger(a + within, b), _p_larger(b + within, a)
     return _p_larger(a, b), _p_larger(b, a), np.minimum(1, 2 * np.maximum(not_worse, not_better))
+
+
+def probability(
+    a: np.ndarray, b: np.ndarray, p_better: np.ndarray | float, p_worse: np.ndarray | float, level: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """theta (...,) and its interval; the test decides on which side of 1/2 it ends."""
+    counts = brunner_munzel.blocks(a, b)
+    theta, _ = brunner_munzel.share_and_variance(*counts)
+    low, high = brunner_munzel.share_interval(*counts, level)
+    error = (1 - level) / 2 * (1 + 1e-9)  # 1 - level is rounded
+    low = np.where(p_better <= error, np.maximum(low, 0.5), np.minimum(low, 0.5))
+    return theta, low, np.where(p_worse <= error, np.minimum(high, 0.5), np.maximum(high, 0.5))
 
 
 def _p_larger(a: np.ndarray, b: np.ndarray) -> np.ndarray:
