@@ -37,7 +37,8 @@ def one_mean(report: Report, seed: int) -> None:
         rng = np.random.default_rng([seed, 20, number])
         scores, large = shape.draw(rng, (report.comparisons, 20))[0], shape.draw(rng, (1, 1_000_000))[0]
         covered = [
-            np.mean([abs(x.mean() - large.mean()) <= half_interval(x, LEVEL) for x in scores[:, :n]]) for n in (5, 10, 20)
+            np.mean([abs(x.mean() - large.mean()) <= half_interval(x, LEVEL) for x in scores[:, :n]])
+            for n in (5, 10, 20)
         ]
         rows.append((shape.name, *(percent(float(rate)) for rate in covered)))
     report.table("The t interval of one model's mean covers (no gate):", ("scores", "N = 5", "N = 10", "N = 20"), rows)
@@ -53,7 +54,7 @@ def errors(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.tables.calibration", description=__doc__.splitlines()[0])
-    parser.add_argument("--comparisons", type=int, default=2_000, help="simulated comparisons for each row")
+    parser.add_argument("--comparisons", type=int, default=1_000, help="simulated comparisons for each row")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts; default: all")
     given = parser.parse_args()

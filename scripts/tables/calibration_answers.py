@@ -1,5 +1,6 @@
 """How often each answer of a report is wrong, in each shape of scores: the parts of `scripts.tables.calibration`."""
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -13,7 +14,7 @@ from seqexp.statistics.families import holm
 from seqexp.statistics.pairs import clopper_pearson
 from seqexp.statistics.sequential import outcomes
 from seqexp.statistics.two_way import two_way
-from seqexp.statistics.typical_run import p_values, probability
+from seqexp.statistics.typical_run import p_sides, p_values, probability
 
 SEEDS = (5, 6, 10, 20, 40)
 ALPHA = 1 - LEVEL
@@ -31,7 +32,7 @@ def typical_runs(report: Report, seed: int, shapes: Sequence[Shape] = (*SAME, *D
         x = np.where(a == b, 0.5, np.where(a > b, 1.0, 0.0))
         for n in SEEDS:
             few_a, few_b = a[:, :n], b[:, :n]
-            better, worse, _ = p_values(few_a, few_b, 0.0)
+            better, worse = p_sides(few_a, few_b)
             _, low, high = probability(few_a, few_b, better, worse, LEVEL)
             above, below = (betting.p_larger(each[:, :n], 0.5, anytime=True) for each in (x, 1 - x))
             start, end = betting.mean_interval(x[:, :n], LEVEL, anytime=True)
@@ -42,7 +43,9 @@ def typical_runs(report: Report, seed: int, shapes: Sequence[Shape] = (*SAME, *D
                 ("sequential typical run, false", _false(above, below, theta)),
                 ("sequential typical run covered", _covers(start, end, theta)),
             ]
-            rows.append((shape.name, f"{theta:.3f}", n, *(_cell(report, what, rate, where, gate) for what, rate in cells)))
+            rows.append(
+                (shape.name, f"{theta:.3f}", n, *(_cell(report, what, rate, where, gate) for what, rate in cells))
+            )
     head = ("scores", "theta", "N", "false better or worse", "theta covered", "sequential: false by N", "covered by N")
     report.table("The typical run:", head, rows)
 
@@ -54,18 +57,22 @@ def means(report: Report, seed: int, shapes: Sequence[Shape] = (*SAME, *DIFFEREN
     rows = []
     for number, shape in enumerate(shape for shape in shapes if shape.equal_mean):
         a, b = shape.draw(np.random.default_rng([seed, 11, number]), (report.comparisons, max(SEEDS)))
-        x = (np.clip(a, 0, 1) - np.clip(b, 0, 1) + 1) / 2
         for n in SEEDS:
-            cells = []
-            for anytime, name in ((False, "mean"), (True, "sequential mean")):
-                above, below = (betting.p_larger(each[:, :n], 0.5, anytime=anytime) for each in (x, 1 - x))
-                low, high = betting.mean_interval(x[:, :n], LEVEL, anytime=anytime)
-                cells += [(f"{name}, false", _false(above, below, 0.5)), (f"{name} covered", _covers(low, high, 0.5))]
-            told = [_cell(report, what, rate, f"{shape.name}, N = {n}", True) for what, rate in cells]
+            told = mean_cells(report, a, b, n, shape.name)
             flips = ("", "") if n == 40 else tuple(map(percent, _not_covered(*errors(a[:1000, :n], b[:1000, :n]))))
             rows.append((shape.name, n, *told, *flips))
     head = ("scores", "N", "false on average", "0 covered", "sequential: false by N", "covered by N")
     report.table("The mean of scores in 0..1:", (*head, "sign flips and t interval: false", "t interval covers"), rows)
+
+
+def mean_cells(report: Report, a: np.ndarray, b: np.ndarray, n: int, name: str) -> list[str]:
+    """How often the means of the first n of a and b (C, N), which are equal, are told apart, and 0 is covered."""
+    x, cells = (np.clip(a[:, :n], 0, 1) - np.clip(b[:, :n], 0, 1) + 1) / 2, []
+    for anytime, kind in ((False, "mean"), (True, "sequential mean")):
+        above, below = (betting.p_larger(each, 0.5, anytime=anytime) for each in (x, 1 - x))
+        low, high = betting.mean_interval(x, LEVEL, anytime=anytime)
+        cells += [(f"{kind}, false", _false(above, below, 0.5)), (f"{kind} covered", _covers(low, high, 0.5))]
+    return [_cell(report, what, rate, f"{name}, N = {n}", True) for what, rate in cells]
 
 
 def power(report: Report, seed: int) -> None:
@@ -91,17 +98,27 @@ def power(report: Report, seed: int) -> None:
             if found < alone - LOST_POWER and (n >= 20 or not skewed):
                 report.broken.append(f"power, {name}, N = {n}: {found:.3f}, unpaired {alone:.3f}")
             rows.append((name, n, *map(percent, (found, alone, signs, stopped))))
-    head = ("a ahead by", "N", "typical run finds it", "unpaired permutation test alone", "paired signs", "sequential, by N")
+    head = (
+        "a ahead by",
+        "N",
+        "typical run finds it",
+        "unpaired permutation test alone",
+        "paired signs",
+        "sequential, by N",
+    )
     report.table("Power (sd of the normal deviate):", head, rows)
 
 
-def equivalence(report: Report, seed: int) -> None:
+def equivalence(report: Report, seed: int, numbers: Sequence[int] = (6, 10, 20, 40)) -> None:
     """A median difference as large as the margin is called equivalent no oftener than alpha; none at all mostly is."""
     rows = []
     for number, (shift, margin) in enumerate(((1.0, 1.0), (0.0, 1.0), (0.0, 0.5))):
         rng = np.random.default_rng([seed, 13, number])
-        a, b = rng.normal(shift, np.sqrt(0.5), (report.comparisons, 40)), rng.normal(0, np.sqrt(0.5), (report.comparisons, 40))
-        for n in (6, 10, 20, 40):
+        a, b = (
+            rng.normal(shift, np.sqrt(0.5), (report.comparisons, 40)),
+            rng.normal(0, np.sqrt(0.5), (report.comparisons, 40)),
+        )
+        for n in numbers:
             fixed = float(np.mean(p_values(a[:, :n], b[:, :n], margin)[2] <= ALPHA))
             d = a[:, :n] - b[:, :n]
             ends = outcomes(d, -margin), 1 - outcomes(d, margin)
@@ -118,33 +135,41 @@ def equivalence(report: Report, seed: int) -> None:
     report.table("Equivalence in the typical run, normal scores:", head, rows)
 
 
-def catalogue(report: Report, seed: int) -> None:
+def catalogue(report: Report, seed: int, numbers: Sequence[int] = (10, 20, 40)) -> None:
     """The chance of any false headline among all pairs of 4 models on 22 tasks, under Holm."""
-    pairs, rows = list(combinations(range(MODELS), 2)), []
-    laws = [shape for shape in SAME if shape.name.startswith(("normal", "skewed", "heavy", "half"))]
-    for n in (10, 20, 40):
-        for different in (0, 11):  # on so many tasks, one model is better than the other three
-            rng, p = np.random.default_rng([seed, 14, n, different]), []
-            for task in range(TASKS):
-                scores = np.concatenate([laws[task % len(laws)].draw(rng, (CATALOGUES, 2 * n))[0]], axis=1)
-                more = laws[task % len(laws)].draw(rng, (CATALOGUES, 2 * n))[0]
-                scores = np.concatenate([scores, more], axis=1).reshape(CATALOGUES, MODELS, n).copy()
-                scores[:, 0] += 1.0 if task < different else 0.0
-                for one, other in pairs:
-                    a, b = scores[:, one], scores[:, other]
-                    x = outcomes(a - b)
-                    sides = [betting.p_larger(each, 0.5, anytime=True) for each in (x, 1 - x)]
-                    p.append((2 * np.minimum(*p_values(a, b, 0.0)[:2]), 2 * np.minimum(*sides), task < different and not one))
-            true = np.array([each[2] for each in p])
-            for kind, name in enumerate(("fixed number", "sequential")):
-                table = np.minimum(np.stack([each[kind] for each in p], axis=1), 1)  # (CATALOGUES, claims)
-                corrected = np.array([holm(row) for row in table])
-                wrong, plain = ((each[:, ~true] <= ALPHA).any(axis=1).mean() for each in (corrected, table))
-                found = percent(float((corrected[:, true] <= ALPHA).mean())) if different else ""
-                what = f"family-wise, {name}, N = {n}, {different} tasks differ"
-                rows.append((name, n, different, percent(float(plain)), report.at_most(what, float(wrong), ALPHA, CATALOGUES), found))
+    rows = []
+    for n, different in ((n, different) for n in numbers for different in (0, TASKS // 2)):
+        true, *tests = _claims(np.random.default_rng([seed, 14, n, different]), n, different)
+        for name, p in zip(("fixed number", "sequential"), tests, strict=True):
+            corrected = np.array([holm(row) for row in p])
+            wrong, plain = (float((each[:, ~true] <= ALPHA).any(axis=1).mean()) for each in (corrected, p))
+            found = percent(float((corrected[:, true] <= ALPHA).mean())) if different else ""
+            what = f"family-wise, {name}, N = {n}, {different} tasks differ"
+            under_holm = report.at_most(what, wrong, ALPHA, CATALOGUES)
+            rows.append((name, n, different, percent(plain), under_holm, found))
     head = ("test", "N", "tasks that differ", "any false headline, uncorrected", "under Holm", "true ones found")
-    report.table(f"A catalogue of {TASKS} tasks x {MODELS} models, {TASKS * len(pairs)} claims:", head, rows)
+    claims = TASKS * math.comb(MODELS, 2)
+    report.table(f"A catalogue of {TASKS} tasks x {MODELS} models, {claims} claims:", head, rows)
+
+
+def _claims(rng: np.random.Generator, n: int, different: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which claims are true (claims,), and their two-sided p (CATALOGUES, claims) for n seeds and in sequential use.
+
+    On ``different`` tasks, the first model is better than the three others; these do not differ.
+    """
+    true, fixed, sequential = [], [], []
+    laws = [shape for shape in SAME if shape.name in ("normal", "half collapsed")]
+    for task in range(TASKS):
+        drawn = laws[task % len(laws)].draw(rng, (CATALOGUES, MODELS * n))[0]
+        scores = drawn.reshape(CATALOGUES, MODELS, n)
+        scores[:, 0] += task < different
+        for one, other in combinations(range(MODELS), 2):
+            x = outcomes(scores[:, one] - scores[:, other])
+            sides = [betting.p_larger(each, 0.5, anytime=True) for each in (x, 1 - x)]
+            sequential.append(2 * np.minimum(*sides))
+            fixed.append(2 * np.minimum(*p_sides(scores[:, one], scores[:, other])))
+            true.append(task < different and one == 0)
+    return np.array(true), *(np.minimum(np.stack(each, axis=1), 1) for each in (fixed, sequential))
 
 
 def both_ways(report: Report, seed: int) -> None:
@@ -153,7 +178,9 @@ def both_ways(report: Report, seed: int) -> None:
     few = min(report.comparisons, 1000)
     for number, (seeds, sd_seeds) in enumerate((s, sd) for s in (5, 10, 20) for sd in (0.0, 0.02, 0.1)):
         rng = np.random.default_rng([seed, 15, number])
-        hard = rng.normal(1.5, 1, (few, 1, 179))  # how easy an example is for both models, and for one more than the other
+        hard = rng.normal(
+            1.5, 1, (few, 1, 179)
+        )  # how easy an example is for both models, and for one more than the other
         own = [hard + 0.5 * rng.normal(size=hard.shape) + 4 * sd_seeds * rng.normal(size=(few, seeds, 1)) for _ in "ab"]
         a, b = ((each + rng.normal(size=(few, seeds, 179)) > 0).astype(float) for each in own)
         found = [two_way(x, y, direction="max", level=LEVEL) for x, y in zip(a, b, strict=True)]
@@ -178,7 +205,9 @@ def reliability(report: Report) -> None:
             covered = float(chance[(ends[:, 0] <= share) & (share <= ends[:, 1])].sum())
             told.append(report.at_least(f"a share of {share} covered, N = {n}", covered, LEVEL))
         rows.append((n, *told))
-    report.table("Shares of failed runs, covered:", ("N", *(f"{100 * share:g} % fail" for share in (*FAILURES, 0.5))), rows)
+    report.table(
+        "Shares of failed runs, covered:", ("N", *(f"{100 * share:g} % fail" for share in (*FAILURES, 0.5))), rows
+    )
 
 
 def _false(better: np.ndarray, worse: np.ndarray, theta: float) -> float:

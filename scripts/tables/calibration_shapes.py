@@ -11,7 +11,7 @@ Draw = Callable[[np.random.Generator, tuple[int, int]], tuple[np.ndarray, np.nda
 
 FAILURES = (0.05, 0.1, 0.2)  # the share of seeds in which b fails
 NOISE, SOLVED, FAILED = 0.01, 0.9, 0.5  # of the scores in the shapes with failures
-LARGE = 1_000_000  # draws from which a probability that has no formula is taken
+LARGE = 200_000  # draws from which a probability that has no formula is taken
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,7 @@ DIFFERENT = (
         Shape(f"b fails in {100 * share:g} %, equally often ahead", failing(share, fair_lead(share)), equal_mean=False)
         for share in FAILURES
     ),
-    Shape(
-        "b has no score in 20 %, equally often ahead", failing(0.2, fair_lead(0.2), -np.inf), equal_mean=False
-    ),
+    Shape("b has no score in 20 %, equally often ahead", failing(0.2, fair_lead(0.2), -np.inf), equal_mean=False),
     Shape("exponential, constant at its mean", exponential(0.05), fair=False),
     Shape("exponential, constant at its median", exponential(0.05 * math.log(2)), equal_mean=False),
     Shape(

@@ -109,7 +109,12 @@ def p_values(a: np.ndarray, b: np.ndarray, margin: float) -> tuple[np.ndarray, n
     size = max(np.abs(each[np.isfinite(each)]).max(initial=margin) for each in (a, b))
     within = margin + 4 * ROUNDING * size  # a difference as large as the margin does not matter either
     not_worse, not_better = _p_larger(a + within, b), _p_larger(b + within, a)
-    return _p_larger(a, b), _p_larger(b, a), np.minimum(1, 2 * np.maximum(not_worse, not_better))
+    return *p_sides(a, b), np.minimum(1, 2 * np.maximum(not_worse, not_better))
+
+
+def p_sides(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """p (...,) of better and of worse, one-sided; a (..., n), b (..., m) are `oriented`."""
+    return _p_larger(a, b), _p_larger(b, a)
 
 
 def probability(

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from seqexp.statistics.families import holm, reachable
@@ -29,3 +30,10 @@ def test_more_claims_need_a_smaller_p(smallest, claims, level, can):
 def test_no_claims_are_refused():
     with pytest.raises(ValueError, match="claims"):
         reachable(0.01, 0, 0.95)
+
+
+def test_an_independent_implementation_agrees():
+    from statsmodels.stats.multitest import multipletests
+
+    p = np.random.default_rng(0).random(40) ** 4
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1], rel=1e-12)
