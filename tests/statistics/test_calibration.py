@@ -13,7 +13,7 @@ SHAPES = [shape for shape in (*SAME, *DIFFERENT) if "quarters" not in shape.name
 
 @pytest.fixture(autouse=True)
 def few_seeds(monkeypatch):
-    monkeypatch.setattr(answers, "SEEDS", (5, 7, 10, 16))
+    monkeypatch.setattr(answers, "SEEDS", (5, 7, 10))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
@@ -21,14 +21,14 @@ def test_the_typical_run_keeps_its_level_and_covers(shape):
     report = Report(300)
     answers.typical_runs(report, 1, [shape])
     assert not report.broken
-    assert sum(line.startswith(f"| {shape.name}") for line in report.lines) == 4
+    assert sum(line.startswith(f"| {shape.name}") for line in report.lines) == 3
 
 
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape.equal_mean], ids=lambda shape: shape.name)
 def test_nothing_false_is_said_of_the_mean(shape):
-    a, b = shape.draw(np.random.default_rng(2), (300, 16))
+    a, b = shape.draw(np.random.default_rng(2), (300, 10))
     report = Report(300)
-    for n in (5, 16):
+    for n in (5, 10):
         answers.mean_cells(report, a, b, n, shape.name)
     assert not report.broken
 
