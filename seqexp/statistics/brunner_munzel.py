@@ -80,25 +80,28 @@ def p_permuted(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     for i, together in enumerate(flat_a + flat_b):
         reference, drawn = _reference(tuple(together[together > 0].tolist()), n, m)
         reached = reference.size - np.searchsorted(reference, size[i] * (1 - 1e-9))
-        two_sided[i] = (reached + drawn) / (reference.size + drawn)
+        # Drawn divisions are the same in every call: by bad luck all p would be too small. So, two standard errors more.
+        bound = reached + drawn * (1 + 2 * math.sqrt(reached + 1))
+        two_sided[i] = min(bound / (reference.size + drawn), 1)
     permuted = np.where(theta > 0.5, two_sided / 2, np.where(theta < 0.5, 1 - two_sided / 2, 1.0))
     return np.asarray(permuted.reshape(a.shape[:-1]))
 
 
-def p_share(theta: np.ndarray, variance: np.ndarray, n: int, null: np.ndarray | float) -> np.ndarray:
-    """One-sided p of "the share is above ``null``", by a binomial sample of the size that the variance amounts to."""
+def p_share(theta: np.ndarray, variance: np.ndarray, n: int, null: np.ndarray | float, atom: float = 0.5) -> np.ndarray:
+    """One-sided p of "the share is above ``null``", by a binomial sample of the size that the variance amounts to. Where
+    theta is continuous, this part of its atom is left out."""
     spread = theta * (1 - theta)
     size = np.clip(spread / np.maximum(variance, LEAST_VARIANCE), n, LARGEST * n)
     size = np.where(spread > 0, size, n)  # all or nothing is won: a variance of 0 proves nothing
-    # Near 0 and 1 the sample is discrete however large n_e is, so that less of the atom may be left out there.
-    half = 2 * null * (1 - null) * np.clip((size / n - 1) / CONTINUOUS, 0, 1)
+    half = atom * np.clip((size / n - 1) / CONTINUOUS, 0, 1)
     count = theta * size
     return np.asarray(special.betainc(np.maximum(count + half, LEAST_VARIANCE), size - count + 1 - half, null))
 
 
 def share_interval(a: np.ndarray, b: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     """The interval of theta (...,), (...,) from counts a, b (..., K), Korn and Graubard's: V is enlarged by
-    (t / z)^2 with n + m - 2 degrees of freedom, since it is estimated."""
+    (t / z)^2 with n + m - 2 degrees of freedom, since it is estimated. All of the atom counts: near 0 and 1 theta is
+    discrete."""
     theta, variance = share_and_variance(a, b)
     n, m = int(a.reshape(-1, a.shape[-1])[0].sum()), int(b.reshape(-1, b.shape[-1])[0].sum())
     quantile = (1 + level) / 2
@@ -112,7 +115,7 @@ def _lowest(theta: np.ndarray, variance: np.ndarray, n: int, error: float) -> np
     low, high = np.zeros(theta.shape), np.array(theta, float)
     for _ in range(40):
         middle = (low + high) / 2
-        refuted = p_share(theta, variance, n, middle) <= error
+        refuted = p_share(theta, variance, n, middle, atom=0.0) <= error
         low, high = np.where(refuted, middle, low), np.where(refuted, high, middle)
     return low
 

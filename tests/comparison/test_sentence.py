@@ -187,6 +187,8 @@ def test_each_box_has_the_typical_run_the_mean_and_the_reliability(runs, compare
     wins = np.mean([[b < a for b in [*LSTM, LSTM[0]]] for a in RNN] + [[True] * (len(LSTM) + 1)])  # the lost run loses
     assert f"In the typical run, a run without a score losing: rnn wins with probability {1 - wins:.2f} (" in said
     n = len(RNN)
-    assert f"On average: not known from {n} seeds; up to {round(100 * (1 - 0.05 ** (1 / n)))} % of seeds may end" in said
+    assert (
+        f"On average: not known from {n} seeds; up to {round(100 * (1 - 0.05 ** (1 / n)))} % of seeds may end" in said
+    )
     assert f"lstm: 0 of {len(LSTM) + 1} failed (0 % to " in said
     assert f"1 of {n + 1} diverged" in said
