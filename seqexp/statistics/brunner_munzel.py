@@ -80,7 +80,7 @@ def p_permuted(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     for i, together in enumerate(flat_a + flat_b):
         reference, drawn = _reference(tuple(together[together > 0].tolist()), n, m)
         reached = reference.size - np.searchsorted(reference, size[i] * (1 - 1e-9))
-        # Drawn divisions are the same in every call: by bad luck all p would be too small. So, two standard errors more.
+        # Drawn divisions are the same in every call: by bad luck all p would be too small. Two standard errors more.
         bound = reached + drawn * (1 + 2 * math.sqrt(reached + 1))
         two_sided[i] = min(bound / (reference.size + drawn), 1)
     permuted = np.where(theta > 0.5, two_sided / 2, np.where(theta < 0.5, 1 - two_sided / 2, 1.0))
@@ -88,8 +88,8 @@ def p_permuted(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def p_share(theta: np.ndarray, variance: np.ndarray, n: int, null: np.ndarray | float, atom: float = 0.5) -> np.ndarray:
-    """One-sided p of "the share is above ``null``", by a binomial sample of the size that the variance amounts to. Where
-    theta is continuous, this part of its atom is left out."""
+    """One-sided p of "the share is above ``null``", by a binomial sample of the size that the variance amounts to.
+    Where theta is continuous, this part of its atom is left out."""
     spread = theta * (1 - theta)
     size = np.clip(spread / np.maximum(variance, LEAST_VARIANCE), n, LARGEST * n)
     size = np.where(spread > 0, size, n)  # all or nothing is won: a variance of 0 proves nothing
