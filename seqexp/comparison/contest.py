@@ -11,9 +11,12 @@ import numpy as np
 
 from seqexp.comparison.tuning_studies import Study
 from seqexp.runs.reader import Run, differing
+from seqexp.statistics.mean_difference import MeanDifference, mean_difference
 from seqexp.statistics.paired import Paired, paired
 from seqexp.statistics.pairs import half_interval
+from seqexp.statistics.reliability import ENDED, Reliability, reliability
 from seqexp.statistics.sequential import Sequential
+from seqexp.statistics.typical_run import TypicalRun, typical_run
 from seqexp.system.errors import UserError
 from seqexp.system.printable import printable
 from seqexp.tasks.metrics import Direction
@@ -32,6 +35,7 @@ class Terms:
     margin: float
     level: float
     sequential: bool = False  # whether seeds were added until there was a verdict, which then has to allow for that
+    bounds: tuple[float, float] | None = None  # the smallest and largest possible score, where there is one
 
     @property
     def orientation(self) -> str:
@@ -73,6 +77,17 @@ class Entry:
 
     def count(self, status: str) -> int:
         return sum(lost.status == status for lost in self.lost)
+
+    @cached_property
+    def outcomes(self) -> dict[int, float | None]:
+        """The score of each seed whose run ended; None of one that failed or diverged."""
+        return {seed: self.scores.get(seed) for seed, run in self.runs.items() if run.result.status in ENDED}
+
+    @cached_property
+    def reliability(self) -> Reliability:
+        statuses = [run.result.status for run in self.runs.values()]
+        scores = [self.scores.get(seed) for seed in self.runs]
+        return reliability(statuses, scores, direction=self.terms.direction, threshold=None, level=self.terms.level)
 
     @property
     def any(self) -> Run:
@@ -139,6 +154,9 @@ class Claim:
     unpaired: tuple[int, ...]
     paired: Paired | None
     alarm: str  # many runs failed; empty otherwise
+    typical: TypicalRun | None  # which model wins on a fresh seed; None where a model has no run that ended
+    mean: MeanDifference | None  # which is better on average
+    reliability: tuple[Reliability, Reliability]  # of a and of b
     holm: float | None = None  # the sign-flip test's p, corrected for all claims of the report
 
     @property
@@ -190,7 +208,7 @@ def contest(
 
 def corrected(contests: Sequence[Contest]) -> list[Contest]:
     """The contests, each claim with its sign-flip test's p corrected for all claims made (Holm 1979)."""
-    from seqexp.statistics.across_tasks import holm
+    from seqexp.statistics.families import holm
 
     claims = [claim for each in contests for claim in each.claims if claim.paired is not None]
     if len(claims) < 2:
@@ -227,7 +245,37 @@ def _claim(a: Entry, b: Entry, task: str, label: str, terms: Terms) -> Claim:
         result = paired(left, right, direction=terms.direction, margin=terms.margin, level=terms.level)
         if terms.sequential:
             result = _looked_at_after_each(result, left, right, terms)
-    return Claim(a.model, b.model, task, label, terms, seeds, unpaired, result, _alarm(a, b))
+    typical, mean = _typical(a, b, terms), _mean(a, b, terms)
+    both = (a.reliability, b.reliability)
+    return Claim(a.model, b.model, task, label, terms, seeds, unpaired, result, _alarm(a, b), typical, mean, both)
+
+
+def _typical(a: Entry, b: Entry, terms: Terms) -> TypicalRun | None:
+    """The typical run of all runs that ended, paired or not; after optional stopping, of the pairs in their order."""
+    if not (a.outcomes and b.outcomes):
+        return None
+    scores = [*a.outcomes.values()], [*b.outcomes.values()]
+    found = typical_run(*scores, direction=terms.direction, margin=terms.margin, level=terms.level)
+    if not terms.sequential:
+        return found
+    seeds = [seed for seed in a.outcomes if seed in b.outcomes]
+    test = Sequential(terms.level, terms.margin, max(len(seeds), 1), terms.direction)
+    for seed in seeds:
+        if not test.done:
+            test.update(a.outcomes[seed], b.outcomes[seed])
+    share, low, high = test.probability()
+    found = replace(found, probability=share, low=low, high=high, n=test.n, m=test.n, reachable=test.reachable)
+    return replace(found, p=test.p, p_equivalent=test.p_equivalent, verdict=test.verdict)
+
+
+def _mean(a: Entry, b: Entry, terms: Terms) -> MeanDifference | None:
+    seeds = [seed for seed in a.outcomes if seed in b.outcomes]
+    if not seeds:
+        return None
+    scores = ([entry.outcomes[seed] for seed in seeds] for entry in (a, b))
+    return mean_difference(
+        *scores, direction=terms.direction, bounds=terms.bounds, level=terms.level, anytime=terms.sequential
+    )
 
 
 def _looked_at_after_each(result: Paired, a: np.ndarray, b: np.ndarray, terms: Terms) -> Paired:

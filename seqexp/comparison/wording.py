@@ -43,6 +43,28 @@ def headline(claim: Claim) -> str:
     return claim.verdict
 
 
+def answers(claim: Claim) -> list[str]:
+    """Three answers in a sentence each: the typical run, the mean, how reliably each model ends."""
+    typical, mean, said = claim.typical, claim.mean, []
+    if typical is not None:
+        wins = f"{claim.a} wins with probability {typical.probability:.2f} ({typical.low:.2f} to {typical.high:.2f})"
+        said.append(f"In the typical run, a run without a score losing: {wins}, p = {number(typical.p)}.")
+    if mean is not None:
+        unseen = f"up to {percent(round(mean.unseen, 2))} of seeds may end differently from all of these"
+        known = f"{claim.a if mean.verdict == 'better' else claim.b} is better"
+        if mean.verdict not in ("better", "worse"):
+            known = f"not known from {counted(mean.n, 'seed')}"
+        why = "" if mean.bounded else ", and the metric has no worst score"
+        said.append(f"On average: {known}; {unseen}{why}.")
+    for model, ended in zip((claim.a, claim.b), claim.reliability, strict=True):
+        shares = [
+            f"{share.count} of {share.n} {word} ({percent(round(share.low, 2))} to {percent(round(share.high, 2))})"
+            for word, share in (("failed", ended.failed), ("diverged", ended.diverged))
+        ]
+        said.append(f"{model}: {', '.join(shares)}.")
+    return said
+
+
 def advice(claim: Claim) -> str:
     """What would resolve the claim; empty if it is resolved."""
     result = claim.paired

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seqexp.comparison.contest import Claim, Contest
 from seqexp.comparison.query import Answer
 from seqexp.comparison.warnings import warnings
-from seqexp.comparison.wording import advice, headline, number, percent, sentence
+from seqexp.comparison.wording import advice, answers, headline, number, percent, sentence
 from seqexp.report import across_tasks, figures, mechanism, tables
 from seqexp.report.render import Box, Section, as_html, as_markdown
 from seqexp.runs.reader import deciding
@@ -123,7 +123,7 @@ def _box(claim: Claim) -> Box:
         claim.verdict,
         headline(claim),
         sentence(claim),
-        [text for text in (claim.alarm, advice(claim), unpaired) if text],
+        [text for text in (claim.alarm, advice(claim), unpaired, *answers(claim)) if text],
     )
 
 

@@ -3,8 +3,8 @@
 A model's scores are a matrix (R, K) of R runs (seeds) on each of K tasks; larger is better after `normalised`.
 Summaries and their intervals describe the runs at hand and follow Agarwal et al. 2021 ("Deep reinforcement learning at
 the edge of the statistical precipice"). Their stratified bootstrap covers too little where R K is small, so verdicts
-come from `statistics.paired` on each task, with p values corrected by `holm`, and from the tests over tasks below
-(Demsar 2006), whose unit of replication is the task.
+come from each task's own test, with p values corrected by `families.holm`, and from the tests over tasks below (Demsar
+2006), whose unit of replication is the task.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -201,17 +201,6 @@ def friedman(scores: Mapping[str, np.ndarray]) -> Ranking:
         nemenyi = {(names[i], names[j]): float(table[i, j]) for i, j in pairs}
     mean_ranks = dict(zip(names, ranks.mean(axis=0).tolist(), strict=True))
     return Ranking(p, statistic, len(means), mean_ranks, nemenyi)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Corrected p values of several claims (Holm 1979): read at alpha, any false claim has at most the chance alpha."""
-    if not all(0 <= p <= 1 for p in p_values):
-        raise ValueError(f"p values must lie between 0 and 1, got {list(p_values)}")
-    if not len(p_values):
-        return []
-    from statsmodels.stats.multitest import multipletests
-
-    return [float(p) for p in multipletests(p_values, method="holm")[1]]
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------

@@ -174,3 +174,21 @@ def test_what_is_not_resolved_says_how_many_more_seeds_would_do(runs, compare):
 def test_a_difference_that_nothing_would_resolve_is_called_that(runs, compare):
     write(runs, dict(enumerate([0.1, 0.2, 0.1, 0.2])), dict(enumerate([0.2, 0.1, 0.2, 0.1])))
     assert "No reasonable number of seeds would resolve a difference this small." in said_of(compare, "margin=0")
+
+
+# -- the three answers -----------------------------------------------------------------------------------------------
+
+
+def test_each_box_has_the_typical_run_the_mean_and_the_reliability(runs, compare):
+    write(runs, RNN_BY_SEED, LSTM_BY_SEED)
+    fabricate(runs, "rnn", 20, None)
+    fabricate(runs, "lstm", 20, LSTM[0])
+    said = said_of(compare)
+    wins = np.mean([[b < a for b in [*LSTM, LSTM[0]]] for a in RNN] + [[True] * (len(LSTM) + 1)])  # the lost run loses
+    assert f"In the typical run, a run without a score losing: rnn wins with probability {1 - wins:.2f} (" in said
+    n = len(RNN)
+    assert (
+        f"On average: not known from {n} seeds; up to {round(100 * (1 - 0.05 ** (1 / n)))} % of seeds may end" in said
+    )
+    assert f"lstm: 0 of {len(LSTM) + 1} failed (0 % to " in said
+    assert f"1 of {n + 1} diverged" in said

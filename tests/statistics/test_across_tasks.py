@@ -133,15 +133,6 @@ def test_models_that_are_all_alike_rank_alike():
     assert set(got.nemenyi.values()) == {1.0}
 
 
-def test_holm_by_hand():
-    assert across_tasks.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06], abs=1e-12)
-    assert across_tasks.holm([0.5, 0.6, 0.001, 0.02]) == pytest.approx([1, 1, 0.004, 0.06], abs=1e-12)
-    assert across_tasks.holm([]) == []
-    for wrong in ([0.1, math.nan], [1.1]):
-        with pytest.raises(ValueError, match="between 0 and 1"):
-            across_tasks.holm(wrong)
-
-
 # -- one scale -------------------------------------------------------------------------------------------------------
 
 

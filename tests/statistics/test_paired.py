@@ -7,7 +7,6 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from scripts.tables import calibration
 from seqexp.statistics.paired import Paired, paired
 from seqexp.statistics.pairs import half_interval, sign_flip
 from seqexp.statistics.sequential import Sequential
@@ -256,29 +255,6 @@ def test_senseless_input_is_refused(a, b, settings, says):
             Sequential(**{"level": 0.95, "margin": 0.0, "direction": "max", "max_seeds": 9, **settings})
 
 
-# -- calibration: the long one is scripts/tables/calibration.py --------------------------------------------------------
-
-
-@pytest.mark.parametrize("law", calibration.LAWS, ids=lambda law: law.name)
-def test_the_same_model_under_two_labels_is_seldom_told_apart(law):
-    rng = np.random.default_rng(1)
-    report = calibration.Report(400)
-    wrong, missed = calibration.errors(law.draw(rng, (400, 10)), law.draw(rng, (400, 10)))
-    report.at_most("wrong", wrong, 0.05)
-    report.at_least("covered", 1 - missed, 0.95)
-    assert not report.broken
-    assert wrong > 0  # a verdict that never errs at ten pairs never decides either
-
-
 def test_one_standard_deviation_is_found_at_twenty_pairs():
     d = np.random.default_rng(2).normal(1, 1, (400, 20))
     assert np.mean([judge(x, np.zeros(20)).verdict == "better" for x in d]) >= 0.95
-
-
-def test_gates_can_break():
-    report = calibration.Report(1000)
-    assert (report.at_most("a", 0.06, 0.05), report.at_least("b", 0.94, 0.95)) == ("6.0 %", "94.0 %")
-    assert not report.broken
-    report.at_most("a", 0.08, 0.05)
-    report.at_least("b", 0.92, 0.95)
-    assert len(report.broken) == 2
