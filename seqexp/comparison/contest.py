@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from seqexp.comparison import three_answers
+from seqexp.comparison.terms import Terms as Terms
 from seqexp.comparison.tuning_studies import Study
 from seqexp.runs.reader import Run, differing
-from seqexp.statistics.mean_difference import MeanDifference, mean_difference
+from seqexp.statistics.mean_difference import MeanDifference
 from seqexp.statistics.paired import Paired, paired
 from seqexp.statistics.pairs import half_interval
 from seqexp.statistics.reliability import ENDED, Reliability, reliability
 from seqexp.statistics.sequential import Sequential
-from seqexp.statistics.typical_run import TypicalRun, typical_run
+from seqexp.statistics.typical_run import TypicalRun
 from seqexp.system.errors import UserError
 from seqexp.system.printable import printable
 from seqexp.tasks.metrics import Direction
@@ -24,22 +26,6 @@ from seqexp.tasks.metrics import Direction
 FEWEST = 2  # pairs that a difference has an interval from
 LONGEST_REASON = 300  # characters
 MANY_LOST = 0.1  # share of a model's seeds without a score from which every verdict has to say so
-
-
-@dataclass(frozen=True)
-class Terms:
-    """The terms of a comparison: the metric of result.json, its direction, the margin and the level."""
-
-    metric: str
-    direction: Direction
-    margin: float
-    level: float
-    sequential: bool = False  # whether seeds were added until there was a verdict, which then has to allow for that
-    bounds: tuple[float, float] | None = None  # the smallest and largest possible score, where there is one
-
-    @property
-    def orientation(self) -> str:
-        return f"{'smaller' if self.direction == 'min' else 'larger'} is better"
 
 
 @dataclass(frozen=True)
@@ -245,37 +231,12 @@ def _claim(a: Entry, b: Entry, task: str, label: str, terms: Terms) -> Claim:
         result = paired(left, right, direction=terms.direction, margin=terms.margin, level=terms.level)
         if terms.sequential:
             result = _looked_at_after_each(result, left, right, terms)
-    typical, mean = _typical(a, b, terms), _mean(a, b, terms)
+    typical, mean = (
+        three_answers.typical(a.outcomes, b.outcomes, terms),
+        three_answers.mean(a.outcomes, b.outcomes, terms),
+    )
     both = (a.reliability, b.reliability)
     return Claim(a.model, b.model, task, label, terms, seeds, unpaired, result, _alarm(a, b), typical, mean, both)
-
-
-def _typical(a: Entry, b: Entry, terms: Terms) -> TypicalRun | None:
-    """The typical run of all runs that ended, paired or not; after optional stopping, of the pairs in their order."""
-    if not (a.outcomes and b.outcomes):
-        return None
-    scores = [*a.outcomes.values()], [*b.outcomes.values()]
-    found = typical_run(*scores, direction=terms.direction, margin=terms.margin, level=terms.level)
-    if not terms.sequential:
-        return found
-    seeds = [seed for seed in a.outcomes if seed in b.outcomes]
-    test = Sequential(terms.level, terms.margin, max(len(seeds), 1), terms.direction)
-    for seed in seeds:
-        if not test.done:
-            test.update(a.outcomes[seed], b.outcomes[seed])
-    share, low, high = test.probability()
-    found = replace(found, probability=share, low=low, high=high, n=test.n, m=test.n, reachable=test.reachable)
-    return replace(found, p=test.p, p_equivalent=test.p_equivalent, verdict=test.verdict)
-
-
-def _mean(a: Entry, b: Entry, terms: Terms) -> MeanDifference | None:
-    seeds = [seed for seed in a.outcomes if seed in b.outcomes]
-    if not seeds:
-        return None
-    scores = ([entry.outcomes[seed] for seed in seeds] for entry in (a, b))
-    return mean_difference(
-        *scores, direction=terms.direction, bounds=terms.bounds, level=terms.level, anytime=terms.sequential
-    )
 
 
 def _looked_at_after_each(result: Paired, a: np.ndarray, b: np.ndarray, terms: Terms) -> Paired:

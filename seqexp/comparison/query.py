@@ -17,6 +17,7 @@ from seqexp.runs.result import RunResult
 from seqexp.system.errors import UserError
 from seqexp.system.json_files import finite
 from seqexp.system.regular_files import Unreadable
+from seqexp.tasks import metrics
 from seqexp.tracking import mlflow_reader
 from seqexp.tracking.mlflow_store import TrackingSettings
 
@@ -196,7 +197,8 @@ def _terms(task: str, runs: Sequence[Run], query: Query) -> Terms:
     own = [run.settings.get("task.margin") for run in runs]
     margins = next((m for m in own if isinstance(m, dict)), None) or query.margins.get(task, {})
     margin = query.margin if query.margin is not None else finite(margins.get(bare))
-    return Terms(metric, direction_of(metric, runs), margin or 0.0, query.level, query.sequential)
+    direction, bounds = direction_of(metric, runs), metrics.bounds(metric)
+    return Terms(metric, direction, margin or 0.0, query.level, query.sequential, bounds)
 
 
 def _telling(run: Run, filters: Mapping[str, Any]) -> str:

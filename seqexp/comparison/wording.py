@@ -24,7 +24,9 @@ def sentence(claim: Claim) -> str:
     range_ = f"{number(low)} to {number(high)}"
     difference = f"{terms.metric} {number(effect)} {word}" if effect else f"mean {terms.metric} the same"
     known = math.isfinite(high - low)
-    difference = f"{difference} ({f'{level} interval {range_}' if known else 'too few pairs for an interval'})"
+    # After optional stopping the bets on signs know the median of the differences, not their mean.
+    of = " of the median difference" if terms.sequential else ""
+    difference = f"{difference} ({f'{level} interval{of} {range_}' if known else 'too few pairs for an interval'})"
     beats = f"beats it on a fresh seed with probability {chance:.2f} ({least:.2f} to {most:.2f})"
     owned = f"{first}'s " if effect else ""
     end = f", N = {result.n} seeds."

@@ -20,6 +20,7 @@ class Metric:
     direction: "max" where larger is better, "min" where smaller is.
     unit:      of a value, where it has one.
     primary:   whether a task may be judged by it; the loss is only watched.
+    bounds:    the smallest and the largest possible value; None where there is no worst one.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Metric:
     direction: Direction
     unit: str = ""
     primary: bool = True
+    bounds: tuple[float, float] | None = None
 
 
 _table: dict[str, Metric] = {}
@@ -56,28 +58,36 @@ def lookup(name: str) -> Metric:
     return _table[bare]
 
 
+def bounds(name: str) -> tuple[float, float] | None:
+    """The smallest and the largest possible value; None too of a metric that is not in the table."""
+    bare = name.rpartition("/")[2]
+    return _table[bare].bounds if bare in _table else None
+
+
 def label(name: str) -> str:
     """What an axis says of a metric; the bare name where it is not in the table, since a label decides nothing."""
     bare = name.rpartition("/")[2]
     return _table[bare].label if bare in _table else bare
 
 
+SHARE = (0.0, 1.0)
+
 for _metric in (
-    Metric("accuracy", "accuracy (fraction right)", "max"),
-    Metric("macro_f1", "macro F1", "max"),
-    Metric("auroc", "area under the ROC curve", "max"),
+    Metric("accuracy", "accuracy (fraction right)", "max", bounds=SHARE),
+    Metric("macro_f1", "macro F1", "max", bounds=SHARE),
+    Metric("auroc", "area under the ROC curve", "max", bounds=SHARE),
     Metric("mse", "mean squared error", "min"),
-    Metric("exact_match", "exact match (fraction)", "max"),
-    Metric("note_accuracy", "note accuracy (fraction right)", "max"),
-    Metric("symbol_accuracy", "symbol accuracy (fraction right)", "max"),
+    Metric("exact_match", "exact match (fraction)", "max", bounds=SHARE),
+    Metric("note_accuracy", "note accuracy (fraction right)", "max", bounds=SHARE),
+    Metric("symbol_accuracy", "symbol accuracy (fraction right)", "max", bounds=SHARE),
     Metric("bits_per_char", "bits per character", "min", unit="bits"),
     Metric("perplexity", "perplexity", "min"),
     Metric("nll_per_frame", "negative log-likelihood (nats per frame)", "min", unit="nats"),
-    Metric("entity_f1", "entity F1", "max"),
+    Metric("entity_f1", "entity F1", "max", bounds=SHARE),
     Metric("bleu", "BLEU", "max"),
     Metric("chrf", "chrF", "max"),
-    Metric("node_accuracy", "accuracy of all nodes (fraction right)", "max"),
-    Metric("published_accuracy", "accuracy on the published test set (fraction right)", "max"),
+    Metric("node_accuracy", "accuracy of all nodes (fraction right)", "max", bounds=SHARE),
+    Metric("published_accuracy", "accuracy on the published test set (fraction right)", "max", bounds=SHARE),
     Metric("loss", "loss (mean per answer)", "min", primary=False),
 ):
     register(_metric)

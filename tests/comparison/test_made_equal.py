@@ -129,7 +129,10 @@ def test_an_experiment_gives_its_task_and_settings_to_both(asked):
 @pytest.mark.parametrize(
     ("word", "says"),
     [
-        ("hydra/launcher=nosuch", "hydra/launcher: expected one of basic, joblib; got 'nosuch'"),
+        (
+            "hydra/launcher=nosuch",
+            "hydra/launcher: expected one of basic, joblib, ray, submitit_local, submitit_slurm; got 'nosuch'",
+        ),
         ("hydra.launcher.n_job=2", "hydra.launcher.n_job: no such key"),
     ],
 )

@@ -92,7 +92,7 @@ def test_verdict_and_interval_are_the_sequential_tests_own(scripted, compare, se
     effect = float(np.mean(rnn[: want.n] - lstm[: want.n]))
     sign = -1 if effect > 0 else 1  # rnn's effect is -effect, lower is better
     shown = sorted(sign * end for end in (low, high)) if effect < 0 else sorted((-low, -high))
-    interval = f"{100 * level:g} % interval {shown[0]:.3g} to {shown[1]:.3g}"
+    interval = f"{100 * level:g} % interval of the median difference {shown[0]:.3g} to {shown[1]:.3g}"
     assert (interval if np.isfinite(low) else "too few pairs for an interval") in said
     fixed = paired(rnn[: want.n], lstm[: want.n], direction="min", margin=0.005, level=level)
     assert (low, high) != (fixed.low, fixed.high)

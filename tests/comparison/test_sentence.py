@@ -192,3 +192,9 @@ def test_each_box_has_the_typical_run_the_mean_and_the_reliability(runs, compare
     )
     assert f"lstm: 0 of {len(LSTM) + 1} failed (0 % to " in said
     assert f"1 of {n + 1} diverged" in said
+
+
+def test_the_mean_of_a_metric_without_a_worst_score_is_never_claimed(runs, compare):
+    write(runs, RNN_BY_SEED, LSTM_BY_SEED)
+    said = said_of(compare)
+    assert "may end differently from all of these, and the metric has no worst score." in said

@@ -1,0 +1,21 @@
+"""By what a comparison judges."""
+
+from dataclasses import dataclass
+
+from seqexp.tasks.metrics import Direction
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of a comparison: the metric of result.json, its direction, the margin and the level."""
+
+    metric: str
+    direction: Direction
+    margin: float
+    level: float
+    sequential: bool = False  # whether seeds were added until there was a verdict, which then has to allow for that
+    bounds: tuple[float, float] | None = None  # the smallest and largest possible score, where there is one
+
+    @property
+    def orientation(self) -> str:
+        return f"{'smaller' if self.direction == 'min' else 'larger'} is better"
