@@ -56,7 +56,7 @@ def kept(kind: str, about: object, make: Callable[[], T], fits: Callable[[object
     if fits(value):
         with suppress(OSError, ValueError):  # of a full disk or a folder that cannot be written: it was worked out
             text = json.dumps(value, allow_nan=False)
-            _folder.mkdir(parents=True, exist_ok=True)
+            _folder.mkdir(exist_ok=True)  # not without runs/: a run in a folder that the user has named makes none
             refuse_linked(_folder)
             write_text(file, text)
             _remove_oldest(_folder)

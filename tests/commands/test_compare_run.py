@@ -71,7 +71,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
 
 
 def test_runs_that_only_mlflow_has_are_compared_and_the_report_goes_to_their_sweep(tmp_path, database):
-    made = compare(tmp_path, "run=true", "a=rnn", "b=lstm", *TINY, "max_seeds=2")
+    made = compare(tmp_path, "run=true", "a=rnn", "b=lstm", *TINY, "max_seeds=2", "hydra/launcher=basic")
     assert made.returncode == 0, made.stderr
     assert "the report is also in MLflow" in made.stdout
     shutil.move(tmp_path / "runs" / "adding", tmp_path / "away")

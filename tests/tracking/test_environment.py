@@ -47,7 +47,11 @@ def test_the_environment_is_the_default_and_a_word_wins(monkeypatch):
 def test_runs_go_there_and_the_first_line_says_so(mode, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/team.db")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "team")
-    words = {"run": TRACKED, "sweep": ["-m", *TRACKED], "compare": ["compare", "run=true", "a=rnn", "b=lstm"]}[mode]
+    words = {
+        "run": TRACKED,
+        "sweep": ["-m", *TRACKED],
+        "compare": ["compare", "run=true", "a=rnn", "b=lstm", "hydra/launcher=basic"],
+    }[mode]
     more = ["task=hello", "training.epochs=1", "model.hidden_size=4", "match=hidden", "max_seeds=2"]
     done = seqexp(tmp_path, *words, *(more if mode == "compare" else []))
     assert done.returncode == 0, done.stderr
