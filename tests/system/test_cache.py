@@ -27,6 +27,7 @@ def kept(make, about="x"):
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "runs" / ".cache"
+    folder.parent.mkdir()
     with cache.keeping(folder):
         yield folder
 
@@ -79,7 +80,6 @@ def test_what_would_not_come_back_is_not_kept(folder, value):
 
 
 def test_a_folder_that_cannot_be_written_costs_the_work_and_nothing_else(folder):
-    folder.parent.mkdir()
     folder.write_text("a file")
     assert kept(Counted({"a": 1.0})) == {"a": 1.0}
 
@@ -103,3 +103,9 @@ def test_many_at_once_leave_whole_files(folder):
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(work, range(60))) == [number % 3 for number in range(60)]
     assert len([json.loads(file.read_text()) for file in folder.iterdir()]) == 3
+
+
+def test_without_runs_nothing_is_kept_and_none_is_made(tmp_path):
+    with cache.keeping(tmp_path / "runs" / ".cache"):
+        assert kept(lambda: {"a": 1.0}) == {"a": 1.0}
+    assert not (tmp_path / "runs").exists()
