@@ -46,6 +46,12 @@ def column(ids: Sequence[int] | np.ndarray) -> np.ndarray:
     return np.asarray(ids, np.int32)[:, None]
 
 
+def suggested(tokens: Sequence[str], y: np.ndarray) -> list[Answer]:
+    """The likeliest next token of each column of y (Y, N), and the likeliest few with their chances."""
+    few = [dict(list(chances.items())[:SUGGESTIONS]) for chances in distribution(tokens, y)]
+    return [Answer(next(iter(likeliest)), likeliest) for likeliest in few]
+
+
 @register("language")
 @dataclass(frozen=True)
 class Language(Codec):
@@ -98,24 +104,20 @@ class Language(Codec):
 
     def decode(self, batch: Batch, y: np.ndarray) -> list[Answer]:
         """The likeliest next token of each column, among others."""
-        found = []
-        for chances in distribution(self.tokens, y):
-            likeliest = dict(list(chances.items())[:SUGGESTIONS])
-            found.append(Answer(next(iter(likeliest)), likeliest))
-        return found
+        return suggested(self.tokens, y)
 
     def answer(self, network: Answering, texts: Sequence[str], options: Options) -> list[Answer]:
         """What follows each prompt, and the likeliest next tokens behind it."""
         answers = []
         for text in texts:
             batch = self.encode([text])
-            (suggested,) = self.decode(batch, network.answers(batch)[0])
+            (likeliest,) = self.decode(batch, network.answers(batch)[0])
             temperature = self.temperature if options.temperature is None else options.temperature
             steps = options.length or self.length
             made = network.generate(batch.x, steps, "previous", temperature, options.seed, top_k=options.top_k)
             said = self.spelled(self.vocabulary.decode(made[:, 0]))
             unknown = self.vocabulary.missing(self.cut_up(text))
-            answers.append(Answer(said, suggested.probabilities, unknown))
+            answers.append(Answer(said, likeliest.probabilities, unknown))
         return answers
 
     def record(self, batch: Batch, y: np.ndarray) -> list[Row]:
@@ -164,22 +166,18 @@ class NamesOf(Codec):
 
     def decode(self, batch: Batch, y: np.ndarray) -> list[Answer]:
         """The likeliest next characters."""
-        found = []
-        for chances in distribution(self.symbols, y):
-            likeliest = dict(list(chances.items())[:SUGGESTIONS])
-            found.append(Answer(next(iter(likeliest)), likeliest))
-        return found
+        return suggested(self.symbols, y)
 
     def answer(self, network: Answering, texts: Sequence[str], options: Options) -> list[Answer]:
         answers = []
         for text in texts:
             batch, letters = self.encode([text]), self._parts(text)[1]
-            (suggested,) = self.decode(batch, network.answers(batch)[0])
+            (likeliest,) = self.decode(batch, network.answers(batch)[0])
             temperature = self.temperature if options.temperature is None else options.temperature
             steps = options.length or self.length
             made = network.generate(batch.x, steps, "previous", temperature, options.seed, end=0, top_k=options.top_k)
             unknown = tuple(dict.fromkeys(letter for letter in letters if letter not in self.ids))
-            answers.append(Answer("".join(letters) + self.spelled(made[:, 0]), suggested.probabilities, unknown))
+            answers.append(Answer("".join(letters) + self.spelled(made[:, 0]), likeliest.probabilities, unknown))
         return answers
 
     def spelled(self, tokens: np.ndarray) -> str:

@@ -154,24 +154,20 @@ class Formal(Task):
         fitted = self._drawn(stream(self.split_seed, Purpose.SPLIT, 2), FITTED)
         counts: dict[int, Counter[bytes]] = defaultdict(Counter)
         for one in fitted:
-            for symbol, answer in zip(one.read[one.answered].tolist(), _answers(one), strict=True):
+            for symbol, answer in _asked(one):
                 counts[symbol][answer] += 1
         common = {symbol: each.most_common(1)[0][0] for symbol, each in counts.items()}
-        right = [
-            all(common.get(s) == a for s, a in zip(one.read[one.answered].tolist(), _answers(one), strict=True))
-            for one in self._held_out["test"]
-        ]
+        right = [all(common.get(symbol) == answer for symbol, answer in _asked(one)) for one in self._held_out["test"]]
         return {"the last symbol alone": float(np.mean(right))}
 
     def fingerprint(self) -> str:
         return "generated"
 
 
-def _answers(one: Example) -> list[bytes]:
-    """The right answer of each step that is asked."""
-    if isinstance(one.target, int):
-        return [bytes([one.target])]
-    return [row.tobytes() for row in one.target[one.answered]]
+def _asked(one: Example) -> list[tuple[int, bytes]]:
+    """The symbol read at each step that is asked, and the right answer."""
+    answers = [one.target.to_bytes()] if isinstance(one.target, int) else map(bytes, one.target[one.answered])
+    return list(zip(one.read[one.answered].tolist(), answers, strict=True))
 
 
 class StringScorer:
