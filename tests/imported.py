@@ -1,5 +1,6 @@
 """What commands and tests import sooner or later: most of a short one's time. ``tests.forked`` imports it once."""
 
+import gc
 from importlib import import_module
 
 for name in (
@@ -25,3 +26,6 @@ for name in (
     "yaml",
 ):
     import_module(name)
+
+gc.collect()
+gc.freeze()  # a process that is forked does not look through all this for garbage

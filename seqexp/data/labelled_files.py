@@ -20,6 +20,7 @@ SPLIT_NAMES: dict[str, Split] = {
 }
 
 _log = logging.getLogger(__name__)
+_HALF_A_CHARACTER = re.compile("[\\ud800-\\udfff]")
 Column = str | int  # a column's name, which may be a number
 
 
@@ -108,7 +109,7 @@ def _value(line: int, key: str, column: str, field: object, faults: Faults) -> s
     value = ("" if field is None else field if isinstance(field, str) else json.dumps(field)).strip()
     if not value:
         faults.add(line, f"expected a {name} in column {column!r}, got nothing", "remove such rows, or fill them")
-    elif any("\ud800" <= letter <= "\udfff" for letter in value):  # JSON can say half of a character, no file can
+    elif _HALF_A_CHARACTER.search(value):  # JSON can say half of a character, no file can
         faults.add(line, f"expected text in column {column!r}; got half of a character (\\ud800 to \\udfff)")
         return ""
     return files.composed(value)
