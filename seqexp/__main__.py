@@ -34,7 +34,7 @@ def _main() -> int:
     import hydra
 
     from seqexp import __version__, config
-    from seqexp.config import command_line
+    from seqexp.config import command_line, job_configs
     from seqexp.sweeps import job, sweep, workers
     from seqexp.system import signals
     from seqexp.system.errors import mask_logs
@@ -51,6 +51,7 @@ def _main() -> int:
             print(f"seqexp {__version__}")
             return OK
         config.load_plugins(sys.argv[1:])
+        job_configs.ask_seldom_for_the_mode()
         hydra.main(version_base="1.3", config_path=str(config.conf_directory()), config_name="config")(job.job)()
         if job.error is not None:
             raise job.error

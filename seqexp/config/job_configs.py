@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.hydra import Hydra
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -22,6 +23,7 @@ MOST = 8  # composed configs that a process keeps
 VALUE = re.compile(
     r"\+{0,2}(?!hydra\.)(seed|\w+\.[\w.]+)=", re.ASCII
 )  # no choice of a group, whatever groups there are
+MODELESS = re.compile(r"(?!experiment=|hydra\.)[\w.]+=", re.ASCII)  # words that choose nothing with a hydra.mode
 
 _composed: OrderedDict[tuple[str, ...], DictConfig] = OrderedDict()  # of this process: a worker gets a loader per job
 
@@ -64,6 +66,19 @@ def install() -> None:
     """Have the Hydra that this process runs in use it, for all jobs of its sweep."""
     hydra: Any = GlobalHydra.instance().hydra
     hydra.config_loader = JobConfigs(hydra.config_loader.get_search_path())
+
+
+def ask_seldom_for_the_mode() -> None:
+    """Spare most commands Hydra's first composition, which is half of a short one's: it only looks for a hydra.mode,
+    and of all that is chosen here an experiment alone may have one."""
+    composed = Hydra.get_mode
+
+    def get_mode(self: Hydra, config_name: str | None, overrides: list[str]) -> Any:
+        if config_name == "config" and all(MODELESS.match(word) for word in overrides):
+            return None
+        return composed(self, config_name, overrides)
+
+    Hydra.get_mode = get_mode  # type: ignore[method-assign]
 
 
 @lru_cache(maxsize=256)

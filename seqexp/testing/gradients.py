@@ -134,10 +134,8 @@ def a_vanishing_gradient_ends_in_zeros(name: str, **settings: Any) -> None:
     _, dstate0 = core.backward(p, p.like(), None, np.ones_like(state), tape)
     size = np.abs(dstate0).reshape(-1, len(lengths)).T
     told = lengths[((size > 0) & (size < least)).any(axis=1)]
-    require(
-        not told.size,
-        f"{name}: after {told.min(initial=400)} steps a vanishing derivative is subnormal; flush it (numerics.functions.flush)",
-    )
+    what = f"after {told.min(initial=400)} steps a vanishing derivative is subnormal"
+    require(not told.size, f"{name}: {what}; flush it (numerics.functions.flush)")
 
 
 def backward_leaves_the_tape_intact(name: str, **settings: Any) -> None:

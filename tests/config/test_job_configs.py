@@ -5,12 +5,13 @@ from unittest.mock import Mock
 import pytest
 from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
 
 from seqexp import config
-from seqexp.config.job_configs import JobConfigs
+from seqexp.config.job_configs import JobConfigs, ask_seldom_for_the_mode
 
 
 @pytest.fixture
@@ -63,3 +64,21 @@ def test_what_hydra_refuses_is_refused_in_the_same_words(loaders, word):
             loader.load_sweep_config(sweep, ["task=adding", word])
         said.append(str(error.value))
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize(
+    "name, words, composes",
+    [
+        ("config", ["task=adding", "task.length=7", "figures=none", "seed=1,2"], False),
+        ("config", ["task=adding", "experiment=quick"], True),
+        ("config", ["seed=1,2", "hydra.mode=MULTIRUN"], True),
+        ("config", ["+mine=swept"], True),
+        ("mine", ["task=adding"], True),
+    ],
+)
+def test_hydra_composes_for_the_mode_only_where_one_may_be_chosen(name, words, composes, monkeypatch):
+    composed = Mock(return_value=RunMode.MULTIRUN)
+    monkeypatch.setattr(Hydra, "get_mode", composed)
+    ask_seldom_for_the_mode()
+    assert Hydra.get_mode(Mock(), name, words) == (RunMode.MULTIRUN if composes else None)
+    assert composed.called == composes
