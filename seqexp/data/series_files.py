@@ -75,7 +75,7 @@ def _long(path: Path, columns: Columns) -> Labelled:
     for line, fields in rows.read(path, wanted, faults):
         key, label = str(fields[0]).strip(), str(fields[1]).strip()
         values = [
-            _number(field, name, line, faults) for name, field in zip(channels, fields[-len(channels) :], strict=True)
+            number(field, name, line, faults) for name, field in zip(channels, fields[-len(channels) :], strict=True)
         ]
         when = float(len(steps.get(key, ())))
         if columns.time is not None:
@@ -106,7 +106,7 @@ def _wide(path: Path, columns: Columns) -> Labelled:
         label = str(fields[0]).strip()
         if not label:
             faults.add(line, f"expected a class in column {columns.label!r}; got none")
-        values = np.array([_number(field, name, line, faults) for name, field in zip(steps, fields[1:], strict=True)])
+        values = np.array([number(field, name, line, faults) for name, field in zip(steps, fields[1:], strict=True)])
         there_to = np.flatnonzero(~np.isnan(values))  # a shorter series ends in empty fields
         series.append(values[: there_to[-1] + 1 if len(there_to) else 0, None])
         labels.append(label)
@@ -114,7 +114,8 @@ def _wide(path: Path, columns: Columns) -> Labelled:
     return Labelled(series, labels, ("value",))
 
 
-def _number(field: object, name: str, line: int, faults: Faults) -> float:
+def number(field: object, name: str, line: int, faults: Faults) -> float:
+    """A field as a number, nan where it is missing; another one is a fault of the line."""
     text = str(field).strip()
     if field is None or text.lower() in MISSING:
         return float("nan")
@@ -207,7 +208,7 @@ def _example(text: str, header: dict[str, str], line: int, faults: Faults) -> tu
         faults.add(line, f"expected one of the header's classes, {', '.join(classes)[:200]}; got {label!r:.60}")
         return None
     channels = [
-        [_number(field, f"dimension {n}", line, faults) for field in part.split(",")] for n, part in enumerate(parts, 1)
+        [number(field, f"dimension {n}", line, faults) for field in part.split(",")] for n, part in enumerate(parts, 1)
     ]
     if not channels or len({len(one) for one in channels}) > 1:
         lengths = ", ".join(str(len(one)) for one in channels) or "none"

@@ -116,6 +116,12 @@ class Task(Protocol):
         the test split beside the true ones. None where the metric is of the answers that the scorer gets."""
         return None
 
+    def record(self, batch: Batch, y: np.ndarray) -> list[Row]:
+        """What ``predictions=true`` writes of a scored batch; y as the scorer gets it. Of tasks with a codec only."""
+        codec = self.codec()
+        assert codec is not None
+        return codec.record(batch, y)
+
     @abstractmethod
     def baselines(self) -> Metrics:
         """The memoryless baselines: the primary metric on the test split, by name."""
