@@ -12,14 +12,16 @@ from annotated_types import Ge, MinLen
 from seqexp.codecs.classes import SymbolClasses
 from seqexp.codecs.strings import SymbolSets
 from seqexp.data.batch import Batch, Split
+from seqexp.data.generated.counts import counts
 from seqexp.data.generated.languages import LANGUAGES, Example
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
-from seqexp.tasks import Metrics, Shape, Task, metrics, register
+from seqexp.tasks import Counts, Metrics, Shape, Task, metrics, register
 from seqexp.tasks.artifacts import Artifact, ByLength
 
 HELD_OUT_OF = 5  # every fifth length of training is validated on instead
 FITTED = 1000  # training strings that a baseline is fitted to
+COUNTED = 32  # strings along which a unit that counts is looked for
 RIGHT = 0.99  # of the strings of a length, from which on the length counts as right
 
 Name = Literal[
@@ -137,6 +139,20 @@ class Formal(Task):
             target[: len(one.read), :, column] = one.target
             answered[: len(one.read), column] = one.answered
         return Batch(x, target, lengths, answered)
+
+    def counts(self) -> Counts | None:
+        """Of strings of the test, up to three times as long as those of training."""
+        few = [one for one in self._held_out["test"] if len(one.read) <= 3 * self.train_length + 2]
+        chosen = (few or self._held_out["test"])[-COUNTED:]
+        each = [counts(self.language, one.read) for one in chosen]
+        if not each[0]:
+            return None
+        batch = self._side_by_side(chosen)
+        values = {name: np.zeros(batch.x.shape) for name in each[0]}
+        for column, one in enumerate(each):
+            for name, value in one.items():
+                values[name][: len(value), column] = value
+        return Counts(batch, self._language.symbols, values)
 
     def scorer(self) -> "StringScorer":
         return StringScorer(self.primary_metric, self.train_length, self._steps)
