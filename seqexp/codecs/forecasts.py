@@ -191,7 +191,7 @@ class Forecasts(Codec):
         for ahead, value in enumerate(values.tolist(), 1):
             when = f"+{ahead}" if typed.last is None else self.clock.after(typed.last, ahead)
             named = {} if self.series_column is None else {self.series_column: self.names[typed.series]}
-            rows.append(named | {self.columns[0]: when, self.columns[1]: value})
+            rows.append(named | {self.columns[0]: when, self.columns[1]: float(f"{value:.7g}")})
         words = (f"{row[self.columns[0]].replace(' ', 'T')}{EQUALS}{row[self.columns[1]]:.6g}" for row in rows)
         name = f"{self.names[typed.series]}: " if self.series_column is not None else ""
         return Answer(name + " ".join(words), rows=tuple(rows))
