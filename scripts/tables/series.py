@@ -6,7 +6,8 @@
 
 Runs are ordinary sweeps under runs/, one process, so an interrupted call resumes where it stopped. docs/series.csv
 keeps every metric of every seed, and of the methods without memory. The settings of a row are the same for all its
-models, at equal parameters. They were chosen for the LSTM on the validation part, with a seed that the tables do not have.
+models, at equal parameters. They were chosen for the LSTM on the validation part, with a seed that the tables do not
+have.
 """
 
 import argparse

@@ -17,6 +17,7 @@ from seqexp.system.errors import UserError
 
 SUFFIXES = (".csv", ".tsv", ".ts", ".npz")
 LARGEST = 1_000_000_000  # bytes of an array in a .npz
+MOST_SIZE = 1e100  # of a number
 MOST_CHANNELS = 10_000
 
 
@@ -124,8 +125,9 @@ def number(field: object, name: str, line: int, faults: Faults) -> float:
     except ValueError:
         faults.add(line, f"expected a number in column {name!r}; got {text!r:.60}")
         return 0.0
-    if not np.isfinite(value):
-        faults.add(line, f"expected a finite number in column {name!r}; got {text!r:.60}")
+    if not abs(value) <= MOST_SIZE:  # its square, or a sum, would be none
+        kind = "finite number" if not np.isfinite(value) else f"number of at most {MOST_SIZE:g}"
+        faults.add(line, f"expected a {kind} in column {name!r}; got {text!r:.60}")
         return 0.0
     return value
 
@@ -253,6 +255,8 @@ def _npz(path: Path) -> Labelled:
         given = f"{lengths.dtype} {lengths.shape}"
         raise UserError(f"{path}: lengths: expected {len(x)} whole numbers from 1 to {x.shape[1]}; got {given}")
     series = [one[:length].astype(np.float64) for one, length in zip(x, lengths, strict=True)]
-    if any(np.isinf(one).any() for one in series):
-        raise UserError(f"{path}: x: expected finite numbers, nan where one is missing; got inf")
+    if any((np.abs(one) > MOST_SIZE).any() for one in series):
+        raise UserError(
+            f"{path}: x: expected numbers of at most {MOST_SIZE:g}, nan where one is missing; got a larger one"
+        )
     return Labelled(series, [str(label) for label in y.tolist()], tuple(f"channel {n + 1}" for n in range(x.shape[2])))
