@@ -52,12 +52,14 @@ class Clock:
 
     def told(self) -> str:
         """A step in words, such as 7 days."""
-        if self.unit != "seconds":
-            return f"{self.step:g}" + (" months" if self.unit == "months" else "")
-        for seconds, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-            if self.step % seconds == 0:
-                return f"{self.step / seconds:g} {name}"
-        return f"{self.step:g} seconds"
+        if self.unit == "number":
+            return f"{self.step:g}"
+        count, name = self.step, self.unit.removesuffix("s")
+        for seconds, larger in ((86400, "day"), (3600, "hour"), (60, "minute")):
+            if self.unit == "seconds" and self.step % seconds == 0:
+                count, name = self.step / seconds, larger
+                break
+        return f"{count:g} {name}" + ("s" if count != 1 else "")
 
 
 def form_of(texts: Sequence[str]) -> str | None:

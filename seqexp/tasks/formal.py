@@ -36,6 +36,7 @@ Name = Literal[
     "reber",
     "embedded_reber",
 ]
+metrics.register(metrics.Metric("most_active", "legal symbols are the most active (fraction)", "max", bounds=(0, 1)))
 metrics.register(metrics.Metric("length_horizon", "longest length right (symbols)", "max", unit="symbols"))
 
 
@@ -48,8 +49,9 @@ class Formal(Task):
     out of training, and is what validation has; the test has ``test_lengths``. So no string is in two of them.
 
     Decided languages are many-to-one: accuracy. The others are many-to-many, and a string counts as right if at every
-    step that is asked the symbols with a chance above 1/2 are just the legal ones: exact_match. (Hochreiter and
-    Schmidhuber 1997 ask that the legal ones be the most active, which follows from that.)
+    step that is asked the symbols with a chance above 1/2 are just the legal ones: exact_match. Beside it stands
+    most_active, the share of strings of which, at every step, the legal symbols are the most active outputs: what
+    Hochreiter and Schmidhuber 1997 ask of all strings, and what follows from the former.
     Beside the primary metric stand its values by length, ``exact_match_at_80``, and length_horizon: the longest test
     length of which, as of all shorter ones, 99 % of the strings are right; 0 where there is none.
 
@@ -192,6 +194,7 @@ class StringScorer:
     def __init__(self, metric: str, trained: int, steps: dict[int, int]) -> None:
         self._metric, self._trained, self._steps = metric, trained, steps
         self._right: dict[int, list[bool]] = defaultdict(list)  # by steps
+        self._most_active: list[bool] = []
 
     def add(self, batch: Batch, y: np.ndarray) -> None:
         """y (Y, N): logits of the batch's N scored answers."""
@@ -200,13 +203,20 @@ class StringScorer:
             right = y.argmax(axis=0) == batch.target
         else:
             steps = np.ones(batch.answered.shape, bool)
-            steps[batch.answered] = ((y > 0) == (batch.answers() > 0)).all(axis=0)
+            legal = batch.answers() > 0
+            steps[batch.answered] = ((y > 0) == legal).all(axis=0)
             right = steps.all(axis=0)
+            least = np.where(legal, y, np.inf).min(axis=0)
+            steps[batch.answered] = least > np.where(legal, -np.inf, y).max(axis=0)
+            most_active: np.ndarray = steps.all(axis=0)
+            self._most_active += most_active.tolist()
         for steps_read, is_right in zip(batch.lengths.tolist(), right.tolist(), strict=True):
             self._right[steps_read].append(is_right)
 
     def metrics(self) -> Metrics:
         found = {self._metric: float(np.mean([one for each in self._right.values() for one in each]))}
+        if self._most_active:
+            found["most_active"] = float(np.mean(self._most_active))
         by_length = self._by_length()
         if by_length:
             found |= {f"{self._metric}_at_{length}": share for length, share in by_length.items()}
