@@ -208,8 +208,7 @@ class StringScorer:
             right = steps.all(axis=0)
             least = np.where(legal, y, np.inf).min(axis=0)
             steps[batch.answered] = least > np.where(legal, -np.inf, y).max(axis=0)
-            most_active: np.ndarray = steps.all(axis=0)
-            self._most_active += most_active.tolist()
+            self._most_active += np.logical_and.reduce(steps, axis=0).tolist()
         for steps_read, is_right in zip(batch.lengths.tolist(), right.tolist(), strict=True):
             self._right[steps_read].append(is_right)
 
