@@ -180,6 +180,8 @@ def cuts(table: TimeTable, named: Mapping[str, str | None], share: float) -> Cut
         before = used[used < test]
         val = float(before[-min(len(before), int((used >= test).sum()))]) if len(before) else test
     val, test = fallback[0] if val is None else val, fallback[1] if test is None else test
+    if not every[0] < val < test and named["val_from"] is named["test_from"] is None:
+        raise UserError(f"task.source: expected times enough for training, validation and a test; got {size}")
     if not every[0] < val < test:
         raise UserError(
             "task.val_from, task.test_from: expected times behind the table's first, validation before the test; got "

@@ -68,7 +68,7 @@ class Forecast(Task):
     strategy: Strategy
     level: Level
     missing: Missing
-    steps: Annotated[int, Ge(100), Le(10_000_000)]
+    steps: Annotated[int, Ge(1), Le(10_000_000)]
     tau: Annotated[int, Ge(1), Le(1000)]
     split_seed: Annotated[int, Ge(0)]
     time_column: str | None = None

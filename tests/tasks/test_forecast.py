@@ -258,6 +258,7 @@ BESIDE = EVEN | {"z": range(100)}
         (EVEN, {"target": "z"}, r"own.csv:1: expected a column 'z' \(task.target\); there are 't', 'y'"),
         (EVEN, {"covariates": ["y"], "target": "y"}, r"a column each for time, target, .*; 'y' is two"),
         ({"t": [0, 1], "y": [1, 2]}, {}, r"expected a series of at least 3 steps; it has 2"),
+        ({"t": [0, 1, 2], "y": [1, 2, 3]}, {}, r"expected times enough for training, validation and a test; got 3"),
         (BESIDE, {"target": "y", "covariates": ["z"], "strategy": "recursive"}, r"whose future nobody knows"),
     ],
 )  # fmt: skip
