@@ -6,17 +6,20 @@ from seqexp.comparison.contest import Claim, Contest
 
 
 def beside_floor(contest: Contest, claim: Claim) -> str:
-    """Which of a claim's models is, in the mean over its seeds, no better than the best memoryless baseline, in words;
-    empty where both are better, or nothing is known."""
+    """Which of a claim's models are not clearly better than the best memoryless baseline, in words: of which the
+    interval of the mean over seeds is not on the better side of it. Empty where both are, or nothing is known."""
     if contest.baseline is None:
         return ""
     name, floor = contest.baseline
+    entries = [contest.entry(model) for model in (claim.a, claim.b)]
+    if any(map(math.isnan, (floor, *(entry.mean for entry in entries)))):
+        return ""
     sign = -1 if contest.terms.direction == "min" else 1
-    means = {model: contest.entry(model).mean for model in (claim.a, claim.b)}
-    if any(map(math.isnan, (*means.values(), floor))):
-        return ""
-    above = [model for model, mean in means.items() if sign * mean > sign * floor]
+    clear = [entry.model for entry in entries if min(sign * end for end in entry.interval) > sign * floor]
     named = f"the method without memory, {name}"
-    if len(above) == len(means):
+    if len(clear) == len(entries):
         return ""
-    return f"only {above[0]} beats {named}" if above else f"neither beats {named}"
+    if clear:
+        return f"only {clear[0]} clearly beats {named}"
+    better = any(sign * entry.mean > sign * floor for entry in entries)
+    return f"neither {'clearly ' * better}beats {named}"
