@@ -138,6 +138,7 @@ def _found(
     columns = min(COLUMNS, run_config.settings["training"]["batch_size"])
     batch = mechanism.probe_batch(task, network, columns)
     found = whose(result) | mechanism.measured(network, p, batch, losses.create(task.shape.loss))
+    found["counting"] = mechanism.counted(network, p, task)
     if found["gates"] is not None and run_config.settings.get("test", True):
         found["surgery"] = _surgery(run_config, task, p, tuple(found["gates"]))
     return found
@@ -201,6 +202,10 @@ def table(found: Mapping[str, Any], result: "RunResult") -> str:
             low, high = gate["time_constant_quartiles"]
             said = f"half of the {'cells' if name == 'f' else 'units'} between {_steps(low)} and {_steps(high)}"
             lines.append(_row(f"{word} time constant", _steps(gate["time_constant"]), said))
+    if counter := found.get("counting"):
+        more = f"{counter['a_count']:+.3g} with one more"
+        what = f"its correlation with: {counter['quantity']}; {more}"
+        lines.append(_row(f"counting {counter['kind']}[{counter['unit']}]", f"{counter['correlation']:+.4f}", what))
     if found["surgery"]:
         lines += _operated(found["surgery"], result)
     return printable("\n".join(lines))

@@ -4,7 +4,7 @@ It needs the run's directory alone: its config.yaml, its best weights and its mo
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -131,9 +131,7 @@ def predict(words: Words) -> None:
             for text in _lines():  # one by one, so that a program at the other end of a pipe gets each answer at once
                 _show(text, run.predict([text], options)[0], run)
             return
-        texts = words.texts or (
-            _column(words, run.run_config.settings["task"]) if "file" in words.options else list(_lines())
-        )
+        texts = words.texts or (_column(words, run) if "file" in words.options else list(_lines()))
         answers = run.predict(texts, options)
         if out is None:
             for text, answer in zip(texts, answers, strict=True):
@@ -152,8 +150,8 @@ def _lines() -> Iterator[str]:
             yield line.rstrip("\r\n")
 
 
-def _column(words: Words, task: Mapping[str, Any]) -> list[str]:
-    """The texts of file=, by default in the column that the run's own table had.
+def _column(words: Words, run: "Usable") -> list[str]:
+    """The texts of file=, by default in the column that the run's own table had; or what the codec makes of the file.
 
     UserError names the columns where the one that is asked for is not there."""
     from seqexp.data import files, rows
@@ -161,11 +159,13 @@ def _column(words: Words, task: Mapping[str, Any]) -> list[str]:
     from seqexp.system.errors import UserError
 
     path = Path(words.options["file"])
-    if files.suffix(path) not in rows.SUFFIXES:
+    if files.suffix(path) not in rows.SUFFIXES or run.codec.whole_tables:
         if "column" in words.options:
-            raise UserError(f"column: expected a table ({', '.join(rows.SUFFIXES)}); got {path}")
-        return [line for _, line in files.lines(path) if line.strip()] or _nothing(path)
+            expected = "no column, since the run read the table's own" if run.codec.whole_tables else "a table"
+            raise UserError(f"column: expected {expected} ({', '.join(rows.SUFFIXES)}); got {path}")
+        return run.codec.texts_of(path) or _nothing(path)
     faults = Faults(path)
+    task = run.run_config.settings["task"]
     column = composed(words.options.get("column") or str(task.get("text_column", "text")))
     texts: list[str] = []
     for line, (value,) in rows.read(path, {"column": column}, faults):
@@ -221,7 +221,7 @@ def _write(out: Path, texts: Sequence[str], answers: "Sequence[Answer]") -> None
 
         content = midi_file(notes)
     else:
-        rows = [
+        rows = [row for answer in answers for row in answer.rows] or [
             {"text": text, "answer": answer.text} | {f"p({name})": p for name, p in answer.probabilities.items()}
             for text, answer in zip(texts, answers, strict=True)
         ]

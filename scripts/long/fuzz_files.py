@@ -166,13 +166,15 @@ def defaults(task: str) -> dict[str, Any]:
     return dict(loaded["task"])
 
 
-def file_case(draw: Draw, folder: Path) -> tuple[str, int, Callable[[], str]]:
-    """What kind of file, its size, and what reads it: that gives how it ended, or raises."""
+def file_case(draw: Draw, folder: Path, series: bool = False) -> tuple[str, int, Callable[[], str]]:
+    """What kind of file, its size, and what reads it: that gives how it ended, or raises. ``series``: of numbers."""
     from scripts.long.fuzz_forms import FORMS  # which is made of the kinds here
+    from scripts.long.fuzz_series import SERIES
 
-    kind = draw(st.sampled_from(sorted([*KINDS, *FORMS])))
-    if kind in FORMS:
-        task, given = FORMS[kind](draw, folder)
+    kind = draw(st.sampled_from(sorted(SERIES if series else [*KINDS, *FORMS])))
+    forms = {**FORMS, **SERIES}
+    if kind in forms:
+        task, given = forms[kind](draw, folder)
     else:
         task, suffix, make = KINDS[kind]
         path = folder / f"own{suffix}"

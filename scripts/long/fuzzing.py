@@ -35,7 +35,7 @@ from seqexp.config import build
 from seqexp.runs.location import Location, choose
 from seqexp.system.errors import UserError
 
-WHAT = ("overrides", *["file"] * 4, *["checkpoint"] * 5)  # what a case is, as often as it is named
+WHAT = ("overrides", *["file"] * 4, "series", *["checkpoint"] * 5)  # what a case is, as often as it is named
 SECONDS = 20.0
 LONGEST_LINE = 2_000  # characters of an error
 MEMORY, TIMES = 64_000_000, 100  # bytes that a case may allocate at once, and times its file's size beside
@@ -151,9 +151,8 @@ class Fuzz:
             file.unlink() if file.is_symlink() or not file.is_dir() else shutil.rmtree(file)
         if which == "overrides":
             self.overrides(data.draw(words()))
-        elif which == "file":
-            kind, size, use = file_case(data.draw, self.folder)
-            self.ends(kind, size, use)
+        elif which in ("file", "series"):
+            self.ends(*file_case(data.draw, self.folder, which == "series"))
         else:
             self.ends(*self.saved.case(data.draw))
 

@@ -215,12 +215,16 @@ def sizes(task: str) -> list[str]:
     words = ["training.epochs=20", "training.checkpoint_every=15", "model.hidden_size=24"]
     if task == "digits":  # 1,437 pictures
         return [*words, "training.batch_size=72"]
+    if task == "forecast":
+        return [*words, "training.batch_size=32", "task.steps=500"]
+    if task == "formal":
+        words += ["task.train_length=10", "task.test_lengths=[12,14]"]
     words += ["training.batch_size=8", *(["task.steps_per_epoch=20"] if "steps_per_epoch" in own else [])]
     return words + (["task.examples=128"] if "examples" in own else [])
 
 
-def every_pair() -> list[tuple[str, str]]:
-    """Each model with each task that carries its data, neighbours differing in both."""
+def every_pair(only: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Each model with each task that carries its data (of ``only`` those), neighbours differing in both."""
     import yaml
 
     from seqexp import config, tasks
@@ -231,15 +235,15 @@ def every_pair() -> list[tuple[str, str]]:
         text = (config.conf_directory() / "task" / f"{task}.yaml").read_text()
         return str(yaml.safe_load(text)["task"].get("source"))
 
-    carried = [task for task in tasks.names() if source(task) not in sources.FILES]
+    carried = [task for task in only or tasks.names() if source(task) not in sources.FILES]
     readers = {task: models_for(task) for task in carried}
     turns = range(max(map(len, readers.values())))
     return [(readers[task][(k + turn) % len(readers[task])], task) for turn in turns for k, task in enumerate(carried)]
 
 
-def one_run(number: int, seed: int) -> dict[str, Any]:
+def one_run(number: int, seed: int, only: Sequence[str]) -> dict[str, Any]:
     """The table's row of the run with this number."""
-    pairs = every_pair()
+    pairs = every_pair(only)
     model, task = pairs[number % len(pairs)]
     folder = Path(tempfile.mkdtemp(prefix="kill_test_"))
     kinds = ["time", "save", "flush", "time", "save", "flush", "time"]
@@ -257,7 +261,7 @@ def enough(total: Counter[str], given: argparse.Namespace) -> bool:
         return total["runs"] >= int(given.runs)
     return (
         total["kills"] >= given.kills
-        and total["runs"] >= len(every_pair())
+        and total["runs"] >= len(every_pair(given.tasks))
         and total["between"] >= total["kills"] / 2
         and min(total["save"], total["flush"]) >= 30
     )
@@ -270,6 +274,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=45, help="start no run after this time")
     parser.add_argument("--log", type=Path, help="a file of rows; runs that it has already are not repeated")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tasks", nargs="*", default=(), help="these tasks alone")
     given = parser.parse_args()
     rows = [json.loads(line) for line in given.log.read_text().splitlines()] if given.log and given.log.exists() else []
     deadline = time.monotonic() + 60 * given.minutes
@@ -277,7 +282,7 @@ def main() -> None:
     print("| task | model | " + " | ".join(COLUMNS) + " |", "|---|---|" + "--:|" * len(COLUMNS), sep="\n")
     number = 0
     while not enough(total, given) and (number < len(rows) or time.monotonic() < deadline):
-        row = rows[number] if number < len(rows) else one_run(number, given.seed)
+        row = rows[number] if number < len(rows) else one_run(number, given.seed, given.tasks)
         if given.log and number >= len(rows):
             with given.log.open("a") as file:
                 file.write(json.dumps(row) + "\n")

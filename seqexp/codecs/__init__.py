@@ -10,16 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from seqexp.data import files
 from seqexp.data.batch import Batch
 from seqexp.data.shape import Shape
 from seqexp.system.errors import UserError
 
-MODULES = ("classes", "language", "music", "numbers", "pictures", "series", "strings", "tags", "translation", "trees")
+MODULES = (
+    *("classes", "forecasts", "language", "music", "numbers", "pictures", "series", "strings", "tags", "translation"),
+    "trees",
+)
 Row = dict[str, Any]  # of predictions.csv: column -> a text or a number
 
 
@@ -31,12 +36,14 @@ class Answer:
     probabilities: of what could have been said, the likeliest first; empty where there are none to tell.
     unknown:       what of the input the network has no input for, and read as ``<unk>``.
     notes:         (T, 88) bool, where the answer is music; key 0 is MIDI 21.
+    rows:          the answer as a table of its own, where it has several parts; empty elsewhere.
     """
 
     text: str
     probabilities: Mapping[str, float] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     notes: np.ndarray | None = None
+    rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +89,7 @@ class Codec(ABC):
 
     kind: ClassVar[str]
     alone: ClassVar[bool] = False  # whether texts are answered one by one: prompts have no padding
+    whole_tables: ClassVar[bool] = False  # whether a table is no column of texts, but a text of its own
 
     @property
     @abstractmethod
@@ -101,6 +109,10 @@ class Codec(ABC):
         """What the network says to each text. UserError where one cannot be read."""
         batch = self.encode(texts)
         return self.decode(batch, network.answers(batch)[0])
+
+    def texts_of(self, path: Path) -> list[str]:
+        """The texts of a file that has no column of them: a line each. UserError where it cannot be read."""
+        return [line for _, line in files.lines(path) if line.strip()]
 
     def record(self, batch: Batch, y: np.ndarray) -> list[Row]:
         """The rows of predictions.csv for a scored batch: input, truth and answer."""

@@ -130,7 +130,7 @@ def _network(settings: Settings, shape: Shape, hidden: int) -> Network:
                 "network that reads from both ends has seen the answer; got true; try a task of tags or classes"
             )
         return _chain(settings, shape, hidden)
-    embedding, core = _embedded_core(settings, settings["name"], hidden, shape.source, True)
+    embedding, core = _embedded_core(settings, settings["name"], hidden, shape.source, shape.source_tokens)
     ahead = {**settings, "bidirectional": False, "initial_state": "zeros"}  # it starts from what the encoder has read
     answering = _chain(ahead, shape, hidden, decoder)
     return EncoderDecoder(

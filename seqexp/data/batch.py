@@ -19,12 +19,14 @@ class Batch:
               classes (T, B) or values (T, Y, B).
     lengths:  (B,), each column's own number of steps; None when all have T.
     answered: (T, B) bool, the steps whose answer is scored; None if only each column's last step answers.
+    rows:     (B,) integer, which of the task's examples these are, where its scorer has to know.
     """
 
     x: np.ndarray
     target: np.ndarray
     lengths: np.ndarray | None = None
     answered: np.ndarray | None = None
+    rows: np.ndarray | None = None
 
     @property
     def size(self) -> int:
@@ -47,7 +49,7 @@ class Batch:
 class SourceBatch(Batch):
     """B pairs: x, target, lengths and answered are those of the decoder, which says a target after the source was read.
 
-    source:         tokens (Ts, B), integer.
+    source:         tokens (Ts, B), integer; or features (Ts, X, B).
     source_lengths: (B,), each source's own number of steps; None when all have Ts.
     """
 

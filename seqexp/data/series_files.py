@@ -17,6 +17,7 @@ from seqexp.system.errors import UserError
 
 SUFFIXES = (".csv", ".tsv", ".ts", ".npz")
 LARGEST = 1_000_000_000  # bytes of an array in a .npz
+MOST_SIZE = 1e100  # of a number
 MOST_CHANNELS = 10_000
 
 
@@ -75,7 +76,7 @@ def _long(path: Path, columns: Columns) -> Labelled:
     for line, fields in rows.read(path, wanted, faults):
         key, label = str(fields[0]).strip(), str(fields[1]).strip()
         values = [
-            _number(field, name, line, faults) for name, field in zip(channels, fields[-len(channels) :], strict=True)
+            number(field, name, line, faults) for name, field in zip(channels, fields[-len(channels) :], strict=True)
         ]
         when = float(len(steps.get(key, ())))
         if columns.time is not None:
@@ -106,7 +107,7 @@ def _wide(path: Path, columns: Columns) -> Labelled:
         label = str(fields[0]).strip()
         if not label:
             faults.add(line, f"expected a class in column {columns.label!r}; got none")
-        values = np.array([_number(field, name, line, faults) for name, field in zip(steps, fields[1:], strict=True)])
+        values = np.array([number(field, name, line, faults) for name, field in zip(steps, fields[1:], strict=True)])
         there_to = np.flatnonzero(~np.isnan(values))  # a shorter series ends in empty fields
         series.append(values[: there_to[-1] + 1 if len(there_to) else 0, None])
         labels.append(label)
@@ -114,7 +115,8 @@ def _wide(path: Path, columns: Columns) -> Labelled:
     return Labelled(series, labels, ("value",))
 
 
-def _number(field: object, name: str, line: int, faults: Faults) -> float:
+def number(field: object, name: str, line: int, faults: Faults) -> float:
+    """A field as a number, nan where it is missing; another one is a fault of the line."""
     text = str(field).strip()
     if field is None or text.lower() in MISSING:
         return float("nan")
@@ -123,8 +125,9 @@ def _number(field: object, name: str, line: int, faults: Faults) -> float:
     except ValueError:
         faults.add(line, f"expected a number in column {name!r}; got {text!r:.60}")
         return 0.0
-    if not np.isfinite(value):
-        faults.add(line, f"expected a finite number in column {name!r}; got {text!r:.60}")
+    if not abs(value) <= MOST_SIZE:  # its square, or a sum, would be none
+        kind = "finite number" if not np.isfinite(value) else f"number of at most {MOST_SIZE:g}"
+        faults.add(line, f"expected a {kind} in column {name!r}; got {text!r:.60}")
         return 0.0
     return value
 
@@ -207,7 +210,7 @@ def _example(text: str, header: dict[str, str], line: int, faults: Faults) -> tu
         faults.add(line, f"expected one of the header's classes, {', '.join(classes)[:200]}; got {label!r:.60}")
         return None
     channels = [
-        [_number(field, f"dimension {n}", line, faults) for field in part.split(",")] for n, part in enumerate(parts, 1)
+        [number(field, f"dimension {n}", line, faults) for field in part.split(",")] for n, part in enumerate(parts, 1)
     ]
     if not channels or len({len(one) for one in channels}) > 1:
         lengths = ", ".join(str(len(one)) for one in channels) or "none"
@@ -252,6 +255,8 @@ def _npz(path: Path) -> Labelled:
         given = f"{lengths.dtype} {lengths.shape}"
         raise UserError(f"{path}: lengths: expected {len(x)} whole numbers from 1 to {x.shape[1]}; got {given}")
     series = [one[:length].astype(np.float64) for one, length in zip(x, lengths, strict=True)]
-    if any(np.isinf(one).any() for one in series):
-        raise UserError(f"{path}: x: expected finite numbers, nan where one is missing; got inf")
+    if any((np.abs(one) > MOST_SIZE).any() for one in series):
+        raise UserError(
+            f"{path}: x: expected numbers of at most {MOST_SIZE:g}, nan where one is missing; got a larger one"
+        )
     return Labelled(series, [str(label) for label in y.tolist()], tuple(f"channel {n + 1}" for n in range(x.shape[2])))

@@ -6,7 +6,7 @@ They use only the forward and backward of a core, one step at a time. So a new m
 from seqexp.mechanism.flow import Flow, gradient_flow, half_life
 from seqexp.mechanism.gates import GateUse, gate_use, surgery
 from seqexp.mechanism.jacobian import jacobians, lyapunov, spectrum
-from seqexp.mechanism.record import line, measured
+from seqexp.mechanism.record import counted, line, measured
 from seqexp.mechanism.walk import Walk, probe_batch
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "spectrum",
     "Walk",
     "probe_batch",
+    "counted",
     "line",
     "measured",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqexp.data.batch import Batch
+from seqexp.mechanism.counting import counting
 from seqexp.mechanism.flow import Flow, gradient_flow
 from seqexp.mechanism.gates import GateUse, gate_use
 from seqexp.mechanism.jacobian import lyapunov, spectrum
@@ -16,6 +17,7 @@ from seqexp.numerics.params import Params
 from seqexp.system.errors import UserError
 from seqexp.system.json_files import read_lines
 from seqexp.system.regular_files import Unreadable
+from seqexp.tasks import Task
 from seqexp.training.losses import Loss
 
 MOST_LAGS = 128  # that are stored; longer curves are thinned evenly
@@ -52,6 +54,25 @@ def measured(network: Network, p: Params, batch: Batch, loss: Loss, *, jacobian:
     if uses is not None:
         found["gates"] = {name: _gate(use) for name, use in uses.items()}
     return found
+
+
+def counted(network: Network, p: Params, task: Task) -> dict[str, Any] | None:
+    """The unit of a network that counts best what the task has to count; None where there is nothing to count."""
+    asked = task.counts()
+    found = None if asked is None else counting(network, p, asked.batch, asked.values, asked.symbols)
+    if found is None:
+        return None
+    return {
+        "quantity": found.quantity,
+        "kind": found.kind,
+        "unit": found.unit,
+        "correlation": _number(found.correlation),
+        "correlations": _numbers(found.correlations),
+        "a_count": _number(found.a_count),
+        "read": list(found.read),
+        "count": _numbers(found.count),
+        "value": _numbers(found.value),
+    }
 
 
 def stored_lines(path: Path) -> list[dict[str, Any]]:

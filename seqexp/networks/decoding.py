@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-# (tokens (1, N), -1 for none; state (S, N)) -> the answers (Y, N) and the state (S, N) after them, of N columns.
+# (tokens (1, N), -1 for none, or features (1, X, N); state (S, N)) -> the answers (Y, N) and the state (S, N) after
+# them, of N columns.
 Advance = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
@@ -46,6 +47,19 @@ def one_by_one(
             if done.all():
                 break
     return tokens
+
+
+def values(y: np.ndarray, state: np.ndarray, advance: Advance, steps: int, inputs: int) -> np.ndarray:
+    """Answers (steps, Y, B) to numbers, the first y (Y, B); each is what is read next, with zeros for the ``inputs``
+    that no answer is of."""
+    said = np.zeros((steps, *y.shape), y.dtype)
+    for step in range(steps):
+        if step:
+            fed = np.zeros((1, inputs, y.shape[1]), y.dtype)
+            fed[0, : len(y)] = y
+            y, state = advance(fed, state)
+        said[step] = y
+    return said
 
 
 def beam(y: np.ndarray, state: np.ndarray, advance: Advance, steps: int, width: int, end: int | None) -> np.ndarray:

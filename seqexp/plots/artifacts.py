@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.plots import pictures
+from seqexp.plots import forecasts, pictures
 from seqexp.plots.figure import BLUE, RED, frame, headline, number
 from seqexp.plots.midi import midi_file
 from seqexp.plots.samples import text_table
@@ -14,7 +14,9 @@ from seqexp.system.atomic_files import write_bytes, write_text
 from seqexp.tasks.artifacts import (
     Artifact,
     ByLength,
+    ByStepAhead,
     ConfusionMatrix,
+    ForecastPlot,
     Images,
     Midi,
     PianoRoll,
@@ -34,6 +36,8 @@ PICTURES = (
     Images,
     PianoRoll,
     ByLength,
+    ForecastPlot,
+    ByStepAhead,
 )  # what takes time to draw; the rest is only written
 
 
@@ -61,6 +65,12 @@ def draw(artifact: Artifact, path: Path) -> Path:
         case ByLength():
             path = path.with_suffix(".png")
             _by_length(artifact, path)
+        case ForecastPlot():
+            path = path.with_suffix(".png")
+            forecasts.stretch(artifact, path)
+        case ByStepAhead():
+            path = path.with_suffix(".png")
+            forecasts.by_step(artifact, path)
         case Midi():
             path = path.with_suffix(".mid")
             write_bytes(path, midi_file(artifact.roll))

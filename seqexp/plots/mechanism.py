@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from seqexp.plots.axes import log_axis
-from seqexp.plots.figure import BLUE, ORANGE, RED, frame, headline, number
+from seqexp.plots.figure import BLUE, GREY, ORANGE, RED, frame, headline, number
 from seqexp.plots.gates import gates, known_constants, subject, surgery, time_constants
 from seqexp.plots.gradients import draw_gradient_flow, gradient_over_training
 from seqexp.tasks.metrics import Direction
 
+READABLE = 60  # symbols under an axis
 Mechanism = Mapping[str, Any]
 Lines = Sequence[Mapping[str, Any]]
 
@@ -23,6 +24,9 @@ def draw_training(lines: Lines, folder: Path, found: Mechanism) -> list[Path]:
     if lines:
         written.append(folder / "gradient_flow.png")
         gradient_over_training(lines, written[-1], subject=subject(found))
+    if found.get("counting"):
+        written.append(folder / "counting.png")
+        counting(found, written[-1])
     if found.get("gates"):
         written.append(folder / "gates.png")
         gates(found, written[-1])
@@ -51,6 +55,28 @@ def draw_all(
         written.append(folder / "surgery.png")
         surgery(found, written[-1], metric=metric, direction=direction, baseline=baseline)
     return written
+
+
+def counting(found: Mechanism, path: Path) -> None:
+    """The unit that counts best along the longest string, over what it counts; and every unit's correlation."""
+    counter = found["counting"]
+    count, value = np.array(counter["count"], float), np.array(counter["value"], float)
+    unit = f"{counter['kind']}[{counter['unit']}]"
+    with frame(path, rows=2, height=5.6) as (above, below):
+        steps = np.arange(1, len(count) + 1)
+        above.step(steps, count, where="mid", color=GREY, label=counter["quantity"])
+        above.set(ylabel=counter["quantity"])
+        below.plot(steps, value, color=BLUE, label=unit)
+        below.set(ylabel=unit, xlabel="symbols read")
+        for axes in (above, below):
+            axes.set_xlim(0.5, len(steps) + 0.5)
+        if len(steps) <= READABLE:
+            below.set_xticks(steps, counter["read"], fontsize=7)
+            below.set_xlabel("symbols read, from the left")
+        every = np.sort(np.abs(np.array(counter["correlations"], float)))[::-1]
+        message = f"{unit} goes with the number of {counter['quantity']}: correlation {counter['correlation']:+.3f}"
+        next_ = f"; the next unit has {every[1]:.3f}" if len(every) > 1 else ""
+        headline(above, subject(found), f"{message}\none more changes it by {counter['a_count']:+.3g}{next_}")
 
 
 def jacobian(found: Mechanism, path: Path) -> None:

@@ -4,11 +4,12 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqexp.comparison.contest import Claim, Contest
+from seqexp.comparison.floors import beside_floor
 from seqexp.comparison.query import Answer
 from seqexp.comparison.warnings import warnings
 from seqexp.comparison.wording import advice, answers, headline, number, percent, sentence
@@ -105,8 +106,8 @@ def _title(answer: Answer) -> str:
 
 
 def _verdict(answer: Answer) -> Section:
-    claims = [claim for contest in answer.contests for claim in contest.claims]
-    section = Section("Verdict", boxes=[_box(claim) for claim in claims])
+    boxes = [_beside_floor(_box(claim), contest, claim) for contest in answer.contests for claim in contest.claims]
+    section = Section("Verdict", boxes=boxes)
     for contest in answer.contests:
         terms = contest.terms
         how = "tested after every pair of seeds" if terms.sequential else "paired by seed"
@@ -115,6 +116,11 @@ def _verdict(answer: Answer) -> Section:
             f"equivalent; {how}, level {percent(terms.level)}."
         )
     return section
+
+
+def _beside_floor(box: Box, contest: Contest, claim: Claim) -> Box:
+    said = beside_floor(contest, claim)
+    return replace(box, headline=f"{box.headline}; {said}") if said else box
 
 
 def _box(claim: Claim) -> Box:

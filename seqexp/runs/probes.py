@@ -86,7 +86,7 @@ class Probes:
         trainer = self._trainer
         jacobian = trainer.network.core.state_size <= MOST_STATE
         found = mechanism.measured(trainer.network, best, self._batch, trainer.loss, jacobian=jacobian)
-        found = whose(about) | found
+        found = whose(about) | found | {"counting": mechanism.counted(trainer.network, best, trainer.task)}
         write_text(self._path / SUMMARY, json.dumps(found) + "\n")
         if draws:
             from seqexp.plots.mechanism import draw_training

@@ -145,12 +145,11 @@ def predictions(task: Task, network: Network, p: Params, batch_size: int) -> Ite
     if (rows := task.said(trained)) is not None:
         yield from rows
         return
-    codec, state = task.codec(), None
-    assert codec is not None  # as was seen before the run began
+    state = None
     for number, batch in enumerate(passes(task, "test", batch_size)):
         y, after = trained.answers(batch, state)
         state = after if task.carry_state else None
-        yield from ({"batch": number} | row for row in codec.record(batch, y))
+        yield from ({"batch": number} | row for row in task.record(batch, y))
 
 
 def write_predictions(folder: Path, task: Task, network: Network, p: Params, settings: Mapping[str, Any]) -> None:

@@ -8,7 +8,8 @@ order of evaluation cannot matter.
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -21,6 +22,15 @@ from seqexp.system.registry import Registry
 from seqexp.tasks.artifacts import Artifact
 
 Metrics = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A batch of tokens x (T, B), what its tokens are called, and quantity -> (T, B), its value after each step."""
+
+    batch: Batch
+    symbols: tuple[str, ...]
+    values: Mapping[str, np.ndarray]
 
 
 class Scorer(Protocol):
@@ -115,6 +125,16 @@ class Task(Protocol):
         """What ``predictions=true`` writes of a task whose primary metric is one of ``generate``: the free answers of
         the test split beside the true ones. None where the metric is of the answers that the scorer gets."""
         return None
+
+    def counts(self) -> "Counts | None":
+        """What has to be counted along some strings, where a unit that counts it is looked for (``mechanism``)."""
+        return None
+
+    def record(self, batch: Batch, y: np.ndarray) -> list[Row]:
+        """What ``predictions=true`` writes of a scored batch; y as the scorer gets it. Of tasks with a codec only."""
+        codec = self.codec()
+        assert codec is not None
+        return codec.record(batch, y)
 
     @abstractmethod
     def baselines(self) -> Metrics:

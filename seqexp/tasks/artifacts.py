@@ -1,5 +1,6 @@
 """What a task shows a person, as typed data; ``plots.artifacts`` draws each by its type."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,4 +71,34 @@ class ByLength:
     name: str = "by_length"
 
 
-Artifact = ConfusionMatrix | TextSamples | Images | ScatterPlot | PianoRoll | Midi | ByLength
+@dataclass(frozen=True)
+class ForecastPlot:
+    """A stretch of the test: truth (T,) at times (T,), and what each method said of it, lines (T,), nan where nothing.
+
+    starts: at which of the steps a forecast of ``horizon`` steps begins. errors: the root mean squared error of each
+    method on the whole test.
+    """
+
+    times: tuple[str, ...]
+    truth: np.ndarray
+    lines: Mapping[str, np.ndarray]
+    starts: tuple[int, ...]
+    horizon: int
+    target: str
+    series: str
+    errors: Mapping[str, float]
+    name: str = "forecast"
+
+
+@dataclass(frozen=True)
+class ByStepAhead:
+    """The root mean squared error of each method, (H,), by how many steps ahead, in the units of ``target``."""
+
+    errors: Mapping[str, np.ndarray]
+    target: str
+    name: str = "by_step_ahead"
+
+
+Artifact = (
+    ConfusionMatrix | TextSamples | Images | ScatterPlot | PianoRoll | Midi | ByLength | ForecastPlot | ByStepAhead
+)

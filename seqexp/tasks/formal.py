@@ -12,14 +12,16 @@ from annotated_types import Ge, MinLen
 from seqexp.codecs.classes import SymbolClasses
 from seqexp.codecs.strings import SymbolSets
 from seqexp.data.batch import Batch, Split
+from seqexp.data.generated.counts import counts
 from seqexp.data.generated.languages import LANGUAGES, Example
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
-from seqexp.tasks import Metrics, Shape, Task, metrics, register
+from seqexp.tasks import Counts, Metrics, Shape, Task, metrics, register
 from seqexp.tasks.artifacts import Artifact, ByLength
 
 HELD_OUT_OF = 5  # every fifth length of training is validated on instead
 FITTED = 1000  # training strings that a baseline is fitted to
+COUNTED = 32  # strings along which a unit that counts is looked for
 RIGHT = 0.99  # of the strings of a length, from which on the length counts as right
 
 Name = Literal[
@@ -34,6 +36,7 @@ Name = Literal[
     "reber",
     "embedded_reber",
 ]
+metrics.register(metrics.Metric("most_active", "legal symbols are the most active (fraction)", "max", bounds=(0, 1)))
 metrics.register(metrics.Metric("length_horizon", "longest length right (symbols)", "max", unit="symbols"))
 
 
@@ -46,8 +49,9 @@ class Formal(Task):
     out of training, and is what validation has; the test has ``test_lengths``. So no string is in two of them.
 
     Decided languages are many-to-one: accuracy. The others are many-to-many, and a string counts as right if at every
-    step that is asked the symbols with a chance above 1/2 are just the legal ones: exact_match. (Hochreiter and
-    Schmidhuber 1997 ask that the legal ones be the most active, which follows from that.)
+    step that is asked the symbols with a chance above 1/2 are just the legal ones: exact_match. Beside it stands
+    most_active, the share of strings of which, at every step, the legal symbols are the most active outputs: what
+    Hochreiter and Schmidhuber 1997 ask of all strings, and what follows from the former.
     Beside the primary metric stand its values by length, ``exact_match_at_80``, and length_horizon: the longest test
     length of which, as of all shorter ones, 99 % of the strings are right; 0 where there is none.
 
@@ -138,6 +142,20 @@ class Formal(Task):
             answered[: len(one.read), column] = one.answered
         return Batch(x, target, lengths, answered)
 
+    def counts(self) -> Counts | None:
+        """Of strings of the test, up to three times as long as those of training."""
+        few = [one for one in self._held_out["test"] if len(one.read) <= 3 * self.train_length + 2]
+        chosen = (few or self._held_out["test"])[-COUNTED:]
+        each = [counts(self.language, one.read) for one in chosen]
+        if not each[0]:
+            return None
+        batch = self._side_by_side(chosen)
+        values = {name: np.zeros(batch.x.shape) for name in each[0]}
+        for column, one in enumerate(each):
+            for name, value in one.items():
+                values[name][: len(value), column] = value
+        return Counts(batch, self._language.symbols, values)
+
     def scorer(self) -> "StringScorer":
         return StringScorer(self.primary_metric, self.train_length, self._steps)
 
@@ -176,6 +194,7 @@ class StringScorer:
     def __init__(self, metric: str, trained: int, steps: dict[int, int]) -> None:
         self._metric, self._trained, self._steps = metric, trained, steps
         self._right: dict[int, list[bool]] = defaultdict(list)  # by steps
+        self._most_active: list[bool] = []
 
     def add(self, batch: Batch, y: np.ndarray) -> None:
         """y (Y, N): logits of the batch's N scored answers."""
@@ -184,13 +203,19 @@ class StringScorer:
             right = y.argmax(axis=0) == batch.target
         else:
             steps = np.ones(batch.answered.shape, bool)
-            steps[batch.answered] = ((y > 0) == (batch.answers() > 0)).all(axis=0)
+            legal = batch.answers() > 0
+            steps[batch.answered] = ((y > 0) == legal).all(axis=0)
             right = steps.all(axis=0)
+            least = np.where(legal, y, np.inf).min(axis=0)
+            steps[batch.answered] = least > np.where(legal, -np.inf, y).max(axis=0)
+            self._most_active += np.logical_and.reduce(steps, axis=0).tolist()
         for steps_read, is_right in zip(batch.lengths.tolist(), right.tolist(), strict=True):
             self._right[steps_read].append(is_right)
 
     def metrics(self) -> Metrics:
         found = {self._metric: float(np.mean([one for each in self._right.values() for one in each]))}
+        if self._most_active:
+            found["most_active"] = float(np.mean(self._most_active))
         by_length = self._by_length()
         if by_length:
             found |= {f"{self._metric}_at_{length}": share for length, share in by_length.items()}

@@ -39,7 +39,7 @@ def examples(batches: Iterator[Batch], answers: bool = False) -> Iterator[bytes]
                 parts.append(batch.features[:, column])
             if isinstance(batch, SourceBatch):
                 lengths = batch.source_lengths
-                parts.append(batch.source[: len(batch.source) if lengths is None else lengths[column], column])
+                parts.append(batch.source[: len(batch.source) if lengths is None else lengths[column], ..., column])
             if batch.answered is None and (answers or batch.target.ndim == 1):
                 parts.append(batch.target[..., column])
             elif batch.answered is not None and answers:

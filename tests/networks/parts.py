@@ -27,6 +27,12 @@ NETWORKS = {
     "embedding": lambda dropout: Chain(core("stacked_rnn", D), V, "steps", Embedding(V, D), dropout),
     "features": lambda dropout: Chain(core(inputs=D), V, "steps", Embedding(V, D), dropout, Dense(F, D)),
     "encoder-decoder": lambda dropout: pair(dropout=dropout),
+    "encoder-decoder of numbers": lambda dropout: EncoderDecoder(
+        Encoder(core(inputs=D), None, dropout),
+        Chain(core(inputs=V), V, "steps", None, dropout),
+        bridge=False,
+        reverse_source=False,
+    ),
     "encoder-decoder with a bridge": lambda dropout: pair("rnn", "lstm", dropout),
 }
 every_network = pytest.mark.parametrize("kind", NETWORKS)
@@ -40,6 +46,9 @@ def batch_for(kind, rng, steps=T, columns=B, ragged=True):
         return Batch(rng.standard_normal((steps, V, columns)), target[0], lengths)
     if kind == "features":
         return FeatureBatch(x, target, lengths, answered, features=rng.standard_normal((F, columns)))
+    if kind == "encoder-decoder of numbers":
+        x, source = rng.standard_normal((steps, V, columns)), rng.standard_normal((steps + 1, D, columns))
+        return SourceBatch(x, target, lengths, answered, source=source, source_lengths=lengths)
     if kind.startswith("encoder"):
         source = rng.integers(0, V_SOURCE, (steps + 1, columns))
         return SourceBatch(x, target, lengths, answered, source=source, source_lengths=lengths)

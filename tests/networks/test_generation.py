@@ -30,6 +30,19 @@ def test_each_token_is_the_likeliest_after_all_that_was_fed_so_far(feed):
     np.testing.assert_array_equal(network.generate(p, prompt, 5, feed), said)
 
 
+def test_values_are_read_next_as_they_were_answered():
+    """With zeros for what no answer is of, such as the channels that say where a value is missing."""
+    network = Chain(core("rnn", inputs=3), 2, "steps")
+    p, x = drawn(network), np.random.default_rng(1).standard_normal((4, 3, B))
+    said, seen = [], x
+    for _ in range(3):
+        marked = np.zeros((len(seen), B), bool)
+        marked[-1] = True
+        said.append(network.forward(p, Batch(seen, seen, answered=marked))[0].copy())
+        seen = np.concatenate([seen, [np.concatenate([said[-1], np.zeros((1, B))])]])
+    np.testing.assert_allclose(network.generate(p, x, 3), said, rtol=1e-12)
+
+
 def test_generation_goes_on_from_a_state():
     network, p, prompt = chain_and_prompt(1)
     _, state, _ = network.forward(p, Batch(prompt[:2], prompt[:2], answered=np.ones((2, B), bool)))

@@ -34,6 +34,9 @@ def metric(name: str, truth: np.ndarray, y: np.ndarray, lengths: list[int], labe
         return sum(float(sk.log_loss(one, p, labels=[0, 1])) for one, p in zip(truth, chance, strict=True))
     if name == "entity_f1":
         return spans_f1(truth, said, lengths, labels)
+    if name == "most_active":
+        said = [min(y[legal, n]) > max(y[~legal, n], default=-math.inf) for n, legal in enumerate((truth > 0).T)]
+        return float(np.logical_and.reduceat(said, np.cumsum([0, *lengths[:-1]])).mean())
     if name.startswith(("exact_match", "length_horizon")):  # of sets: a string is right where each of its steps is
         equal, starts = ((truth > 0) == (y > 0)).all(axis=0), np.cumsum([0, *lengths[:-1]])
         right = np.logical_and.reduceat(equal, starts)

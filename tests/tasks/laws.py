@@ -18,7 +18,7 @@ def question(batch: Batch, column: int) -> bytes:
     """Equal for two examples of which a network that knows one knows the other."""
     if isinstance(batch, SourceBatch):  # the target, which is fed too, is the answer
         steps = None if batch.source_lengths is None else batch.source_lengths[column]
-        return batch.source[:steps, column].astype(np.int64).tobytes()
+        return batch.source[:steps, ..., column].astype(np.float64).tobytes()
     if isinstance(batch, FeatureBatch):
         return batch.features[:, column].tobytes()
     steps = None if batch.lengths is None else batch.lengths[column]

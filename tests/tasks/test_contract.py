@@ -20,6 +20,7 @@ SMALLER = {
     "translate": ["task.examples=400"],
     "polyphony": ["task.examples=200"],
     "sentiment": ["task.examples=640"],
+    "forecast": ["task.steps=500", "task.window=8", "task.horizon=3"],
 }
 
 

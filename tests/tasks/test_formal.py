@@ -170,6 +170,7 @@ def test_a_length_that_a_language_has_not_stands_for_the_next(make):
         scored.add(batch, np.where(batch.answers() > 0, 1.0, -1.0))
     assert scored.metrics() == {
         "exact_match": 1,
+        "most_active": 1,
         "exact_match_at_63": 1,
         "exact_match_at_66": 1,
         "length_horizon": 66,
@@ -192,6 +193,15 @@ def test_one_wrong_step_makes_a_string_wrong_and_the_horizon_ends_before_it(make
     assert curve.length.tolist() == [50, 60, 80]
     assert curve.score.tolist() == [1, 0, 1]
     assert curve.trained == 40
+
+
+def test_legal_symbols_may_be_the_most_active_without_being_said(make):
+    task = make(language="reber", examples=20)
+    scorer = task.scorer()
+    for batch in passes(task, "test", 8):
+        scorer.add(batch, np.where(batch.answers() > 0, -1.0, -2.0))  # no chance above 1/2 at all
+    found = scorer.metrics()
+    assert (found["most_active"], found["exact_match"]) == (1, 0)
 
 
 def test_validation_is_scored_without_lengths(make):
