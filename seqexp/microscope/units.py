@@ -28,7 +28,7 @@ EXAMPLES, COLUMNS, ROWS = 256, 32, 20_000  # validation examples; in a batch; st
 FEWEST = 8  # examples with, and without, in each half
 CLASSES = 10  # that are probed one by one
 LEVEL, STRONG, FIRM = 0.05, 0.8, 0.5  # of p; AUC and R² from which a unit is named
-TOLD = 3  # units of a concept that are told
+TOLD = 3  # units of a concept that are told, at most
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Found:
-    """The units that were probed: for each concept those that fitted best. ``why``: why there are none."""
+    """The units that were probed: for each concept that which fitted best, and others that are named. ``why``: why there are none."""
 
     units: list[Unit] = field(default_factory=list)
     probed: int = 0
@@ -191,7 +191,8 @@ def _probed(rows: Rows) -> Found:
     corrected = np.split(np.array(holm(np.concatenate(p_values))), len(asked))
     units = []
     for (concept, found, control_score, alone), p in zip(asked, corrected, strict=True):
-        for number in np.argsort(-found.fit, kind="stable")[:TOLD].tolist():  # chosen where it is not scored
+        best = np.argsort(-found.fit, kind="stable")[:TOLD].tolist()  # chosen where they are not scored
+        for place, number in enumerate(best):
             layer, signal, unit = keys[number]
             score, least = float(found.score[number]), STRONG if concept.yes_no else FIRM
             named = p[number] < LEVEL and score >= max(least, control_score, alone or -np.inf)
