@@ -45,14 +45,15 @@ class Unit:
     unit: int
     score: float
     p: float
-    alone: float | None
+    alone: float
     untrained: float
     named: bool
 
 
 @dataclass(frozen=True)
 class Found:
-    """The units that were probed: for each concept that which fitted best, and others that are named. ``why``: why there are none."""
+    """The units that were probed: for each concept that which fitted best, and others that are named. ``why``: why
+    there are none."""
 
     units: list[Unit] = field(default_factory=list)
     probed: int = 0
@@ -190,18 +191,15 @@ def _probed(rows: Rows) -> Found:
         return Found(why="the validation examples have nothing that a probe asks for")
     corrected = np.split(np.array(holm(np.concatenate(p_values))), len(asked))
     units = []
-    for (concept, found, control_score, alone), p in zip(asked, corrected, strict=True):
+    for (concept, found, untrained_score, alone), p in zip(asked, corrected, strict=True):
         best = np.argsort(-found.fit, kind="stable")[:TOLD].tolist()  # chosen where they are not scored
+        least = max(STRONG if concept.yes_no else FIRM, untrained_score, alone)
         for place, number in enumerate(best):
-            layer, signal, unit = keys[number]
-            score, least = float(found.score[number]), STRONG if concept.yes_no else FIRM
-            named = p[number] < LEVEL and score >= max(least, control_score, alone or -np.inf)
-            told_p = float(p[number])
-            units.append(
-                Unit(
-                    concept.name, concept.yes_no, layer, signal, unit, score, told_p, alone, control_score, bool(named)
-                )
-            )
+            score, told_p = float(found.score[number]), float(p[number])
+            named = told_p < LEVEL and score >= least
+            if named or place == 0:
+                about = (concept.name, concept.yes_no, *keys[number])
+                units.append(Unit(*about, score, told_p, alone, untrained_score, named))
     return Found(units, len(keys) * len(asked), len(np.unique(rows.example)))
 
 
@@ -218,7 +216,7 @@ def _varies(y: np.ndarray, example: np.ndarray, fitted: np.ndarray, yes_no: bool
     return True
 
 
-def _alone(x: np.ndarray, y: np.ndarray, example: np.ndarray, fitted: np.ndarray, yes_no: bool) -> float | None:
+def _alone(x: np.ndarray, y: np.ndarray, example: np.ndarray, fitted: np.ndarray, yes_no: bool) -> float:
     """The score of what the step reads: of a token the mean of its target among the fitted; of numbers a line."""
     if x.ndim == 1:
         ids, which = np.unique(x, return_inverse=True)
