@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.data.batch import Batch, TreeBatch
+from seqexp.codecs import Codec
+from seqexp.data.batch import Batch, SourceBatch
 from seqexp.mechanism.walk import Reading, remembering
 from seqexp.microscope.by_hand import NotByHand
 from seqexp.microscope.concepts import Concept, of_words, steps_read
@@ -87,13 +88,10 @@ class Rows:
 def find(task: Task, network: Network, p: Params, seed: int) -> Found:
     """The units of a trained network that count or keep track of something."""
     codec = task.codec()
-    words = () if codec is None else codec.input_words
-    labels = () if codec is None else codec.output_words
-    batches = list(_batches(task))
     p = Params(network.layout, p.flat.astype(np.float64))
     before = network.init(stream(seed, Purpose.INIT), np.float64)
     try:
-        rows = _rows(network, p, before, batches, words, labels)
+        rows = _rows(network, p, before, list(_batches(task)), codec)
     except NotByHand as why:
         return Found(why=str(why))
     return _probed(rows)
@@ -112,34 +110,45 @@ def _batches(task: Task) -> Iterator[Batch]:
         yield task.batch(0, "val", int(index), COLUMNS)
 
 
-def _rows(
-    network: Network, p: Params, before: Params, batches: Sequence[Batch], words: Sequence[str], labels: Sequence[str]
-) -> Rows:
-    parts: dict[str, list[Any]] = {"trained": [], "untrained": [], "example": [], "alone": [], "words": [], "class": []}
+def _rows(network: Network, p: Params, before: Params, batches: Sequence[Batch], codec: Codec | None) -> Rows:
+    words = () if codec is None else codec.input_words
+    parts: dict[str, list[Any]] = {"trained": [], "untrained": [], "example": [], "alone": [], "words": [], "asked": []}
     count = total = 0
     for batch in batches:
-        if isinstance(batch, TreeBatch) or total > ROWS:
+        if total > ROWS:
             break
         reading = remembering(network, p, batch)
         there = np.arange(len(reading.x))[:, None] < reading.lengths  # (T, B)
-        order = np.nonzero(there.T)  # column by column, each from its beginning
+        order = np.nonzero(there.T)[::-1]  # (t, b), column by column, each from its beginning
         for name, weights in (("trained", p), ("untrained", before)):
-            parts[name].append(
-                {key: v.transpose(2, 0, 1)[order] for key, v in _signals(network, weights, batch).items()}
-            )
-        parts["example"].append(count + order[0])
-        parts["alone"].append(np.moveaxis(reading.x, -1, 0)[order])
+            signals = _signals(network, weights, batch)
+            parts[name].append({key: value[order[0], :, order[1]] for key, value in signals.items()})
+        parts["example"].append(count + order[1])
+        parts["alone"].append(reading.x[order[0], ..., order[1]])
+        parts["asked"].append(_asked(batch, reading, codec)[order])
         for b, n in enumerate(reading.lengths.tolist()):
             ids = reading.x[:n, b] if reading.x.ndim == 2 and len(words) else np.full(n, -1)
             parts["words"].append([words[id] if id >= 0 else "" for id in ids.tolist()])
-            parts["class"].append(int(batch.target[b]) if batch.target.ndim == 1 else -1)
         count, total = count + batch.size, total + len(order[0])
     values, untrained = (
         {key: np.concatenate([one[key] for one in parts[name]]) for key in parts[name][0]}
         for name in ("trained", "untrained")
     )
-    concepts = [*_of_words(parts["words"], words), *_of_classes(parts["class"], parts["words"], labels)]
+    concepts = [*_of_words(parts["words"], words), *_of_answers(np.concatenate(parts["asked"]), codec)]
     return Rows(values, untrained, concepts, np.concatenate(parts["example"]), np.concatenate(parts["alone"]))
+
+
+def _asked(batch: Batch, reading: Reading, codec: Codec | None) -> np.ndarray:
+    """The true answer of each step (T, B), a class or a value; nan where none is asked, or where it is the text's own
+    next token."""
+    found = np.full((len(reading.x), batch.size), np.nan)
+    if codec is None or isinstance(batch, SourceBatch) or codec.shape.loss == "sigmoid":
+        return found
+    if batch.answered is None:
+        found[reading.lengths - 1, np.arange(batch.size)] = batch.target if batch.target.ndim == 1 else batch.target[0]
+    elif batch.target.ndim == 2 and codec.input_words != codec.output_words:
+        found[batch.answered] = batch.target[batch.answered]
+    return found
 
 
 def _signals(network: Network, p: Params, batch: Batch) -> dict[tuple[str, str], np.ndarray]:
@@ -156,20 +165,22 @@ def _of_words(texts: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> Iter
         yield concept, np.concatenate([np.asarray(concept.of(text), float) for text in texts])
 
 
-def _of_classes(
-    classes: Sequence[int], texts: Sequence[Sequence[str]], labels: Sequence[str]
-) -> Iterator[tuple[Concept, np.ndarray]]:
-    """Each class, asked at the last step; other steps have nan. Of two classes one tells all."""
-    if min(classes) < 0:
+def _of_answers(asked: np.ndarray, codec: Codec | None) -> Iterator[tuple[Concept, np.ndarray]]:
+    """The value that is asked for, or each class, the commonest first; of two classes one tells all."""
+
+    def about(name: str, yes_no: bool) -> Concept:
+        return Concept(name, yes_no, lambda words: np.zeros(len(words)))
+
+    told = ~np.isnan(asked)
+    if codec is None or not told.any():
         return
-    for number in range(1, 2) if len(labels) == 2 else range(min(len(labels), CLASSES)):
-        values = [
-            np.r_[np.full(len(text) - 1, np.nan), one == number] for one, text in zip(classes, texts, strict=True)
-        ]
-        yield (
-            Concept(f"the class is {labels[number]}", True, lambda words: np.zeros(len(words))),
-            np.concatenate(values),
-        )
+    if codec.shape.loss == "squared":
+        yield about("the value that is asked for", False), asked
+        return
+    classes, count = np.unique(asked[told].astype(int), return_counts=True)
+    order = classes[np.argsort(-count, kind="stable")][:CLASSES]
+    for number in order.tolist() if len(codec.output_words) > 2 else [1]:
+        yield about(f"the answer is {codec.output_words[number]}", True), np.where(told, asked == number, np.nan)
 
 
 def _probed(rows: Rows) -> Found:
@@ -198,7 +209,8 @@ def _probed(rows: Rows) -> Found:
             score, told_p = float(found.score[number]), float(p[number])
             named = told_p < LEVEL and score >= least
             if named or place == 0:
-                about = (concept.name, concept.yes_no, *keys[number])
+                layer, signal, unit = keys[number]
+                about = (concept.name, concept.yes_no, layer, signal, unit)
                 units.append(Unit(*about, score, told_p, alone, untrained_score, named))
     return Found(units, len(keys) * len(asked), len(np.unique(rows.example)))
 
