@@ -19,6 +19,7 @@ from seqexp.runs.trained import Usable
 from seqexp.system.errors import UserError
 
 STEPS = 800  # of a text, at most: the page has every number of every step
+SEEN = {" ": "␣", "\n": "⏎", "\t": "⇥"}  # as the page shows them
 AGREES = 1e-9  # relative to the largest: what the equations give, and the core
 
 
@@ -148,7 +149,8 @@ def derivative(codec: Codec, y: np.ndarray) -> tuple[np.ndarray, str]:
         said = int(last.argmax())
         dy[:, -1] = -softmax(y)[:, -1]
         dy[said, -1] += 1
-        return dy, f"ln p({names[said] if said < len(names) else said})"
+        name = names[said] if said < len(names) else str(said)
+        return dy, f"ln p({SEEN.get(name, name)})"
     if codec.shape.loss == "sigmoid":
         dy[:, -1] = (last > 0) - sigmoid(last)
         return dy, "ln p(the set that is told)"
@@ -193,7 +195,7 @@ def _so_far(
         return likeliest, ("", [])
     if network.answers == "last":
         said = int(y[:, -1].argmax())
-        return likeliest, (f"p({names[said]}), if it ended here", chances[said].tolist())
+        return likeliest, (f"p({SEEN.get(names[said], names[said])}), if it ended here", chances[said].tolist())
     if codec.input_words[: len(names)] == codec.output_words and reading.x.ndim == 2:
         ahead = reading.x[1:, 0]
         given = [float(chances[id, t]) if 0 <= id < len(y) else 0.0 for t, id in enumerate(ahead.tolist())]

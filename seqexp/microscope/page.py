@@ -116,6 +116,7 @@ def _run(look: Look, found: Found, share: float) -> dict[str, Any]:
         "baseline": None if best is None else {"name": printable(best[0]), "value": best[1]},
         "steps": [printable(step) for step in look.steps],
         "unknown": look.unknown,
+        "numbers": not look.run.codec.shape.tokens,
         "said": printable(look.said),
         "derived": printable(look.derived),
         "soFar": [[[printable(name), chance] for name, chance in step] for step in look.so_far],
