@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SOURCES = ("task.source", "task.val_source", "task.test_source")
 USAGE = """usage: python -m seqexp.explain <run directory> [out=<folder>] [data_dir=<folder>] [task.source=<file>]
                                 [plugins=[my.module]]
+       python -m seqexp.explain <run directory> [<run directory> …] on="a text" [out=<file.html>] […]
 
 Explains the best weights of a finished run. It prints how far back the gradient reaches and its half-life, and what one
 step and many steps do to a small difference (Jacobian, Lyapunov exponents). For a model with gates it also prints what
@@ -30,6 +31,10 @@ the gates do, and the test score with each gate fixed at one. It writes mechanis
 directory, or to out=: also those that the run itself draws unless it is a sweep's. data_dir= names the folder of the
 data sets, and task.source=, task.val_source= and task.test_source= your own files, if they have moved. plugins= loads
 the modules that the run's model or task comes from: a stored config never does so by itself.
+
+on= looks inside the cell instead, on a text as seqexp.predict takes it: one HTML page, microscope.html in the (first)
+run's directory, or out=. It shows the text coloured by any unit or gate, all units over all steps, one cell forward and
+backward by hand, and units that count or keep track of something; of several runs, up to 4, side by side.
 """
 
 
@@ -48,10 +53,13 @@ def main() -> NoReturn:
     from seqexp.system.errors import UserError
 
     try:
-        path, options = _understood(words)
-        load_plugins(words)
+        paths, options = _understood(words)
+        load_plugins([word for word in words if word.startswith("plugins=")])
         sources = {key.removeprefix("task."): options[key] for key in SOURCES if key in options}
-        explain(path, options.get("out"), options.get("data_dir"), sources)
+        if "on" in options:
+            look_inside(paths, options["on"], options.get("out"), options.get("data_dir"), sources)
+        else:
+            explain(paths[0], options.get("out"), options.get("data_dir"), sources)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
@@ -60,25 +68,50 @@ def main() -> NoReturn:
     sys.exit(OK)
 
 
-def _understood(words: Sequence[str]) -> tuple[Path, dict[str, str]]:
+def _understood(words: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
     from seqexp.config.command_line import refuse_flags
     from seqexp.system.errors import UserError
 
-    refuse_flags(words)
+    refuse_flags([word for word in words if not word.startswith("on=")])
     options, paths = {}, []
     for word in words:
         key, equals, value = word.partition("=")
-        if key in ("out", "data_dir", "plugins", *SOURCES) and equals and value:
+        if key in ("on", "out", "data_dir", "plugins", *SOURCES) and equals and value:
             options[key] = value
         elif equals and not Path(word).exists():
             raise UserError(
-                f"{word}: expected a run directory, out=<folder>, data_dir=<folder>, task.source=<file> or plugins=[…]"
+                f"{word}: expected a run directory, on=<text>, out=<folder>, data_dir=<folder>, task.source=<file> "
+                "or plugins=[…]"
             )
         else:
             paths.append(Path(word))
-    if len(paths) != 1:
-        raise UserError(f"expected the directory of one run; got {len(paths)}: {' '.join(map(str, paths))}")
-    return paths[0], options
+    if not paths or (len(paths) > 1 and "on" not in options):
+        several = "; several stand side by side with on=<text>" if paths else ""
+        raise UserError(f"expected the directory of one run; got {len(paths)}: {' '.join(map(str, paths))}{several}")
+    return paths, options
+
+
+def look_inside(
+    paths: Sequence[Path],
+    text: str,
+    out: str | None = None,
+    data_dir: str | None = None,
+    sources: Mapping[str, str] | None = None,
+) -> Path:
+    """Write the page of a text through finished runs, and say where it is. UserError as ``microscope.through``."""
+    from seqexp.microscope.through import through
+    from seqexp.system.paths import MICROSCOPE
+    from seqexp.system.printable import printable
+
+    made = through(paths, text, data_dir, sources)
+    target = Path(out) if out else paths[0]
+    file = made.write(target if target.suffix == ".html" else target / MICROSCOPE)
+    print(made)
+    print(f"page: {file} ({len(made.html.encode()) / 1000:,.0f} kB): open it in a browser")
+    if unknown := made.unknown():
+        listed = ", ".join(printable(word) for word in unknown[:10])
+        print(f"note: unknown to a run, and read as <unk>: {listed}", file=sys.stderr)
+    return file
 
 
 def explain(

@@ -16,7 +16,7 @@ STOREYS = {
     "the science": ("data", "codecs", "models", "networks", "tasks", "training", "mechanism"),
     "proof and pictures": ("statistics", "plots"),
     "the work": ("tracking", "config", "testing", "runs", "sweeps"),
-    "the answer": ("comparison", "report"),
+    "the answer": ("comparison", "report", "microscope"),
     "the commands": ("commands", "api"),
 }
 PACKAGES = tuple(package for storey in STOREYS.values() for package in storey)

@@ -31,7 +31,7 @@ COLUMNS = {
     "commands": 2, "report": 3, "comparison": 3, "sweeps": 1, "runs": 2, "config": 1, "tracking": 0, "plots": 3,
     "statistics": 4, "mechanism": 2, "training": 2, "networks": 1, "tasks": 3, "models": 1, "data": 3, "codecs": 3,
     "system": 0.5,
-    "numerics": 3.5, "testing": 0, "api": 2,
+    "numerics": 3.5, "testing": 0, "api": 2, "microscope": 2,
 }  # fmt: skip
 WIDE = ("system", "numerics")  # whose boxes span two columns, since nearly everything stands on them
 COLUMN, ROW, WIDTH, HEIGHT, STOREY = 2.5, 1.16, 2.3, 0.76, 0.16  # inches; STOREY is added between two bands

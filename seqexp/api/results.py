@@ -17,6 +17,8 @@ from seqexp.system.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seqexp.microscope.page import Page
+
 
 @dataclass(frozen=True, repr=False)
 class Result:
@@ -72,6 +74,13 @@ class Result:
         with blas.limited(self._usable.run_config.settings["threads"]):
             answers = self._usable.predict([texts] if isinstance(texts, str) else list(texts), how)
         return answers[0] if isinstance(texts, str) else answers
+
+    def explain(self, on: str, *beside: "Result", data_dir: str | None = None) -> "Page":
+        """A look inside the cell on a text: ``python -m seqexp.explain … on=``, a page that shows itself in a notebook.
+        ``beside``: further runs, on the same text. UserError where the text cannot be read."""
+        from seqexp.microscope.through import through
+
+        return through([self.directory, *(one.directory for one in beside)], on, data_dir)
 
     def figures(self) -> dict[str, Any]:
         """The learning curve and the gradient's norm as matplotlib figures, by name."""

@@ -26,6 +26,7 @@ MODULES = (
     "trees",
 )
 Row = dict[str, Any]  # of predictions.csv: column -> a text or a number
+FEW = 3  # numbers of a step that are spelled out
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,20 @@ class Codec(ABC):
         """The texts of a file that has no column of them: a line each. UserError where it cannot be read."""
         return [line for _, line in files.lines(path) if line.strip()]
 
+    @property
+    def input_words(self) -> Sequence[str]:
+        """What input tokens mean, by id; empty where inputs are numbers."""
+        return ()
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        """What the rows of an answer stand for; empty where they are numbers."""
+        return ()
+
+    def steps(self, text: str, batch: Batch) -> list[str]:
+        """What each step of the batch of one text reads, as it was typed."""
+        return spelled_steps(self.input_words, batch.x[..., 0])
+
     def record(self, batch: Batch, y: np.ndarray) -> list[Row]:
         """The rows of predictions.csv for a scored batch: input, truth and answer."""
         raise NotImplementedError
@@ -154,6 +169,14 @@ def parse(kind: object, content: Mapping[str, Any]) -> Codec:
 @cache
 def _adapter(cls: type[Codec]) -> TypeAdapter[Codec]:
     return TypeAdapter(cls)
+
+
+def spelled_steps(words: Sequence[str], x: np.ndarray) -> list[str]:
+    """What steps read: tokens (T,) as words, nothing where there is no input; or numbers (T, X)."""
+    if x.ndim == 1:
+        return ["" if id < 0 else words[id] if id < len(words) else str(id) for id in x.tolist()]
+    few = [" ".join(f"{value:.3g}" for value in step[:FEW].tolist()) for step in x]
+    return [one + (" …" if x.shape[1] > FEW else "") for one in few]
 
 
 STRICT = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid")  # every codec's __pydantic_config__

@@ -50,6 +50,14 @@ class TextClasses(Codec):
         Vocabulary(self.tokens)  # ValueError where it is none
 
     @property
+    def input_words(self) -> Sequence[str]:
+        return self.tokens
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return self.labels
+
+    @property
     def shape(self) -> Shape:
         return Shape(inputs=len(self.tokens), tokens=True, outputs=len(self.labels), answers="last", loss="softmax")
 
@@ -62,6 +70,9 @@ class TextClasses(Codec):
             ids.append(self.vocabulary.encode(tokens))
             unknown.append(self.vocabulary.missing(tokens))
         return ids, unknown
+
+    def steps(self, text: str, batch: Batch) -> list[str]:
+        return cuts.cut(self.cut, text)[: self.max_length]
 
     def encode(self, texts: Sequence[str]) -> Batch:
         """x (T, B) int32, lengths (B,), in the order of the texts."""
@@ -93,6 +104,14 @@ class SymbolClasses(Codec):
     labels: Tokens
 
     __pydantic_config__ = STRICT
+
+    @property
+    def input_words(self) -> Sequence[str]:
+        return self.symbols
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return self.labels
 
     @property
     def shape(self) -> Shape:

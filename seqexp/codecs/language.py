@@ -78,6 +78,14 @@ class Language(Codec):
         return Vocabulary(self.tokens)
 
     @property
+    def input_words(self) -> Sequence[str]:
+        return self.tokens
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return self.tokens
+
+    @property
     def shape(self) -> Shape:
         size = len(self.tokens)
         return Shape(inputs=size, tokens=True, outputs=size, answers="steps", loss="softmax")
@@ -89,6 +97,9 @@ class Language(Codec):
         lines = [cuts.cut(self.cut, line) for line in text.split("\n")]
         tokens = [token for line in lines[:-1] if line for token in (*line, self.line_end)]
         return [*tokens, *lines[-1]]
+
+    def steps(self, text: str, batch: Batch) -> list[str]:
+        return [self.line_end, *self.cut_up(text)]
 
     def spelled(self, tokens: Sequence[str]) -> str:
         """The text of tokens."""
@@ -139,6 +150,14 @@ class NamesOf(Codec):
 
     alone = True
     __pydantic_config__ = STRICT
+
+    @property
+    def input_words(self) -> Sequence[str]:
+        return (*self.symbols, *self.categories)
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return self.symbols
 
     @property
     def shape(self) -> Shape:
@@ -205,6 +224,14 @@ class Word(Codec):
 
     alone = True
     __pydantic_config__ = STRICT
+
+    @property
+    def input_words(self) -> Sequence[str]:
+        return self.letters
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return self.letters
 
     @property
     def shape(self) -> Shape:

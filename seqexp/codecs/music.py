@@ -67,6 +67,15 @@ class Tunes(Codec):
         inputs = outputs + len(self.tunes) + MIDI
         return Shape(inputs=inputs, tokens=True, outputs=outputs, answers="steps", loss="softmax")
 
+    @property
+    def output_words(self) -> Sequence[str]:
+        told = range(self.lowest, self.lowest + self.symbols)
+        return ["end", *(f"{one:+d}" if self.told == "intervals" else note_name(one % MIDI) for one in told)]
+
+    @property
+    def input_words(self) -> Sequence[str]:
+        return [*self.output_words, *self.tunes, *map(note_name, range(MIDI))]
+
     def prompt(self, tunes: np.ndarray, first: np.ndarray) -> np.ndarray:
         """Numbers of tunes (B,) and first notes (B,) as tokens (2, B)."""
         names = 1 + self.symbols
@@ -147,6 +156,13 @@ class PianoRolls(Codec):
         answered = np.zeros((len(x), 1), bool)
         answered[-1] = True
         return Batch(x, np.zeros_like(x), answered=answered)
+
+    def steps(self, text: str, batch: Batch) -> list[str]:
+        return [_frame_name(frame > 0) for frame in batch.x[:, :, 0]]
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return [note_name(LOWEST + key) for key in range(KEYS)]
 
     def decode(self, batch: Batch, y: np.ndarray) -> list[Answer]:
         """The notes that rather sound than not in the next frame, and each note's chance that has one to speak of."""

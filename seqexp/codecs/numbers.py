@@ -41,6 +41,9 @@ class MarkedNumbers(Codec):
             x[: len(column), :, b] = column
         return Batch(x, np.zeros((1, len(texts))), lengths)
 
+    def steps(self, text: str, batch: Batch) -> list[str]:
+        return text.split()
+
     def decode(self, batch: Batch, y: np.ndarray) -> list[Answer]:
         return [Answer(f"{value:.4g}") for value in y[0]]
 
@@ -70,6 +73,14 @@ class Copying(Codec):
 
     alone = True
     __pydantic_config__ = STRICT
+
+    @property
+    def input_words(self) -> Sequence[str]:
+        return [*map(str, range(self.alphabet)), "blank", "go"]
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return [*map(str, range(self.alphabet))]
 
     @property
     def shape(self) -> Shape:

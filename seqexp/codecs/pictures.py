@@ -68,6 +68,10 @@ class PictureClasses(Codec):
         return np.array(self.places, np.int64)
 
     @property
+    def output_words(self) -> Sequence[str]:
+        return self.labels
+
+    @property
     def shape(self) -> Shape:
         return Shape(inputs=self.width, tokens=False, outputs=len(self.labels), answers="last", loss="softmax")
 
@@ -100,6 +104,14 @@ class Captions(Codec):
 
     def __post_init__(self) -> None:
         Vocabulary(self.letters)  # ValueError where it is none
+
+    @property
+    def input_words(self) -> Sequence[str]:
+        return self.letters
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return self.letters
 
     @property
     def shape(self) -> Shape:

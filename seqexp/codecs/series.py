@@ -55,6 +55,10 @@ class SeriesClasses(Codec):
         return Scale(self.mean, self.deviation)
 
     @property
+    def output_words(self) -> Sequence[str]:
+        return self.labels
+
+    @property
     def shape(self) -> Shape:
         inputs = len(self.mean) * (2 if self.missing == "mask" else 1)
         return Shape(inputs=inputs, tokens=False, outputs=len(self.labels), answers="last", loss="softmax")

@@ -30,6 +30,14 @@ class SymbolSets(Codec):
             raise ValueError(f"echo must be one of the symbols, got {self.echo!r}")
 
     @property
+    def input_words(self) -> Sequence[str]:
+        return self.symbols
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return self.symbols
+
+    @property
     def shape(self) -> Shape:
         return Shape(inputs=len(self.symbols), tokens=True, outputs=len(self.symbols), answers="steps", loss="sigmoid")
 

@@ -68,6 +68,14 @@ class Tags(Codec):
         return Vocabulary(self.tokens)
 
     @property
+    def input_words(self) -> Sequence[str]:
+        return self.tokens
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return self.labels
+
+    @property
     def shape(self) -> Shape:
         inputs, outputs = len(self.tokens), len(self.labels)
         return Shape(inputs=inputs, tokens=True, outputs=outputs, answers="steps", loss="softmax", causal=False)
@@ -92,6 +100,9 @@ class Tags(Codec):
             ids.append(self.vocabulary.encode([word if word in known else looks(word) for word in words]))
         words_of = Ragged.of(ids)
         return self.batch(words_of, words_of, np.arange(len(texts)))
+
+    def steps(self, text: str, batch: Batch) -> list[str]:
+        return [*composed(text).split(), *([""] * self.lookahead)]
 
     def decode(self, batch: Batch, y: np.ndarray) -> list[Answer]:
         return tagged(batch, y, self.labels)
@@ -130,6 +141,14 @@ class RightContextTags(Codec):
     @property
     def words(self) -> int:
         return 2 * self.kinds + self.marks
+
+    @property
+    def input_words(self) -> Sequence[str]:
+        return [*map(str, range(self.words))]
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return [*map(str, range(self.kinds))]
 
     @property
     def shape(self) -> Shape:

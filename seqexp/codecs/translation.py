@@ -50,6 +50,14 @@ class Translation(Codec):
         return Vocabulary(self.target_tokens)
 
     @property
+    def input_words(self) -> Sequence[str]:
+        return self.source_tokens
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return self.target_tokens
+
+    @property
     def shape(self) -> Shape:
         size = len(self.target_tokens)
         return Shape(

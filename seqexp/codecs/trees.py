@@ -48,6 +48,14 @@ class TreeClasses(Codec):
         return Vocabulary(self.tokens)
 
     @property
+    def input_words(self) -> Sequence[str]:
+        return self.tokens
+
+    @property
+    def output_words(self) -> Sequence[str]:
+        return self.labels
+
+    @property
     def shape(self) -> Shape:
         return Shape(
             inputs=len(self.tokens),

@@ -21,6 +21,7 @@ CHECKPOINTS, BEST, NEWEST, BEFORE = "checkpoints", "best.safetensors", "last.saf
 MODEL, CODEC = "model", "codec.json"  # what inputs and answers mean in words; the weights are among the checkpoints
 PREDICTIONS = "predictions.csv"
 LINES, SUMMARY = "mechanism.jsonl", "mechanism.json"
+MICROSCOPE = "microscope.html"
 
 # In a sweep's directory.
 JOBS, WORKERS = "jobs", "workers"  # folders: a file for each job that has ended, and for each process that has a job
