@@ -7,6 +7,8 @@
 # It is written last, so an interrupted set-up is taken up again by the next call.
 
 prepare_venv() { # $1: stamp's name, $2: what pip installs
+    # Else each start compiles all that it imports anew, which takes longer than the rest of it.
+    unset PYTHONDONTWRITEBYTECODE
     wanted="$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum) $root"
     is_current "$1" && return 0
     take_lock
@@ -24,7 +26,7 @@ make_venv() {
     bin=$root/.venv/bin
     export PIP_DISABLE_PIP_VERSION_CHECK=1
     say "setting up $root/.venv for Python $("$base" -c 'import platform; print(platform.python_version())'):" \
-        "about 1 GB, one to three minutes, once"
+        "about 700 MB, one to three minutes, once"
     if ! venv_works || [ -e "$root/.venv/unfinished" ]; then # a killed pip may leave half a package
         "$base" -m venv --clear "$root/.venv" >&2 || {
             say "could not make a virtual environment (on Debian and Ubuntu: apt install python3-venv)"
@@ -36,15 +38,13 @@ make_venv() {
     # The pip that comes with Python may be years old and take twice as long. Where there is no newer one, it serves.
     (cd "$root" && "$bin/python" -m pip install -q -c constraints.txt --upgrade pip) >&2 || true
     say "pip install -c constraints.txt -e '$2'"
+    # Not compiled: a run imports a quarter of the files, and Python compiles and keeps those as it comes to them.
     (cd "$root" && "$bin/python" -m pip install --no-compile -c constraints.txt -e "$2") >&2 || {
         status=$?
         [ "$status" -gt 2 ] || rm -f "$root/.venv/unfinished" # it ended by itself, and cleaned up
         say "pip failed; its last lines say why. The same command tries again."
         exit 1
     }
-    # pip compiles on one core, and the packages' own tests too. Some have files for other Pythons, which do not compile:
-    # no failure.
-    "$bin/python" -m compileall -qq -j 0 -x '/tests?/' "$root/.venv/lib" || true
     rm -f "$root/.venv/unfinished"
     for stamp in run "$1"; do # the dev set-up includes what running needs
         printf '%s\n' "$wanted" >"$root/.venv/$stamp.stamp.new" &&

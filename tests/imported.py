@@ -22,7 +22,6 @@ for name in (
     "scipy.stats",
     "sklearn.linear_model",
     "sklearn.metrics",
-    "statsmodels.stats.power",
     "yaml",
 ):
     import_module(name)

@@ -194,11 +194,11 @@ def friedman(scores: Mapping[str, np.ndarray]) -> Ranking:
     if np.ptp(ranks) == 0:  # all equal on every task, for which SciPy gives nan
         statistic, p, nemenyi = 0.0, 1.0, {(names[i], names[j]): 1.0 for i, j in pairs}
     else:
-        import scikit_posthocs
-
         statistic, p = map(float, stats.friedmanchisquare(*means.T))
-        table = scikit_posthocs.posthoc_nemenyi_friedman(means).to_numpy()
-        nemenyi = {(names[i], names[j]): float(table[i, j]) for i, j in pairs}
+        mean, width = ranks.mean(axis=0), np.sqrt(len(names) * (len(names) + 1) / (12 * len(means)))
+        apart = np.array([abs(mean[i] - mean[j]) for i, j in pairs]) / width
+        p_values = stats.studentized_range.sf(apart, len(names), np.inf)  # Demsar 2006, 3.2.2
+        nemenyi = {(names[i], names[j]): float(p) for (i, j), p in zip(pairs, p_values, strict=True)}
     mean_ranks = dict(zip(names, ranks.mean(axis=0).tolist(), strict=True))
     return Ranking(p, statistic, len(means), mean_ranks, nemenyi)
 

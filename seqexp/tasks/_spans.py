@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 OUTSIDE = "O"
-# Scheme -> its marks as seqeval reads them: B, I, E (the last word) and S (a single word).
+# Scheme -> its marks as B, I, E (the last word) and S (a single word).
 _SCHEMES: Mapping[str, Mapping[str, str]] = {
     "IOB": {"B": "B", "I": "I"},
     "BIOES": {"B": "B", "I": "I", "E": "E", "S": "S"},
@@ -62,14 +62,29 @@ def scheme_of(spans: Spans, sentences: Iterable[Sequence[str]]) -> str:
 
 
 def entity_f1(spans: Spans, truth: Iterable[Sequence[str]], answers: Iterable[Sequence[str]]) -> float:
-    """F1 over spans that agree in both ends and in kind, as CoNLL's script scores them: by the package seqeval.
+    """F1 over spans that agree in both ends and in kind, as CoNLL's script scores them (Tjong Kim Sang and De Meulder
+    2003). 0 where neither has a span."""
+    right = wanted = said = 0
+    for there, here in zip(truth, answers, strict=True):
+        true, found = _marked(spans, there), _marked(spans, here)
+        right, wanted, said = right + len(true & found), wanted + len(true), said + len(found)
+    if not right:
+        return 0.0
+    precision, recall = right / said, right / wanted
+    return 2 * precision * recall / (precision + recall)
 
-    It takes an I after an O, or after another kind, for the beginning of a span, so IOB1 is IOB2 to it. 0 where neither
-    has a span.
+
+def _marked(spans: Spans, tags: Sequence[str]) -> set[tuple[str, int, int]]:
+    """(kind, first word, the word behind) of each span in a sentence.
+
+    Marks need not fit together, as a network's do not: an I or E that continues nothing begins a span, so IOB1 is read
+    too; and a span that nothing ends, ends.
     """
-    from seqeval.metrics import f1_score
-
-    def plain(sentences: Iterable[Sequence[str]]) -> list[list[str]]:
-        return [[spans.plain[tag] for tag in tags] for tags in sentences]
-
-    return float(f1_score(plain(truth), plain(answers), zero_division=0))
+    found, begin, before = set(), 0, OUTSIDE
+    for place, tag in enumerate([*(spans.plain[tag] for tag in tags), OUTSIDE]):
+        if tag == OUTSIDE or tag[0] in "BS" or before[0] in "OES" or tag[2:] != before[2:]:
+            if before != OUTSIDE:
+                found.add((before[2:], begin, place))
+            begin = place
+        before = tag
+    return found

@@ -127,6 +127,17 @@ def test_friedman_and_nemenyi_by_their_formulas():
         assert p == pytest.approx(stats.studentized_range.sf(z * math.sqrt(2), M, np.inf), rel=1e-9)
 
 
+@pytest.mark.parametrize("models, K, q", [(3, 4, 2.343), (4, 14, 2.569), (10, 14, 3.164)])  # Demsar 2006, table 5
+def test_nemenyis_critical_difference_is_the_published_one(models, K, q):
+    level = 0.05
+    order = np.tile(np.arange(models, dtype=float), (K, 1))  # everywhere the same order
+    got = across_tasks.friedman({str(m): order[None, :, m] for m in range(models)})
+    critical = q * math.sqrt(models * (models + 1) / (6 * K))
+    apart = {pair: abs(got.mean_ranks[pair[0]] - got.mean_ranks[pair[1]]) for pair in got.nemenyi}
+    assert {pair: p < level for pair, p in got.nemenyi.items()} == {pair: d > critical for pair, d in apart.items()}
+    assert len({p < level for p in got.nemenyi.values()}) == 2
+
+
 def test_models_that_are_all_alike_rank_alike():
     got = across_tasks.friedman({name: np.ones((3, 5)) for name in "abc"})
     assert (got.p, got.statistic, got.mean_ranks) == (1, 0, {"a": 2, "b": 2, "c": 2})

@@ -151,6 +151,25 @@ def test_spans():
     assert entity_f1(spans, [["O"]], [["O"]]) == 0
 
 
+MIXED = "B-x I-x O I-y B-y S-x E-y O O B-x E-x"
+
+
+@pytest.mark.parametrize(
+    "answer, score",  # of the package seqeval, which agrees with CoNLL's script
+    [
+        ("I-x I-x O B-y I-y S-x S-y O O B-x E-x", 8 / 11),
+        ("B-x I-x I-y I-y B-y I-x E-y O I-x B-x I-x", 10 / 13),
+        ("B-x B-x O E-y E-y E-x S-y O E-x B-x E-x", 5 / 7),
+        ("B-x I-x O I-y I-y S-x E-x S-x O B-y E-y", 1 / 3),
+        ("O O O O O O O O O O O", 0),
+    ],
+)
+def test_marks_that_do_not_fit_together_are_scored_as_by_conll(answer, score):
+    spans = spans_of([*MIXED.split(), *answer.split()])
+    assert spans is not None
+    assert entity_f1(spans, [MIXED.split()], [answer.split()]) == pytest.approx(score, rel=1e-15)
+
+
 # One sentence in every scheme: Anna Stone saw Oslo, Rome Bergen. Anna Stone is a PER, Oslo, Rome and Bergen each a LOC.
 WRITTEN = {
     "IOB2": "B-PER I-PER O B-LOC B-LOC B-LOC",
