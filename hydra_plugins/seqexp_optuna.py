@@ -3,22 +3,13 @@
 Hydra imports this module at every start, so it imports little itself.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import (
-    ChoiceSweep,
-    IntervalSweep,
-    Override,
-    RangeSweep,
-    Sweep,
-    Transformer,
-    ValueType,
-)
+from hydra.core.override_parser.types import Override, ValueType
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -111,6 +102,7 @@ class OptunaSweeper(Sweeper):
 
     def _studies(self, arguments: list[str], budget: "Budget") -> "list[Study]":
         """A study for each combination of the plain words. UserError where one of them could not run."""
+        from seqexp.sweeps.search_words import searched
         from seqexp.sweeps.study import Study
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
@@ -126,7 +118,7 @@ class OptunaSweeper(Sweeper):
                 values = dict.fromkeys(override.sweep_string_iterator())  # each once
                 plain[key] = [f"{override.get_key_element()}={value}" for value in values]
             else:
-                space[key] = _searched(key, override.value())
+                space[key] = searched(key, override.value())
         if not space:
             raise UserError("hydra.sweeper.space: expected a key to search, such as optimizer.learning_rate; got none")
         several = [key for key, words in plain.items() if len(words) > 1 and key not in ("model", "task")]
@@ -170,43 +162,3 @@ def _refuse_own(key: str, override: Override) -> None:
         raise UserError(f"{key}: not for a tuned sweep: {OWN[key]}; leave it out")
     if key in APART and override.is_sweep_override() and override.value_type not in PLAIN:
         raise UserError(f"{key}: expected a plain list ({key}=a,b), each of which is tuned; got {override.input_line}")
-
-
-def _searched(key: str, sweep: Any) -> "Range | Choice":
-    """What of Hydra's grammar a search can use. UserError says what is wrong with it."""
-    from seqexp.sweeps.search_space import Choice, Range
-
-    assert isinstance(sweep, Sweep)
-    log = sweep.tags == {"log"}
-    if sweep.tags and (not log or isinstance(sweep, ChoiceSweep)):
-        raise UserError(f"{key}: expected no tag, or tag(log, …) of numbers; got {', '.join(sorted(sweep.tags))}")
-    if isinstance(sweep, ChoiceSweep):
-        words = tuple(dict.fromkeys(Transformer.str(value) for value in sweep.list))
-        if not words:
-            raise UserError(f"{key}: expected at least one choice; got none")
-        return Choice(words)
-    if isinstance(sweep, IntervalSweep):
-        low, high, step = sweep.start, sweep.end, None
-        given = f"interval({low}, {high})"
-    else:
-        assert isinstance(sweep, RangeSweep)
-        low, high, step = _ends(sweep)
-        given = f"range({sweep.start}, {sweep.stop}, {sweep.step})"
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise UserError(f"{key}: expected two numbers, the smaller one first, and others between; got {given}")
-    if log and low <= 0:
-        raise UserError(f"{key}: expected numbers above 0, since it is searched on a log scale; got {given}")
-    if log and step not in (None, 1):
-        raise UserError(f"{key}: expected an interval, or a range of whole numbers, with tag(log, …); got {given}")
-    return Range(low, high, step, log)
-
-
-def _ends(sweep: RangeSweep) -> tuple[Any, Any, Any]:
-    """The smallest and the largest value of a range, whose stop is not in it, and its step."""
-    start, stop, step = sweep.start, sweep.stop, sweep.step
-    if start is None or stop is None or not step or not all(map(math.isfinite, (start, stop, step))):
-        return None, None, None
-    last = start + (math.ceil(round((stop - start) / step, 9)) - 1) * step
-    last = last if isinstance(last, int) else float(f"{last:.12g}")
-    low, high = (start, last) if step > 0 else (last, start)
-    return low, high, abs(step)

@@ -16,7 +16,7 @@ from seqexp.system.plurals import counted
 
 if TYPE_CHECKING:
     from seqexp.comparison.arguments import Arguments
-    from seqexp.comparison.paired_runs import PairedRuns
+    from seqexp.comparison.protocol import Made
     from seqexp.comparison.query import Answer, Query
     from seqexp.report.write import Commands, Report
     from seqexp.tracking.mlflow_store import TrackingSettings
@@ -56,6 +56,11 @@ def exit_code(arguments: Sequence[str]) -> int:
 
 
 def _compare(arguments: Sequence[str]) -> int:
+    if "plan=true" in arguments:
+        from seqexp.comparison import protocol
+
+        print("\n".join(protocol.plan_lines(_parsed(arguments))))
+        return OK
     found = compared(arguments)
     _show(found.report)
     _attach(found.words, found.answer, found.report, found.made)
@@ -69,34 +74,51 @@ class Compared:
     words: "Arguments"
     answer: "Answer"
     report: "Report"
-    made: "PairedRuns | None"
+    made: "Made | None"
 
 
 def compared(arguments: Sequence[str]) -> Compared:
     """Compare as the arguments say, and write the report. UserError where one is wrong."""
-    from seqexp import config
-    from seqexp.comparison.arguments import parsed
     from seqexp.tracking.mlflow_store import said_by_environment
 
-    config.register_resolvers()
-    config.load_plugins(arguments)
-    words = parsed(arguments)
+    words = _parsed(arguments)
+    if words.asked.plan:
+        raise UserError("plan: expected on the command line, where it is printed; got it from Python")
     if (settings := _tracking(words)) and (said := said_by_environment(settings)):
         print(said, file=sys.stderr)
     made = None
     if words.run:
-        from seqexp.comparison.paired_runs import run_pairs
+        from seqexp.comparison import protocol
 
-        made = run_pairs(words, _command(arguments))
-    from seqexp.comparison import query
+        made = protocol.run(words, _command(arguments))
     from seqexp.report import write
 
-    answer = query.gather(_query(words, made))
+    answer = _answer(words, made)
     folder = _folder(words, answer)
     return Compared(words, answer, write.write(answer, folder, words.match, _commands(answer, arguments)), made)
 
 
-def _query(words: "Arguments", made: "PairedRuns | None") -> "Query":
+def _parsed(arguments: Sequence[str]) -> "Arguments":
+    from seqexp import config
+    from seqexp.comparison.arguments import parsed
+
+    config.register_resolvers()
+    config.load_plugins(arguments)
+    return parsed(arguments)
+
+
+def _answer(words: "Arguments", made: "Made | None") -> "Answer":
+    from seqexp.comparison import query
+
+    asked = _query(words)
+    if made is None:
+        return query.gather(asked)
+    from seqexp.comparison.made_answer import answered
+
+    return answered(asked, made)
+
+
+def _query(words: "Arguments") -> "Query":
     from seqexp import tasks
     from seqexp.comparison.arguments import margins
     from seqexp.comparison.query import Query
@@ -109,15 +131,13 @@ def _query(words: "Arguments", made: "PairedRuns | None") -> "Query":
         pairs=words.pairs,
         metric=words.metric,
         match=words.match,
-        margin=made.margin if made else words.margin,
+        margin=words.margin,
         level=words.level,
-        filters={} if made else words.filters,
+        filters=words.filters,
         sweep=words.sweep,
         studies=words.studies,
         margins=margins(words.tasks or tasks.names()),
-        tracking=None if made else _tracking(words),
-        only=frozenset(made.signatures) if made else None,
-        sequential=made is not None,
+        tracking=_tracking(words),
     )
 
 
@@ -133,11 +153,13 @@ def _tracking(words: "Arguments") -> "TrackingSettings | None":
 def _folder(words: "Arguments", answer: "Answer") -> Path:
     """The report's folder, which is created. UserError if it cannot be created."""
     from seqexp.runs.location import Location
+    from seqexp.system.paths import COMPARISONS
     from seqexp.system.regular_files import refuse_linked
 
     models = list(dict.fromkeys(entry.model for contest in answer.contests for entry in contest.entries))
     name = re.sub(r"\W+", "_", "_".join([*(contest.task for contest in answer.contests), *models]))
-    folder = Path(words.out) if words.out else Location.root / "compare" / name[:150]
+    usual = answer.made.registration.folder if answer.made else Location.root / COMPARISONS / name[:150]
+    folder = Path(words.out) if words.out else usual
     try:
         folder.mkdir(parents=True, exist_ok=True)
         refuse_linked(folder)
@@ -160,7 +182,7 @@ def _show(report: "Report") -> None:
     print(f"report: {page}", f"beside it: {tables} and {counted(figures, 'figure')}", sep="\n")
 
 
-def _attach(words: "Arguments", answer: "Answer", report: "Report", made: "PairedRuns | None") -> None:
+def _attach(words: "Arguments", answer: "Answer", report: "Report", made: "Made | None") -> None:
     """Send the report to MLflow, if one run there is the parent of all compared runs."""
     from seqexp.tracking import mlflow_reader
 

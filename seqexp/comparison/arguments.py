@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 
 from omegaconf import OmegaConf
 
+from seqexp.comparison import protocol_words
+from seqexp.comparison.protocol_words import Asked
 from seqexp.config.command_line import quoted, refuse_flags
 from seqexp.config.compose import composed, conf_files, meant, tracking_defaults
 from seqexp.config.run_config import flattened
@@ -17,7 +19,7 @@ Match = Literal["params", "hidden", "seconds"]
 
 OWN = (
     *("a", "b", "task", "models", "experiment", "metric", "match", "margin", "level", "max_seeds", "run", "out"),
-    *("sweep", "study", "plugins", "stop"),
+    *("sweep", "study", "plugins", "stop", *protocol_words.WORDS),
 )
 NEVER: dict[str, Any] = {"training.patience": None, "training.stop_when_solved": False}  # stop=never
 TOP = ("dtype", "threads", "optimizer", "tracking", "data_dir")
@@ -46,6 +48,7 @@ class Arguments:
     filters: dict[str, Any] = field(default_factory=dict)
     tracking: dict[str, Any] = field(default_factory=dict)
     launcher: list[str] = field(default_factory=list)
+    asked: Asked = field(default_factory=Asked)  # of runs to be made
 
 
 def parsed(arguments: Sequence[str]) -> Arguments:
@@ -69,10 +72,14 @@ def parsed(arguments: Sequence[str]) -> Arguments:
         if "stop" in given and key in NEVER:
             raise UserError(f"{key}: expected no such word beside stop=never; got {given[key]!r}")
         _setting(words, key, given[key])
+    for key in words.asked.space:  # a space is no setting: what it gives is different for each trial
+        words.filters.pop(key, None)
+        words.passed = [word for word in words.passed if word.partition("=")[0] != key]
+    alone = [*words.launcher, *(f"{key}={given[key]}" for key in given if key in protocol_words.WORDS)]
     if words.run:
         _refuse_many(words)
-    elif words.launcher:
-        raise UserError(f"{words.launcher[0]}: expected run=true beside it; without, nothing is run")
+    elif alone:
+        raise UserError(f"{alone[0]}: expected run=true beside it; without, nothing is run")
     return words
 
 
@@ -147,6 +154,8 @@ def _take(words: Arguments, key: str, text: str) -> None:
             if text not in ("true", "false"):
                 raise UserError(f"run: expected true or false; got {text!r}")
             words.run = text == "true"
+        case _:
+            protocol_words.take(words.asked, key, text)
 
 
 def _known(group: str, text: str) -> list[str]:
@@ -214,6 +223,8 @@ def _setting(words: Arguments, key: str, text: str) -> None:
         legal = [*OWN, *TOP, *(f"{g}.<key>" for g in GROUPS)]
         raise UserError(f"{key}: no such word{did_you_mean(_close(key))}; legal here: {', '.join(legal)}")
     text = quoted(f"{key}={text}").partition("=")[2]
+    if words.run and "." in key and protocol_words.search(words.asked, key, text):
+        text = words.asked.space[key].at(0.5)  # which is checked as any value is
     value = _value(key, text)
     words.passed.append(f"{key}={text}")
     if key == "optimizer":
@@ -266,11 +277,13 @@ def _number(key: str, text: str, expected: str, is_legal: Any) -> float:
 
 
 def _refuse_many(words: Arguments) -> None:
-    if words.pairs is None or len(words.models) != 2:
-        raise UserError("run: expected two models, as in run=true a=rnn b=lstm; the test compares two")
-    if words.sweep or words.studies:
-        raise UserError("run: expected no sweep= and no study= beside it, since it makes its own runs")
+    compared = {model for pair in words.pairs or () for model in pair} or {*words.models}
+    if len(compared) < 2 or compared != {*words.models}:
+        raise UserError("run: expected models to compare, as in run=true a=rnn b=lstm, or a=lstm models=rnn,gru")
+    if words.sweep:
+        raise UserError("run: expected no sweep= beside it, since it makes its own runs")
     if len(words.tasks) != 1:
         raise UserError("run: expected one task, as in run=true task=adding")
     if words.match == "seconds" and "training.max_seconds" not in words.filters:
         raise UserError("match=seconds: expected training.max_seconds=<seconds> beside it; got none")
+    protocol_words.check(words.asked, words.match, {*words.filters}, words.studies)

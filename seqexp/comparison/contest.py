@@ -144,6 +144,7 @@ class Claim:
     mean: MeanDifference | None  # which is better on average
     reliability: tuple[Reliability, Reliability]  # of a and of b
     holm: float | None = None  # the sign-flip test's p, corrected for all claims of the report
+    family: int = 1  # the claims of the report
 
     @property
     def verdict(self) -> str:
@@ -193,18 +194,27 @@ def contest(
 
 
 def corrected(contests: Sequence[Contest]) -> list[Contest]:
-    """The contests, each claim with its sign-flip test's p corrected for all claims made (Holm 1979)."""
+    """The contests, each claim with the p of its test corrected for all claims made (Holm 1979), and their number. Of
+    a test that looked after every pair the p is valid at any time of looking."""
     from seqexp.statistics.families import holm
 
-    claims = [claim for each in contests for claim in each.claims if claim.paired is not None]
+    claims = [(i, j, claim) for i, each in enumerate(contests) for j, claim in enumerate(each.claims) if claim.paired]
     if len(claims) < 2:
         return [*contests]
-    p_values = holm([claim.paired.p_sign_flip for claim in claims if claim.paired is not None])
-    of = {(claim.task, claim.a, claim.b): p for claim, p in zip(claims, p_values, strict=True)}
+    p_values = holm([_p(claim) for _, _, claim in claims])
+    of = {(i, j): p for (i, j, _), p in zip(claims, p_values, strict=True)}
     return [
-        replace(each, claims=[replace(claim, holm=of.get((claim.task, claim.a, claim.b))) for claim in each.claims])
-        for each in contests
+        replace(
+            each,
+            claims=[replace(one, holm=of.get((i, j)), family=len(claims)) for j, one in enumerate(each.claims)],
+        )
+        for i, each in enumerate(contests)
     ]
+
+
+def _p(claim: Claim) -> float:
+    assert claim.paired is not None
+    return claim.typical.p if claim.terms.sequential and claim.typical else claim.paired.p_sign_flip
 
 
 def direction_of(metric: str, runs: Sequence[Run]) -> Direction:
@@ -230,7 +240,7 @@ def _claim(a: Entry, b: Entry, task: str, label: str, terms: Terms) -> Claim:
         left, right = (np.array([entry.scores[seed] for seed in seeds]) for entry in (a, b))
         result = paired(left, right, direction=terms.direction, margin=terms.margin, level=terms.level)
         if terms.sequential:
-            result = _looked_at_after_each(result, left, right, terms)
+            result = _looked_at_after_each(result, a.outcomes, b.outcomes, terms)
     typical, mean = (
         three_answers.typical(a.outcomes, b.outcomes, terms),
         three_answers.mean(a.outcomes, b.outcomes, terms),
@@ -239,12 +249,13 @@ def _claim(a: Entry, b: Entry, task: str, label: str, terms: Terms) -> Claim:
     return Claim(a.model, b.model, task, label, terms, seeds, unpaired, result, _alarm(a, b), typical, mean, both)
 
 
-def _looked_at_after_each(result: Paired, a: np.ndarray, b: np.ndarray, terms: Terms) -> Paired:
+def _looked_at_after_each(result: Paired, a: three_answers.Outcomes, b: three_answers.Outcomes, terms: Terms) -> Paired:
     """The result with verdict and interval of the test that was asked after every pair, in the order of the seeds."""
-    test = Sequential(terms.level, terms.margin, len(a), terms.direction)
-    for scores in zip(a, b, strict=True):
+    seeds = [seed for seed in a if seed in b]
+    test = Sequential(terms.level, terms.margin, len(seeds), terms.direction, terms.claims)
+    for seed in seeds:
         if not test.done:
-            test.update(*map(float, scores))
+            test.update(a[seed], b[seed])
     low, high = test.interval()
     return replace(result, low=low, high=high, verdict=test.verdict, reachable=test.reachable)
 

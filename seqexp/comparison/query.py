@@ -1,10 +1,10 @@
 """From a question to the contests that answer it: which runs count, of which tasks and models, by which metric."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqexp import models, tasks
 from seqexp.comparison import selection, tuning_studies
@@ -20,6 +20,10 @@ from seqexp.system.regular_files import Unreadable
 from seqexp.tasks import metrics
 from seqexp.tracking import mlflow_reader
 from seqexp.tracking.mlflow_store import TrackingSettings
+
+if TYPE_CHECKING:
+    from seqexp.comparison.plan import Condition
+    from seqexp.comparison.protocol import Made
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Query:
     tracking: TrackingSettings | None = None
     only: frozenset[str] | None = None  # signatures of the runs to compare
     sequential: bool = False
+    claims: int = 1  # that are made together, of which a test that looks after every pair has to know
+    marks: Sequence[str] = ()  # what a headline has to say first, such as UNTUNED
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class Answer:
     contests: Sequence[Contest]
     broken: Sequence[str]
     notes: Sequence[str]
+    made: "Made | None" = None  # what was planned, registered, tuned and confirmed for it, with run=true
+    conditions: Sequence[tuple["Condition", Contest]] = ()  # the same question at other settings
 
 
 def gather(query: Query) -> Answer:
@@ -84,8 +92,9 @@ def _answer(query: Query, found: stored.Found) -> Answer:
         found.broken += broken
         for model, runs in by_model.items():
             winners = {signature for study in tuned[task].get(model, []) for signature in study.signatures}
-            candidates.add(task, model, runs, winners)
-    candidates.keep(selection.of_studies(query.studies, tuned))
+            candidates.add(task, model, runs, winners, as_one=query.only is not None)
+    if query.only is None:
+        candidates.keep(selection.of_studies(query.studies, tuned))
     contests = corrected([_contest(task, candidates, tuned[task], query) for task in tasks])
     if found.broken:
         notes.append(f"{len(found.broken)} directories or files could not be read and are left out")
@@ -176,13 +185,17 @@ def _contest(
             notes.append(f"{others} {model} runs repeat a seed: only the newest finished run of each seed counts")
     every = [run for of_seed in counted.values() for run in of_seed.values()]
     terms = _terms(task, every, query)
-    used = {model: _used(model_studies, counted[model]) for model, model_studies in tuned.items()}
+    used = {model: _used(model_studies, counted[model], query.studies) for model, model_studies in tuned.items()}
     label = f"{task}{_telling(every[0], query.filters)}"
     return contest(label, terms, counted, query.pairs, used, notes)
 
 
-def _used(found: Sequence[tuning_studies.Study], runs: Mapping[int, Run]) -> tuning_studies.Study:
+def _used(found: Sequence[tuning_studies.Study], runs: Mapping[int, Run], named: Sequence[str]) -> tuning_studies.Study:
+    """The study that tuned the runs: one that was named, else the one whose winner they are, else the newest."""
     signatures = frozenset(str(run.result.signature) for run in runs.values())
+    for study in found:
+        if study.path.stem in named:
+            return replace(study, signatures=study.signatures | signatures)
     return tuning_studies.winner(found, signatures) or found[0]
 
 
@@ -198,7 +211,8 @@ def _terms(task: str, runs: Sequence[Run], query: Query) -> Terms:
     margins = next((m for m in own if isinstance(m, dict)), None) or query.margins.get(task, {})
     margin = query.margin if query.margin is not None else finite(margins.get(bare))
     direction, bounds = direction_of(metric, runs), metrics.bounds(metric)
-    return Terms(metric, direction, margin or 0.0, query.level, query.sequential, bounds)
+    about = (query.sequential, bounds, query.claims, tuple(query.marks))
+    return Terms(metric, direction, margin or 0.0, query.level, *about)
 
 
 def _telling(run: Run, filters: Mapping[str, Any]) -> str:

@@ -48,11 +48,13 @@ class Candidates:
     match: str | None
     cells: dict[Cell, list[Configuration]] = field(default_factory=dict)
 
-    def add(self, task: str, model: str, runs: Sequence[Run], winners: Collection[str]) -> None:
-        """``winners``: signatures of the runs that tuning studies have ended with."""
+    def add(self, task: str, model: str, runs: Sequence[Run], winners: Collection[str], as_one: bool = False) -> None:
+        """``winners``: signatures of the runs that tuning studies have ended with. ``as_one``: the runs were made for
+        one question, and count as of one configuration though each may divide the data in its own way."""
         groups: dict[str, list[Run]] = {}
         for run in runs:
-            groups.setdefault(json.dumps(deciding(run), sort_keys=True, default=str), []).append(run)
+            key = "" if as_one else json.dumps(deciding(run), sort_keys=True, default=str)
+            groups.setdefault(key, []).append(run)
         self.cells[task, model] = [
             Configuration(group, any(run.result.signature in winners for run in group)) for group in groups.values()
         ]

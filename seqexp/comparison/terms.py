@@ -15,6 +15,8 @@ class Terms:
     level: float
     sequential: bool = False  # whether seeds were added until there was a verdict, which then has to allow for that
     bounds: tuple[float, float] | None = None  # the smallest and largest possible score, where there is one
+    claims: int = 1  # that are made together; a sequential test shares its error among them
+    marks: tuple[str, ...] = ()  # what a headline says first: UNTUNED, exploratory
 
     @property
     def orientation(self) -> str:

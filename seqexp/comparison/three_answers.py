@@ -21,7 +21,7 @@ def typical(a: Outcomes, b: Outcomes, terms: Terms) -> TypicalRun | None:
     if not terms.sequential:
         return found
     seeds = [seed for seed in a if seed in b]
-    test = Sequential(terms.level, terms.margin, max(len(seeds), 1), terms.direction)
+    test = Sequential(terms.level, terms.margin, max(len(seeds), 1), terms.direction, terms.claims)
     for seed in seeds:
         if not test.done:
             test.update(a[seed], b[seed])

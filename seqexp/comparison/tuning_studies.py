@@ -1,7 +1,8 @@
 """Tuning studies as their files tell of them: which configurations won, and how much tuning each model had."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ class Study:
     direction: str
     scores: Sequence[float | None]
     signatures: frozenset[str]
+    best: Mapping[str, Any] = field(default_factory=dict)  # the winning values; none of a study without a winner
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The winning values as words of a command line."""
+        return {key: value if isinstance(value, str) else json.dumps(value) for key, value in self.best.items()}
 
 
 def find(root: Path, task: str, models: Sequence[str]) -> tuple[dict[str, list[Study]], list[str]]:
@@ -63,6 +70,7 @@ def _study(path: Path, task: str, model: str) -> Study | None:
             content["direction"],
             scores,
             frozenset(str(signature) for signature in content.get("signatures") or []),
+            dict(content.get("best") or {}),
         )
     except (OSError, Unreadable, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -39,10 +39,11 @@ def sentence(claim: Claim) -> str:
 
 
 def headline(claim: Claim) -> str:
-    """The verdict in a few words."""
+    """The verdict in a few words, after what limits it."""
+    first = "".join(f"{mark}: " for mark in claim.terms.marks)
     if claim.verdict in ("better", "worse"):
-        return f"{claim.a if claim.verdict == 'better' else claim.b} is better"
-    return claim.verdict
+        return f"{first}{claim.a if claim.verdict == 'better' else claim.b} is better"
+    return f"{first}{claim.verdict}"
 
 
 def answers(claim: Claim) -> list[str]:

@@ -14,6 +14,7 @@ class Purpose(IntEnum):
     DATA = 3
     SPLIT = 4
     SAMPLE = 5
+    SEARCH = 6
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

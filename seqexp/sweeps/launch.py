@@ -28,6 +28,7 @@ class Launch:
     def __init__(self, launcher: Launcher, sweep_dir: Path) -> None:
         self._launcher, self._sweep_dir = launcher, sweep_dir
         self._jobs = 0
+        self._answered = False  # whether the last jobs ended with an answer, and not each by itself
 
     def run(self, jobs: Sequence[Words], enough: Callable[[JobRecord], bool] | None = None) -> list[JobRecord]:
         """Run the jobs; their records, in the order of the jobs, whatever the order in which they end.
@@ -37,6 +38,8 @@ class Launch:
         """
         # Hydra's lines number the jobs of each launch from #0; ours number those of the whole sweep.
         logging.getLogger(type(self._launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
+        if self._answered and signals.asked is None:
+            workers.allow(self._sweep_dir)  # the jobs before were called off, and these ask something else
         first, self._jobs = self._jobs, self._jobs + len(jobs)
         if enough is None:
             for each in self._launcher.launch(jobs, initial_job_idx=first):
@@ -51,6 +54,7 @@ class Launch:
                 reader.look()
                 if not reader.done or signals.asked is not None:
                     raise  # else it was a worker that was told to end
+        self._answered = reader.done
         return reader.records
 
 

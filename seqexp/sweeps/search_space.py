@@ -16,6 +16,8 @@ class Range:
     step: float | None = None
     log: bool = False
 
+    is_ordered = True  # whether there are a smallest and a largest value
+
     @property
     def is_integer(self) -> bool:
         return isinstance(self.low, int) and isinstance(self.high, int)
@@ -43,6 +45,15 @@ class Range:
         step = self.step or 1
         return [self.low + i * step for i in range(round((self.high - self.low) / step) + 1)]
 
+    def at(self, share: float) -> str:
+        """The word this far, from 0 to 1, on the way from low to high; on a log scale in equal factors."""
+        if self.log:
+            return self.word(self.low * (self.high / self.low) ** share)
+        points = self.points()
+        if points is not None:
+            return self.word(points[min(int(share * len(points)), len(points) - 1)])
+        return self.word(self.low + share * (self.high - self.low))
+
     def distribution(self) -> Any:
         from optuna.distributions import FloatDistribution, IntDistribution
 
@@ -57,6 +68,8 @@ class Choice:
 
     words: tuple[str, ...]
 
+    is_ordered = False
+
     def text(self) -> str:
         return f"choice({', '.join(self.words)})"
 
@@ -68,6 +81,9 @@ class Choice:
 
     def points(self) -> list[str]:
         return list(self.words)
+
+    def at(self, share: float) -> str:
+        return self.words[min(int(share * len(self.words)), len(self.words) - 1)]
 
     def distribution(self) -> Any:
         from optuna.distributions import CategoricalDistribution

@@ -153,6 +153,11 @@ def call_off(sweep_dir: Path) -> list[Path]:
     return [file for file in (sweep_dir / WORKERS).glob("*.json") if _terminate(file)]
 
 
+def allow(sweep_dir: Path) -> None:
+    """Jobs may start again, after those of a launch were called off."""
+    (sweep_dir / STOPPED).unlink(missing_ok=True)
+
+
 def _own_file(sweep_dir: Path) -> Path:
     me = this_process()
     return sweep_dir / WORKERS / f"{me.host}-{me.pid}.json"

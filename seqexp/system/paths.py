@@ -4,7 +4,7 @@ runs/<task>/<model>/<signature>[.<n>]/    a run
 runs/trials/<task>/<model>/<signature>/   a run that never sees a test set: a search's
 runs/sweeps/<time>/                       a sweep as a whole
 runs/tuning/<task>/<model>/<study>.json   what a search found
-runs/compare/<tasks>_<models>/            a comparison's report
+runs/compare/<tasks>_<models>/            a comparison's report; one that made its runs: …_<claim>/
 runs/.cache/<kind>_<hash>.json            what many runs would work out anew
 runs/mlflow.db, runs/mlartifacts/         MLflow's, unless tracking.uri says otherwise
 """
@@ -22,6 +22,9 @@ MODEL, CODEC = "model", "codec.json"  # what inputs and answers mean in words; t
 PREDICTIONS = "predictions.csv"
 LINES, SUMMARY = "mechanism.jsonl", "mechanism.json"
 MICROSCOPE = "microscope.html"
+
+# In a comparison's directory, whose runs were made for it.
+CLAIM, OUTCOME = "claim.json", "outcome.json"  # what was promised before the first run, and what came of it
 
 # In a sweep's directory.
 JOBS, WORKERS = "jobs", "workers"  # folders: a file for each job that has ended, and for each process that has a job

@@ -48,7 +48,7 @@ def may_have_more(settings: TrackingSettings, known: Collection[str]) -> bool:
 def results(settings: TrackingSettings, known: Collection[str]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """(result.json's content, flattened settings as text) of MLflow's runs whose id and signature are not ``known``.
 
-    A sweep's parent is no run. UserError where MLflow cannot be reached.
+    A sweep's parent is no run, and a trial has no test scores. UserError where MLflow cannot be reached.
     """
     client, experiment = connect(settings)
     found, token = [], None
@@ -57,7 +57,8 @@ def results(settings: TrackingSettings, known: Collection[str]) -> list[tuple[di
         found += [run for run in page if not {run.info.run_id, run.data.tags.get("signature")} & set(known)]
         token = page.token
         if not token:
-            pairs = [_result(run) for run in found if "signature" in run.data.tags]
+            tags = [(run, run.data.tags) for run in found]
+            pairs = [_result(run) for run, its in tags if "signature" in its and its.get("kind") != "trial"]
             _add_baselines(client, pairs)
             return pairs
 

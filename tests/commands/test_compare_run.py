@@ -14,6 +14,7 @@ from seqexp import config, tasks
 from tests.command import environment, python_m
 
 TINY = ["task=adding", "task.length=6", "task.steps_per_epoch=5", "task.examples=64", "training.epochs=1"]
+UNTUNED = ["tuned=false", "first_seed=0"]
 
 
 def command(*words):
@@ -30,7 +31,7 @@ def results(folder):
 
 
 def test_pairs_are_run_until_the_verdict_and_never_twice(tmp_path):
-    words = ["run=true", "a=rnn", "b=lstm", *TINY, "max_seeds=3", "tracking=off"]
+    words = ["run=true", "a=rnn", "b=lstm", *UNTUNED, *TINY, "max_seeds=3", "tracking=off"]
     done = compare(tmp_path, *words)
     assert done.returncode == 0, done.stderr
     assert "match=params: model.param_budget=4353, what rnn has with 64 units" in done.stdout
@@ -50,7 +51,8 @@ def test_pairs_are_run_until_the_verdict_and_never_twice(tmp_path):
 
 
 def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
-    words = ["run=true", "a=rnn", "b=lstm", "task=adding", "task.steps_per_epoch=100000", "max_seeds=2", "tracking=off"]
+    more = ["task=adding", "task.steps_per_epoch=100000", "max_seeds=2", "tracking=off"]
+    words = ["run=true", "a=rnn", "b=lstm", *UNTUNED, *more]
     called = command(*words)
     process = subprocess.Popen(
         called, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -67,11 +69,11 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     assert {result["status"] for result in results(tmp_path)} == {"KILLED"}, "both, where there are two cores"
     assert "not a pair" not in said
     assert list(tmp_path.glob("runs/adding/rnn/*/checkpoints/*"))
-    assert not (tmp_path / "runs" / "compare").exists()
+    assert [file.name for file in tmp_path.glob("runs/compare/*/*")] == ["claim.json"], "registered before the runs"
 
 
 def test_runs_that_only_mlflow_has_are_compared_and_the_report_goes_to_their_sweep(tmp_path, database):
-    made = compare(tmp_path, "run=true", "a=rnn", "b=lstm", *TINY, "max_seeds=2", "hydra/launcher=basic")
+    made = compare(tmp_path, "run=true", "a=rnn", "b=lstm", *TINY, "trials=1", "max_seeds=2", "hydra/launcher=basic")
     assert made.returncode == 0, made.stderr
     assert "the report is also in MLflow" in made.stdout
     shutil.move(tmp_path / "runs" / "adding", tmp_path / "away")

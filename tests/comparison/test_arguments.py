@@ -4,6 +4,7 @@ import pytest
 
 from seqexp import config
 from seqexp.comparison.arguments import Arguments, margins, parsed, settings_of, tracking
+from seqexp.sweeps.search_space import Range
 from seqexp.system.errors import UserError
 from seqexp.training import optimizers
 
@@ -154,6 +155,7 @@ def test_the_defaults_of_a_model_on_a_task_are_flat():
 
 # -- what is refused -------------------------------------------------------------------------------------------------
 
+NO_MODELS = "run: expected models to compare, as in run=true a=rnn b=lstm, or a=lstm models=rnn,gru"
 PAIR = "a=rnn b=lstm task=adding run=true"
 MODELS, OPTIMIZERS = ", ".join(sorted(config.conf_files("model"))), ", ".join(optimizers.names())
 
@@ -199,13 +201,35 @@ MODELS, OPTIMIZERS = ", ".join(sorted(config.conf_files("model"))), ", ".join(op
         ("tracking.urj=x", "tracking.urj: no such key, did you mean uri?; legal here: name, uri, experiment_name"),
         (
             f"{PAIR} models=rnn,stacked_rnn,lstm",
-            "run: expected two models, as in run=true a=rnn b=lstm; the test compares two",
+            NO_MODELS,
         ),
-        ("run=true task=adding", "run: expected two models, as in run=true a=rnn b=lstm; the test compares two"),
+        (
+            "run=true task=adding",
+            NO_MODELS,
+        ),
         ("run=true a=rnn b=lstm", "run: expected one task, as in run=true task=adding"),
         ("run=true a=rnn b=lstm task=adding,copy", "run: expected one task, as in run=true task=adding"),
-        (f"{PAIR} sweep=x", "run: expected no sweep= and no study= beside it, since it makes its own runs"),
-        (f"{PAIR} study=x", "run: expected no sweep= and no study= beside it, since it makes its own runs"),
+        (f"{PAIR} sweep=x", "run: expected no sweep= beside it, since it makes its own runs"),
+        (f"{PAIR} study=x tuned=false", "study: expected no tuned=false beside it, since a study is a tuning"),
+        (f"{PAIR} tuned=maybe", "tuned: expected true or false; got 'maybe'"),
+        (f"{PAIR} trials=0", "trials: expected a whole number from 1 to 1000; got '0'"),
+        (f"{PAIR} budget=many", "budget: expected a whole number of parameters, such as 5000; got 'many'"),
+        (
+            f"{PAIR} budget=5000 match=hidden",
+            "budget: expected no match=hidden beside it, since it is the parameters of every model",
+        ),
+        (f"{PAIR} budgets=small,huge", "budgets: expected two or three of small, medium, large; got 'huge'"),
+        (f"{PAIR} budgets=small", "budgets: expected two or three of small, medium, large; got 'small' alone"),
+        (f"{PAIR} first_seed=-1", "first_seed: expected a whole number from 0 to 2147483648; got '-1'"),
+        (
+            f"{PAIR} task.length=range(5,9)",
+            "task.length: expected one value; got 'range(5,9)'; what a search may choose are keys of …",
+        ),
+        (
+            f"{PAIR} tuned=false optimizer.learning_rate=interval(1e-3,1e-2)",
+            "optimizer.learning_rate: expected one value beside tuned=false, which searches nothing",
+        ),
+        ("trials=4", "trials=4: expected run=true beside it; without, nothing is run"),
         ("stop=soon", "stop: expected never, which trains both models for all epochs; got 'soon'"),
         (
             "stop=never training.patience=3",
@@ -225,6 +249,14 @@ def test_what_means_nothing_is_refused_with_what_is_legal(line, says):
 def test_what_run_asks_for_is_enough():
     assert words(f"{PAIR} match=seconds training.max_seconds=3").filters == {"training.max_seconds": 3.0}
     assert words(PAIR) == Arguments(tasks=["adding"], models=["rnn", "lstm"], pairs=[("rnn", "lstm")], run=True)
+
+
+def test_a_range_is_searched_and_is_no_setting_of_a_run():
+    taken = words(f"{PAIR} optimizer.learning_rate=tag(log,interval(1e-3,1e-1)) trials=5 training.epochs=3")
+    assert taken.asked.space == {"optimizer.learning_rate": Range(1e-3, 1e-1, log=True)}
+    assert taken.asked.trials == 5
+    assert taken.passed == ["training.epochs=3"]
+    assert taken.filters == {"training.epochs": 3}
 
 
 def test_a_launchers_words_are_kept_for_the_launcher():

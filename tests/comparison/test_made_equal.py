@@ -3,14 +3,14 @@ end. Nothing is trained."""
 
 import pytest
 
-from seqexp.comparison import paired_runs
+from seqexp.comparison import budgets, protocol
 from seqexp.runs.location import choose
 from seqexp.system.errors import UserError
 from tests.comparison.stand_in import fabricated, stand_in
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
-PAIR = ("run=true", "a=rnn", "b=lstm")
+PAIR = ("run=true", "a=rnn", "b=lstm", "tuned=false", "first_seed=0")
 ENOUGH = "error: enough\n"
 
 
@@ -43,7 +43,7 @@ def sizes(configs):
 
 
 @pytest.mark.parametrize("words", [[], ["match=params"]], ids=str)
-def test_both_models_get_the_parameters_that_the_first_has(asked, words):
+def test_both_models_get_the_parameters_that_a_plain_network_has(asked, words):
     """rnn, 64 units on two inputs: 64 (64 + 2 + 1) + 65 = 4,353. lstm, H units: 4 H (H + 2 + 1) + H + 1."""
     configs, said, error = asked("task=adding", *words)
     assert error == ENOUGH
@@ -59,7 +59,7 @@ def test_a_size_asked_for_is_both_models_own(asked):
     assert "match=" not in said
 
 
-def test_a_size_that_is_asked_for_with_match_params_is_the_first_models(asked):
+def test_a_size_that_is_asked_for_with_match_params_is_the_plain_networks(asked):
     """16 (16 + 2 + 1) + 17 = 321."""
     configs, said, _ = asked("task=adding", "model.hidden_size=16", "match=params")
     assert sizes(configs) == [(None, 321), (None, 321)]
@@ -77,7 +77,7 @@ def test_hidden_units_are_equal_or_it_is_refused(asked):
     configs, said, error = asked("task=adding", "match=hidden")
     assert error == ENOUGH
     assert sizes(configs) == [(64, None), (64, None)]
-    assert "match=hidden: both models have 64 hidden units" in said
+    assert "match=hidden: all models have 64 hidden units" in said
     configs, _, error = asked("task=adding", "match=hidden", "model.param_budget=5000")
     assert configs == {}
     assert error == (
@@ -89,9 +89,9 @@ def test_seconds_are_equal_and_end_the_training_before_the_epochs_do(asked):
     configs, said, error = asked("task=adding", "match=seconds", "training.max_seconds=2.5")
     assert error == ENOUGH
     assert [each["training"]["max_seconds"] for each in configs.values()] == [2.5, 2.5]
-    assert {each["training"]["epochs"] for each in configs.values()} == {paired_runs.UNLIMITED}
+    assert {each["training"]["epochs"] for each in configs.values()} == {budgets.UNLIMITED}
     assert sizes(configs) == [(64, None), (64, None)]
-    assert "match=seconds: both models train for 2.5 s, in any number of epochs" in said
+    assert "match=seconds: all models train for 2.5 s, in any number of epochs" in said
 
 
 def test_steps_are_equal_where_nothing_may_stop_a_training(asked):
@@ -160,8 +160,8 @@ def told(runs, monkeypatch):
         assert parent == "the parent"
         parents[-1].append(status)
 
-    monkeypatch.setattr(paired_runs, "open_parent", opened)
-    monkeypatch.setattr(paired_runs, "finish_parent", finished)
+    monkeypatch.setattr(protocol, "open_parent", opened)
+    monkeypatch.setattr(protocol, "finish_parent", finished)
     return parents
 
 
@@ -191,5 +191,8 @@ def test_the_parent_run_ends_as_the_comparison_did(runs, compare, told, monkeypa
     ((about, ended),) = told
     assert (done, ended) == (code, status)
     assert (about["name"], about["tags"]) == ("comparison", {"kind": "comparison"})
-    assert "python -m seqexp.compare run=true a=rnn b=lstm task=adding max_seeds=2" in about["note"]
+    assert (
+        "python -m seqexp.compare run=true a=rnn b=lstm tuned=false first_seed=0 task=adding max_seeds=2"
+        in about["note"]
+    )
     assert ("stopped; the same command goes on where this one ended" in error) == (status == "KILLED")

@@ -19,6 +19,7 @@ from hydra_plugins import seqexp_optuna
 from seqexp import config
 from seqexp.sweeps import study
 from seqexp.sweeps.search_space import Choice, Range
+from seqexp.sweeps.search_words import searched
 from seqexp.system.errors import UserError
 from tests.sweeps.test_study import RATE, SMALL, answer
 
@@ -59,10 +60,10 @@ def test_hydras_grammar(text, found):
     (override,) = OverridesParser.create().parse_overrides([f"some.key={text}"])
     if isinstance(found, str):
         with pytest.raises(UserError, match=r"some\.key: expected") as error:
-            seqexp_optuna._searched("some.key", override.value())
+            searched("some.key", override.value())
         assert found in str(error.value)
     else:
-        one = seqexp_optuna._searched("some.key", override.value())
+        one = searched("some.key", override.value())
         assert one == found
         one.distribution()  # Optuna takes it without a warning
 

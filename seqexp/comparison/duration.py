@@ -1,0 +1,64 @@
+"""How long the runs of a comparison will take, from a few steps of each model."""
+
+import math
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+
+from seqexp.config.build import build_network, build_optimizer
+from seqexp.config.run_config import RunConfig
+from seqexp.numerics.functions import small_buffers
+from seqexp.system import blas
+from seqexp.tasks import Task
+from seqexp.training.trainer import Trainer, Training
+
+LONGEST_LOOK = 0.3  # seconds that a model's steps are timed
+MOST_STEPS = 20
+FORWARD = 1 / 3  # of a training step's time, what an evaluation of as many examples takes
+EVALUATED = 64  # examples of a batch that is evaluated, at least: as in the trainer
+START = 4.0  # seconds until the workers are there, and for the report at the end
+OF_A_RUN = 0.4  # seconds that a run takes besides its training
+
+
+def seconds_an_epoch(run_config: RunConfig, task: Task) -> float:
+    """Of training and validation, as this machine does them now. The weights are thrown away."""
+    training = Training(**run_config.group("training"))
+    network = build_network(run_config.settings["model"], task.shape)
+    optimizer = build_optimizer(run_config.settings["optimizer"])
+    dtype = np.dtype(run_config.settings["dtype"]).type
+    trainer = Trainer(network, task, optimizer, training, seed=run_config.settings["seed"], dtype=dtype)
+    with blas.limited(run_config.settings["threads"]), small_buffers(), np.errstate(over="ignore", invalid="ignore"):
+        a_step = _a_step(trainer)
+    size = max(training.batch_size, EVALUATED)
+    batches = task.batches("val", size)
+    batches = min(batches, training.val_batches or batches)
+    return a_step * (trainer.steps_an_epoch + FORWARD * batches * size / training.batch_size)
+
+
+def _a_step(trainer: Trainer) -> float:
+    """The median, since somebody else's work may fall into some of the steps."""
+    trainer.train_step()  # the first one makes the buffers
+    each: list[float] = []
+    while len(each) < min(MOST_STEPS, max(trainer.total_steps - 1, 1)) and sum(each) < LONGEST_LOOK:
+        begun = perf_counter()
+        trainer.train_step()
+        each.append(perf_counter() - begun)
+    return median(each)
+
+
+def told(low: float, high: float) -> str:
+    """A span of seconds, as one would say it."""
+    if high < 120:
+        return f"{_rounded(low)} to {_rounded(high)} s" if _rounded(low) != _rounded(high) else f"{_rounded(high)} s"
+    low, high = low / 60, high / 60
+    unit = "minutes"
+    if high >= 120:
+        low, high, unit = low / 60, high / 60, "hours"
+    return f"{low:.1f} to {high:.1f} {unit}"
+
+
+def _rounded(seconds: float) -> int:
+    """To one digit, or two from 20 on."""
+    step = 10 ** max(0, math.floor(math.log10(max(seconds, 1))) - 1)
+    return max(1, round(seconds / step) * step)
