@@ -28,9 +28,19 @@ class Verdict:
 
     @property
     def verdict(self) -> str:
-        """better or worse (of model a), equivalent, or not resolved."""
-        paired = self.claims[0].paired
-        return paired.verdict if paired else "not resolved"
+        """In the typical run: better or worse (of model a), equivalent, or not resolved."""
+        return self.claims[0].verdict
+
+    @property
+    def on_average(self) -> str:
+        """Of the means: better or worse (of model a), not resolved, or unknown where the metric has no worst value."""
+        return self.claims[0].on_average
+
+    @property
+    def probability(self) -> float | None:
+        """The chance that a fresh run of a beats one of b, ties half; None where one has no run that ended."""
+        typical = self.claims[0].typical
+        return typical.probability if typical else None
 
     @property
     def effect(self) -> float | None:

@@ -13,9 +13,10 @@ from seqexp.comparison import three_answers
 from seqexp.comparison.terms import Terms as Terms
 from seqexp.comparison.tuning_studies import Study
 from seqexp.runs.reader import Run, differing
-from seqexp.statistics.mean_difference import MeanDifference
+from seqexp.statistics.families import holm, reachable
+from seqexp.statistics.mean_difference import Known, MeanDifference
 from seqexp.statistics.paired import Paired, paired
-from seqexp.statistics.pairs import half_interval
+from seqexp.statistics.pairs import Verdict, at_most, half_interval
 from seqexp.statistics.reliability import ENDED, Reliability, reliability
 from seqexp.statistics.sequential import Sequential
 from seqexp.statistics.typical_run import TypicalRun
@@ -66,8 +67,13 @@ class Entry:
 
     @cached_property
     def outcomes(self) -> dict[int, float | None]:
-        """The score of each seed whose run ended; None of one that failed or diverged."""
-        return {seed: self.scores.get(seed) for seed, run in self.runs.items() if run.result.status in ENDED}
+        """The score of each seed whose run ended; None of one that failed or diverged. A finished run in which the
+        metric was not computed has no outcome."""
+        ended = {seed: run.result for seed, run in self.runs.items() if run.result.status in ENDED}
+        known = (
+            seed for seed, result in ended.items() if result.status != "FINISHED" or self.terms.metric in result.metrics
+        )
+        return {seed: self.scores.get(seed) for seed in known}
 
     @cached_property
     def reliability(self) -> Reliability:
@@ -129,7 +135,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Claim:
-    """What is said of two models on a task. ``paired`` is None where there are too few pairs to say anything."""
+    """What is said of two models on a task: the typical run is the headline, the mean stands beside it.
+
+    paired: classical figures of the pairs of seeds; None where there are too few.
+    holm, holm_mean: the p of the typical run's claim and of the mean's, each corrected for all such claims of the
+    report (Holm 1979); None where there is one claim.
+    """
 
     a: str
     b: str
@@ -143,12 +154,25 @@ class Claim:
     typical: TypicalRun | None  # which model wins on a fresh seed; None where a model has no run that ended
     mean: MeanDifference | None  # which is better on average
     reliability: tuple[Reliability, Reliability]  # of a and of b
-    holm: float | None = None  # the sign-flip test's p, corrected for all claims of the report
-    family: int = 1  # the claims of the report
+    holm: float | None = None
+    holm_mean: float | None = None
+    family: int = 1  # claims of the report
 
     @property
-    def verdict(self) -> str:
-        return self.paired.verdict if self.paired else "not resolved"
+    def verdict(self) -> Verdict:
+        """Which model wins in the typical run, as one of all claims of the report."""
+        if self.typical is None:
+            return "not resolved"
+        corrected_p = self.typical.p_claim if self.holm is None else self.holm
+        return self.typical.verdict_at(corrected_p, self.terms.level)
+
+    @property
+    def on_average(self) -> Known:
+        """Which model has the better mean, as one of all claims of the report."""
+        if self.mean is None or self.mean.verdict not in ("better", "worse"):
+            return "unknown" if self.mean is None else self.mean.verdict
+        refuted = at_most(self.mean.p if self.holm_mean is None else self.holm_mean, 1 - self.terms.level)
+        return self.mean.verdict if refuted else "not resolved"
 
 
 @dataclass(frozen=True)
@@ -194,27 +218,27 @@ def contest(
 
 
 def corrected(contests: Sequence[Contest]) -> list[Contest]:
-    """The contests, each claim with the p of its test corrected for all claims made (Holm 1979), and their number. Of
-    a test that looked after every pair the p is valid at any time of looking."""
-    from seqexp.statistics.families import holm
-
-    claims = [(i, j, claim) for i, each in enumerate(contests) for j, claim in enumerate(each.claims) if claim.paired]
+    """The contests, each claim corrected for all claims made: those of typical runs, and those of means (Holm 1979)."""
+    claims = [claim for each in contests for claim in each.claims if claim.typical is not None]
+    means = [claim for claim in claims if claim.mean is not None and claim.mean.bounded]
     if len(claims) < 2:
         return [*contests]
-    p_values = holm([_p(claim) for _, _, claim in claims])
-    of = {(i, j): p for (i, j, _), p in zip(claims, p_values, strict=True)}
-    return [
-        replace(
-            each,
-            claims=[replace(one, holm=of.get((i, j)), family=len(claims)) for j, one in enumerate(each.claims)],
-        )
-        for i, each in enumerate(contests)
-    ]
+    p_typical = dict(zip(map(_key, claims), holm([c.typical.p_claim for c in claims if c.typical]), strict=True))
+    p_means = dict(zip(map(_key, means), holm([c.mean.p for c in means if c.mean]), strict=True))
+
+    def one_of_many(claim: Claim) -> Claim:
+        typical, many = claim.typical, len(claims)
+        if typical is not None and not claim.terms.sequential:
+            enough = reachable(2.0 ** (1 - min(typical.n, typical.m)), many, claim.terms.level)
+            typical = replace(typical, reachable=enough)
+        key = _key(claim)
+        return replace(claim, typical=typical, holm=p_typical.get(key), holm_mean=p_means.get(key), family=many)
+
+    return [replace(each, claims=[*map(one_of_many, each.claims)]) for each in contests]
 
 
-def _p(claim: Claim) -> float:
-    assert claim.paired is not None
-    return claim.typical.p if claim.terms.sequential and claim.typical else claim.paired.p_sign_flip
+def _key(claim: Claim) -> tuple[str, str, str]:
+    return claim.task, claim.a, claim.b
 
 
 def direction_of(metric: str, runs: Sequence[Run]) -> Direction:
@@ -263,7 +287,7 @@ def _looked_at_after_each(result: Paired, a: three_answers.Outcomes, b: three_an
 def _alarm(a: Entry, b: Entry) -> str:
     many = [e for e in (a, b) if len(e.lost) > MANY_LOST * max(1, len(e.runs))]
     told = " and ".join(f"{len(entry.lost)} of {len(entry.runs)} {entry.model} runs" for entry in many)
-    return f"{told} have no score: the verdict covers only the seeds on which both models finished." if told else ""
+    return f"{told} have no score: one that failed or diverged loses, others count for nothing." if told else ""
 
 
 def _baseline(entries: Sequence[Entry], terms: Terms) -> tuple[str, float] | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from seqexp.tasks import metrics
 from seqexp.tasks.metrics import Direction
 
 
@@ -21,3 +22,13 @@ class Terms:
     @property
     def orientation(self) -> str:
         return f"{'smaller' if self.direction == 'min' else 'larger'} is better"
+
+    @property
+    def noun(self) -> str:
+        """What the metric is called in a sentence: "accuracy", not "test/accuracy"."""
+        return metrics.noun(self.metric)
+
+    @property
+    def moved(self) -> str:
+        """What a better score is: lower or higher."""
+        return "lower" if self.direction == "min" else "higher"

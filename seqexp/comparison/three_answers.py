@@ -27,7 +27,8 @@ def typical(a: Outcomes, b: Outcomes, terms: Terms) -> TypicalRun | None:
             test.update(a[seed], b[seed])
     share, low, high = test.probability()
     found = replace(found, probability=share, low=low, high=high, n=test.n, m=test.n, reachable=test.reachable)
-    return replace(found, p=test.p, p_equivalent=test.p_equivalent, verdict=test.verdict)
+    more = 0 if test.verdict != "not resolved" else found.more
+    return replace(found, p=test.p, p_equivalent=test.p_equivalent, verdict=test.verdict, more=more)
 
 
 def mean(a: Outcomes, b: Outcomes, terms: Terms) -> MeanDifference | None:

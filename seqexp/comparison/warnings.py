@@ -9,6 +9,8 @@ from seqexp.comparison.contest import Claim, Contest, Entry
 from seqexp.comparison.tuning_studies import Study, winner
 from seqexp.comparison.wording import percent
 from seqexp.runs.reader import differing
+from seqexp.statistics import families
+from seqexp.system.plurals import counted
 
 UNEQUAL = 0.02  # share of the parameters, unless one hidden unit is more
 UNEQUAL_TIME = 0.1  # share of the training seconds
@@ -35,20 +37,18 @@ def warnings(contest: Contest, match: str | None) -> list[str]:
 def _unreachable(claims: Iterable[Claim]) -> Iterator[str]:
     few: dict[int, list[Claim]] = defaultdict(list)
     for claim in claims:
-        if claim.paired is not None and not claim.paired.reachable:
-            few[claim.paired.n].append(claim)
+        if claim.typical is not None and not claim.typical.reachable:
+            few[min(claim.typical.n, claim.typical.m)].append(claim)
     for n, alike in few.items():
-        terms = alike[0].terms
+        terms, family = alike[0].terms, alike[0].family
         level = percent(terms.level)
-        enough = next(n for n in range(1, 200) if 2.0 ** (1 - n) <= 1 - terms.level + 1e-9)
         if terms.sequential:
-            yield f"{n} pairs, tested after every pair, can never reach the {level} level"
-        else:
-            who = ", ".join(f"{claim.a} and {claim.b}" for claim in alike)
-            yield (
-                f"{n} pairs of {who} can never reach the {level} level with a sign-flip test; "
-                f"at least {enough} are needed"
-            )
+            yield f"{counted(n, 'pair')}, tested after every pair, can never reach the {level} level"
+            continue
+        enough = next(n for n in range(1, 200) if families.reachable(2.0 ** (1 - n), family, terms.level))
+        who = ", ".join(f"{claim.a} and {claim.b}" for claim in alike)
+        never = f"can never reach the {level} level{f' as one of {family} claims' if family > 1 else ''}"
+        yield f"{counted(n, 'run')} of {who} {never}; at least {enough} of each are needed"
 
 
 def _missing_metric(entries: Iterable[Entry]) -> Iterator[str]:

@@ -1,64 +1,54 @@
-"""A claim in words: who is better, by how much, with what certainty, and what would resolve it."""
+"""A claim in words: which model wins the typical run, whether also on average, and what would resolve it."""
 
 import math
 
-from seqexp.comparison.contest import FEWEST, Claim
+from seqexp.comparison.contest import Claim
+from seqexp.statistics.mean_difference import MeanDifference
+from seqexp.statistics.typical_run import TypicalRun
 from seqexp.system.plurals import counted
-
-
-def sentence(claim: Claim) -> str:
-    """The claim in words."""
-    result, terms = claim.paired, claim.terms
-    if result is None:
-        return (
-            f"On {claim.label}, {claim.a} and {claim.b} cannot be compared: "
-            f"{counted(len(claim.seeds), 'seed')} with scores of both, and at least {FEWEST} are needed."
-        )
-    first, second, effect, low, high = claim.a, claim.b, result.effect, result.low, result.high
-    chance, least, most = result.p_superior, result.p_low, result.p_high
-    if effect < 0:
-        first, second, effect, low, high = second, first, -effect, -high, -low
-        chance, least, most = 1 - chance, 1 - most, 1 - least
-    word = "lower" if terms.direction == "min" else "higher"
-    level = percent(terms.level)
-    range_ = f"{number(low)} to {number(high)}"
-    difference = f"{terms.metric} {number(effect)} {word}" if effect else f"mean {terms.metric} the same"
-    known = math.isfinite(high - low)
-    # After optional stopping the bets on signs know the median of the differences, not their mean.
-    of = " of the median difference" if terms.sequential else ""
-    difference = f"{difference} ({f'{level} interval{of} {range_}' if known else 'too few pairs for an interval'})"
-    beats = f"beats it on a fresh seed with probability {chance:.2f} ({least:.2f} to {most:.2f})"
-    owned = f"{first}'s " if effect else ""
-    end = f", N = {result.n} seeds."
-    if result.verdict in ("better", "worse"):
-        return f"On {claim.label}, {first} is better than {second}: {difference}, {beats}{end}"
-    if result.verdict == "equivalent":
-        within = f"within the margin of {number(terms.margin)}"
-        return f"On {claim.label}, {first} and {second} are equivalent: {owned}{difference}, {within}{end}"
-    return f"On {claim.label}, {first} against {second} is not resolved: {owned}{difference}, {beats}{end}"
 
 
 def headline(claim: Claim) -> str:
     """The verdict in a few words, after what limits it."""
-    first = "".join(f"{mark}: " for mark in claim.terms.marks)
+    return "".join(f"{mark}: " for mark in claim.terms.marks) + _verdict(claim)
+
+
+def _verdict(claim: Claim) -> str:
+    if claim.verdict not in ("better", "worse"):
+        return f"{claim.verdict} in the typical run" if claim.verdict == "equivalent" else claim.verdict
+    first = _better(claim, claim.verdict)
+    if claim.on_average not in ("better", "worse"):
+        return f"{first} is better in the typical run"
+    also = "and on average" if claim.on_average == claim.verdict else f"{_better(claim, claim.on_average)} on average"
+    return f"{first} is better in the typical run, {also}"
+
+
+def sentence(claim: Claim) -> str:
+    """The claim of the typical run in words."""
+    typical, a, b = claim.typical, claim.a, claim.b
+    if typical is None:
+        return f"On {claim.label}, {a} and {b} cannot be compared: one of them has no run that ended."
+    chance, low, high = typical.probability, typical.low, typical.high
+    if claim.verdict == "worse" or (claim.verdict != "better" and chance < 0.5):
+        a, b, chance, low, high = b, a, 1 - chance, 1 - high, 1 - low
+    level = percent(claim.terms.level)
+    beats = (
+        f"a fresh run of {a} beats one of {b} with probability {chance:.2f} ({level} interval {low:.2f} to {high:.2f})"
+    )
+    end = f"p = {number(typical.p_claim)}{_among(claim)}, {_runs(claim, typical)}."
     if claim.verdict in ("better", "worse"):
-        return f"{first}{claim.a if claim.verdict == 'better' else claim.b} is better"
-    return f"{first}{claim.verdict}"
+        return f"On {claim.label}, {a} is better than {b} in the typical run: {beats}, {end}"
+    if claim.verdict == "equivalent":
+        within = f"most pairs of runs differ by no more than the margin of {number(claim.terms.margin)}"
+        return f"On {claim.label}, {a} and {b} are equivalent in the typical run: {within}, {end}"
+    return f"On {claim.label}, {a} against {b} is not resolved: {beats}, {end}"
 
 
 def answers(claim: Claim) -> list[str]:
-    """Three answers in a sentence each: the typical run, the mean, how reliably each model ends."""
-    typical, mean, said = claim.typical, claim.mean, []
-    if typical is not None:
-        wins = f"{claim.a} wins with probability {typical.probability:.2f} ({typical.low:.2f} to {typical.high:.2f})"
-        said.append(f"In the typical run, a run without a score losing: {wins}, p = {number(typical.p)}.")
-    if mean is not None:
-        unseen = f"up to {percent(round(mean.unseen, 2))} of seeds may end differently from all of these"
-        known = f"{claim.a if mean.verdict == 'better' else claim.b} is better"
-        if mean.verdict not in ("better", "worse"):
-            known = f"not known from {counted(mean.n, 'seed')}"
-        why = "" if mean.bounded else ", and the metric has no worst score"
-        said.append(f"On average: {known}; {unseen}{why}.")
+    """What stands beside the typical run, in a sentence each: the mean, and how reliably each model ends."""
+    said = []
+    if claim.mean is not None:
+        said.append(average(claim, claim.mean))
     for model, ended in zip((claim.a, claim.b), claim.reliability, strict=True):
         shares = [
             f"{share.count} of {share.n} {word} ({percent(round(share.low, 2))} to {percent(round(share.high, 2))})"
@@ -68,20 +58,60 @@ def answers(claim: Claim) -> list[str]:
     return said
 
 
+def average(claim: Claim, mean: MeanDifference) -> str:
+    """What is known of the difference of the means."""
+    level, seeds, seen = percent(claim.terms.level), counted(mean.n, "seed"), difference(claim)
+    unseen = f"up to {percent(round(mean.unseen, 2))} of all seeds may end differently from these {seeds}"
+    if not mean.bounded:
+        worst = f"{claim.terms.noun} has no worst value"
+        return f"On average: not known, since {unseen} and {worst}. In these, {seen}."
+    low, high = (mean.low, mean.high) if mean.effect >= 0 else (-mean.high, -mean.low)
+    interval = f"{level} interval {number(low)} to {number(high)} for any scores between {_ends(claim)}"
+    if claim.on_average in ("better", "worse"):
+        better = _better(claim, claim.on_average)
+        among = f", p = {number(claim.holm_mean)} after Holm for {claim.family} claims" if claim.holm_mean else ""
+        return f"On average: {better} is better too, {_by(claim, mean.effect)} ({interval}{among})."
+    takes = f" If every seed showed this difference, {mean.needed:,} would tell." if mean.needed else ""
+    return f"On average: not known, since {unseen}. In these, {seen} ({interval}).{takes}"
+
+
+def difference(claim: Claim) -> str:
+    """The mean difference of the pairs seen, with its classical interval; after optional stopping, of the median."""
+    result, terms = claim.paired, claim.terms
+    if result is None:
+        return f"too few seeds ran with both models to tell {terms.noun} apart"
+    low, high = (result.low, result.high) if result.effect >= 0 else (-result.high, -result.low)
+    of = "of the median difference " if terms.sequential else "by Student's t "
+    known = f"{percent(terms.level)} interval {of}{number(low)} to {number(high)}"
+    shown = known if math.isfinite(high - low) else "too few pairs for an interval"
+    return f"{_by(claim, result.effect)} ({shown})"
+
+
 def advice(claim: Claim) -> str:
-    """What would resolve the claim; empty if it is resolved."""
-    result = claim.paired
-    if claim.verdict != "not resolved" or result is None:
+    """What would resolve the claim, and why an interval without 0 is no verdict; empty if it is resolved."""
+    typical = claim.typical
+    if claim.verdict != "not resolved" or typical is None:
         return ""
     if claim.terms.sequential:
-        return f"The same command with max_seeds={2 * result.n} continues from here."
-    said = ""
-    if not result.reachable:
-        said = f"{result.n} pairs can never reach the {percent(claim.terms.level)} level with a sign-flip test. "
-    if not result.more_seeds:
+        return f"The same command with max_seeds={2 * typical.n} continues from here."
+    level, said = percent(claim.terms.level), ""
+    if typical.verdict != "not resolved":
+        return f"By itself this claim would be resolved at {level}; as one of {claim.family} claims it is not."
+    if not typical.reachable:
+        said = f"{_runs(claim, typical).capitalize()} can never reach the {level} level. "
+    elif claim.paired is not None and claim.paired.low * claim.paired.high > 0:
+        said = "The interval of the mean leaves out 0, but it holds only for normal scores, and so decides nothing. "
+    if not typical.more:
         return f"{said}No reasonable number of seeds would resolve a difference this small."
-    seeds = "1 more seed" if result.more_seeds == 1 else f"{result.more_seeds} more seeds"
-    return f"{said}About {seeds} of each model would resolve the observed difference."
+    seeds = "1 more seed" if typical.more == 1 else f"{typical.more} more seeds"
+    return f"{said}About {seeds} of each model would resolve what is seen here."
+
+
+def by(claim: Claim, effect: float) -> str:
+    """A difference of scores said plainly: who is ahead, and by how much; ``effect`` is positive where a is better."""
+    if not effect:
+        return "no difference"
+    return f"{claim.a if effect > 0 else claim.b} better by {number(abs(effect))}"
 
 
 def number(value: float) -> str:
@@ -93,3 +123,28 @@ def number(value: float) -> str:
 
 def percent(level: float) -> str:
     return f"{100 * level:g} %"
+
+
+def _better(claim: Claim, verdict: str) -> str:
+    return claim.a if verdict == "better" else claim.b
+
+
+def _by(claim: Claim, effect: float) -> str:
+    if not effect:
+        return f"the mean {claim.terms.noun} is the same"
+    ahead = claim.a if effect > 0 else claim.b
+    return f"{ahead}'s {claim.terms.noun} is {number(abs(effect))} {claim.terms.moved}"
+
+
+def _among(claim: Claim) -> str:
+    return "" if claim.holm is None else f" ({number(claim.holm)} after Holm for {claim.family} claims)"
+
+
+def _runs(claim: Claim, typical: TypicalRun) -> str:
+    if typical.n == typical.m:
+        return f"{counted(typical.n, 'run')} of each"
+    return f"{counted(typical.n, 'run')} of {claim.a} and {typical.m:,} of {claim.b}"
+
+
+def _ends(claim: Claim) -> str:
+    return " and ".join(map(number, claim.terms.bounds or ()))

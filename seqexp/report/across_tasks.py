@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqexp.comparison.contest import Contest
-from seqexp.comparison.wording import number, percent
+from seqexp.comparison.wording import by, headline, number, percent
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.plots.figure import frame
 from seqexp.report.figures import Style, styles
@@ -52,14 +52,13 @@ def _verdicts(contests: Sequence[Contest]) -> "pd.DataFrame":
     rows = [
         {
             "task": contest.label,
-            "metric": contest.terms.metric,
-            "a": claim.a,
-            "b": claim.b,
-            "verdict": claim.verdict,
-            "a better by": claim.paired.effect if claim.paired else None,
-            "pairs": len(claim.seeds),
-            "p (sign flips)": claim.paired.p_sign_flip if claim.paired else None,
-            "p (Holm)": claim.holm,
+            "metric": contest.terms.noun,
+            "models": f"{claim.a} against {claim.b}",
+            "verdict": headline(claim),
+            "mean difference": by(claim, claim.paired.effect) if claim.paired else None,
+            "P(first wins)": round(claim.typical.probability, 3) if claim.typical else None,
+            "p": claim.typical.p_claim if claim.typical else None,
+            "p after Holm": claim.holm,
         }
         for contest in contests
         for claim in contest.claims

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from seqexp.comparison.contest import Claim, Contest, Entry
-from seqexp.comparison.wording import number, percent, sentence
+from seqexp.comparison.wording import by, number, percent, sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,17 +83,24 @@ def claims(contest: Contest) -> "pd.DataFrame":
     """The figures behind the verdicts, a row a pair of models."""
     rows = []
     for claim in contest.claims:
-        row: dict[str, Any] = {"a": claim.a, "b": claim.b, "verdict": claim.verdict, "pairs": len(claim.seeds)}
-        if claim.paired is not None:
+        interval = f"{percent(claim.terms.level)} interval"
+        row: dict[str, Any] = {"models": f"{claim.a} against {claim.b}", "typical run": claim.verdict}
+        if claim.typical is not None:
             row |= {
-                "a better by": claim.paired.effect,
-                f"{percent(claim.terms.level)} interval": _range(claim.paired.low, claim.paired.high),
-                "pairs a won": percent(round(claim.paired.wins, 2)),
-                "p (sign flips)": claim.paired.p_sign_flip,
+                f"P({'first' if len(contest.claims) > 1 else claim.a} wins)": round(claim.typical.probability, 3),
+                f"its {interval}": f"{claim.typical.low:.2f} to {claim.typical.high:.2f}",
+                "p": claim.typical.p_claim,
+            }
+        if claim.holm is not None:
+            row["p after Holm"] = claim.holm
+        if claim.paired is not None:
+            median = " (median)" if claim.terms.sequential else ""
+            row |= {
+                "pairs of seeds": claim.paired.n,
+                "mean difference": by(claim, claim.paired.effect),
+                f"{interval}{median}": _ahead(claim.paired.effect, claim.paired.low, claim.paired.high),
                 "p (t test)": claim.paired.p_t,
             }
-            if claim.holm is not None:
-                row["p (sign flips, Holm)"] = claim.holm
         row["seeds without a pair"] = _seeds(claim.unpaired)
         rows.append(row)
     return frame_of(rows, list(dict.fromkeys(key for row in rows for key in row)))
@@ -139,6 +146,11 @@ def frame_of(rows: Sequence[dict[str, Any]], columns: list[str]) -> "pd.DataFram
 
 def _interval(entry: Entry) -> str | None:
     return _range(*entry.interval)
+
+
+def _ahead(effect: float, low: float, high: float) -> str | None:
+    """The interval of the difference as it is told: positive in favour of who is ahead."""
+    return _range(low, high) if effect >= 0 else _range(-high, -low)
 
 
 def _range(low: float, high: float) -> str | None:

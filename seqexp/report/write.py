@@ -110,9 +110,9 @@ def _verdict(answer: Answer) -> Section:
     section = Section("Verdict", boxes=boxes)
     for contest in answer.contests:
         terms = contest.terms
-        how = "tested after every pair of seeds" if terms.sequential else "paired by seed"
+        how = "tested after every pair of seeds" if terms.sequential else "all runs compared with all"
         section.paragraphs.append(
-            f"{contest.task}: {terms.metric}, {terms.orientation}; differences within {number(terms.margin)} count as "
+            f"{contest.task}: {terms.noun}, {terms.orientation}; differences within {number(terms.margin)} count as "
             f"equivalent; {how}, level {percent(terms.level)}."
         )
     return section

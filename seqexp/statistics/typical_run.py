@@ -12,16 +12,20 @@ positive correlation makes the test careful; models that share more than the see
 the level too.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from seqexp.statistics import brunner_munzel
 from seqexp.statistics.families import reachable
 from seqexp.statistics.pairs import ROUNDING, Direction, Verdict, at_most, checked
 
 Scores = Sequence[float | None] | np.ndarray
+POWER = 0.8  # the probability that `more` more runs give a verdict
+MOST_RUNS = 10_000  # a larger number is no useful advice
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class TypicalRun:
     verdict:     at this level, for this claim alone. `verdict_at` judges a p that was corrected for others.
     unseen:      1 - (1 - level)^(1 / min(n, m)): this share of one model's runs may well end differently from all seen.
     reachable:   whether so few runs can decide, as one of ``claims`` claims: six of each for one claim at 0.95.
+    more:        how many more runs of each would decide with probability 0.8, if the shares and their spread stay as
+                 seen (Noether 1987); 0 with a verdict, None where 10,000 would not suffice.
     """
 
     probability: float
@@ -47,6 +53,7 @@ class TypicalRun:
     verdict: Verdict
     unseen: float
     reachable: bool
+    more: int | None = 0
 
     @property
     def p_claim(self) -> float:
@@ -94,6 +101,7 @@ def typical_run(
         verdict=verdict,
         unseen=1 - alpha ** (1 / fewest),
         reachable=reachable(2.0 ** (1 - fewest), claims, level),
+        more=0 if verdict != "not resolved" else _more(left, right, margin, alpha),
     )
 
 
@@ -106,8 +114,7 @@ def oriented(scores: Scores, direction: Direction) -> np.ndarray:
 def p_values(a: np.ndarray, b: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """p (...,) of better and of worse, one-sided, and of equivalent, twice the larger of its two; a (..., n), b (...,
     m) are `oriented`."""
-    size = max(np.abs(each[np.isfinite(each)]).max(initial=margin) for each in (a, b))
-    within = margin + 4 * ROUNDING * size  # a difference as large as the margin does not matter either
+    within = _within(a, b, margin)
     not_worse, not_better = _p_larger(a + within, b), _p_larger(b + within, a)
     return *p_sides(a, b), np.minimum(1, 2 * np.maximum(not_worse, not_better))
 
@@ -131,3 +138,29 @@ def probability(
 
 def _p_larger(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return brunner_munzel.p_larger(*brunner_munzel.blocks(a, b))
+
+
+def _within(a: np.ndarray, b: np.ndarray, margin: float) -> float:
+    """The largest difference that does not matter: one as large as the margin does not, whatever its rounding."""
+    size = max(np.abs(each[np.isfinite(each)]).max(initial=margin) for each in (a, b))
+    return margin + 4 * ROUNDING * float(size)
+
+
+def _more(a: np.ndarray, b: np.ndarray, margin: float, alpha: float) -> int | None:
+    """The fewest further runs of each with power 0.8, by the normal distribution of the share."""
+    n, within = min(a.size, b.size), _within(a, b, margin)
+    differs = _runs(a, b, alpha) or _runs(b, a, alpha)
+    sides = [_runs(a + within, b, alpha), _runs(b + within, a, alpha)]
+    equivalent = [] if None in sides else [max(side for side in sides if side is not None)]
+    total = min([*([differs] if differs else []), *equivalent], default=MOST_RUNS)
+    return max(total - n, 1) if total < MOST_RUNS else None
+
+
+def _runs(a: np.ndarray, b: np.ndarray, alpha: float) -> int | None:
+    """Runs of each that would show a share above 1/2 at alpha / 2; None where it is not above it."""
+    share, variance = map(float, brunner_munzel.share_and_variance(*brunner_munzel.blocks(a, b)))
+    if share <= 0.5:
+        return None
+    z = float(special.ndtri(1 - alpha / 2) + special.ndtri(POWER))
+    fewest = math.ceil(1 - math.log2(alpha) - 1e-9)  # even if every run of a beats every run of b
+    return max(fewest, math.ceil(min(a.size, b.size) * variance * (z / (share - 0.5)) ** 2))

@@ -70,6 +70,11 @@ def label(name: str) -> str:
     return _table[bare].label if bare in _table else bare
 
 
+def noun(name: str) -> str:
+    """What a sentence calls a metric: its label without what stands in brackets."""
+    return label(name).partition(" (")[0]
+
+
 SHARE = (0.0, 1.0)
 
 for _metric in (

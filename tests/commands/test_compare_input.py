@@ -83,7 +83,7 @@ def test_a_broken_config_is_named_and_not_fatal(runs, compare, content):
     code, said, _ = compare("a=rnn", "b=lstm", "task=adding")
     assert code == 0
     assert "could not be read" in said
-    assert "N = 8 seeds" in said
+    assert "8 runs of each" in said
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
-"""What a comparison has to say of scores by seed, computed anew: every sign pattern counted, scipy's own intervals."""
+"""What a comparison has to say of scores by seed, computed anew: every pair of runs counted, scipy's own intervals."""
 
-import itertools
 import math
 from collections.abc import Mapping
 
@@ -8,6 +7,8 @@ import numpy as np
 from scipy import stats
 
 from scripts.tables.fabricate import fabricate
+from seqexp.statistics.pairs import Direction
+from seqexp.statistics.typical_run import typical_run
 
 Scores = Mapping[int, float]  # seed -> score
 
@@ -29,42 +30,45 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def figures(a: Scores, b: Scores, direction: str, level: float) -> dict:
-    """Of the seeds that both have: mean difference (positive: a is better), its t interval, the exact two-sided p of
-    sign flips, and the share of pairs won with its exact interval."""
-    seeds = sorted(a.keys() & b.keys())
-    d = np.array([(a[s] - b[s]) * (1 if direction == "max" else -1) for s in seeds])
+def figures(a: Scores, b: Scores, direction: Direction, level: float) -> dict:
+    """Of the seeds that both have: mean difference (positive: a is better) with its t interval. Of all runs with all:
+    the share that a wins, ties half."""
+    seeds, sign = sorted(a.keys() & b.keys()), 1 if direction == "max" else -1
+    d = np.array([(a[s] - b[s]) * sign for s in seeds])
     mean, n = float(d.mean()), len(d)
     low, high = stats.t.interval(level, n - 1, mean, stats.sem(d)) if np.ptp(d) else (mean, mean)
-    sums = [abs(sum(signs * np.abs(d))) for signs in map(np.array, itertools.product((-1, 1), repeat=n))]
-    p = sum(each >= abs(d.sum()) - 1e-12 for each in sums) / len(sums)
-    wins = float((d > 0).sum() + (d == 0).sum() / 2)
-    tail = (1 - level) / 2
-    least = stats.beta.ppf(tail, wins, n - wins + 1) if wins else 0.0
-    most = stats.beta.ppf(1 - tail, wins + 1, n - wins) if wins < n else 1.0
-    return {"mean": mean, "low": low, "high": high, "p": p, "n": n, "won": (wins / n, float(least), float(most))}
+    every = np.subtract.outer([*a.values()], [*b.values()]) * sign
+    return {"mean": mean, "low": low, "high": high, "theta": float(((every > 0) + (every == 0) / 2).mean())}
 
 
-def sentence(a: Scores, b: Scores, *, metric: str, direction: str, level: float = 0.95, margin: float = 0.005) -> str:
-    """The whole sentence on rnn with scores ``a`` and lstm with ``b``, compared for a fixed number of pairs."""
-    got, names = figures(a, b, direction, level), ("rnn", "lstm")
-    mean, low, high, (won, least, most) = (got[key] for key in ("mean", "low", "high", "won"))
-    alpha = 1 - level + 1e-9
-    equal = -margin <= low and high <= margin and 2.0 ** -got["n"] <= alpha
-    sure = low * high > 0 and got["p"] <= alpha
+def said(
+    a: Scores, b: Scores, *, noun: str, direction: Direction, level: float = 0.95, margin: float = 0.005
+) -> list[str]:
+    """The sentence on rnn with scores ``a`` and lstm with ``b``, for a fixed number of runs, and that on the means."""
+    got = figures(a, b, direction, level)
+    found = typical_run([*a.values()], [*b.values()], direction=direction, margin=margin, level=level)
+    percentage = f"{math.floor(level * 1000 + 0.5) / 10:g} %"
+    first, second, theta, least, most = "rnn", "lstm", got["theta"], found.low, found.high
+    if theta < 0.5:
+        first, second, theta, least, most = second, first, 1 - theta, 1 - most, 1 - least
+    beats = f"a fresh run of {first} beats one of {second} with probability {theta:.2f}"
+    beats += f" ({percentage} interval {least:.2f} to {most:.2f})"
+    n, m = (f"{len(each)} run{'' if len(each) == 1 else 's'}" for each in (a, b))
+    runs = f"{n} of each" if n == m else f"{n} of rnn and {m.split()[0]} of lstm"
+    p = found.p_equivalent if found.verdict == "equivalent" else found.p
+    end = f"p = {short(p)}, {runs}."
+    on = "On adding (length 50)"
+    if found.verdict == "equivalent":
+        within = f"most pairs of runs differ by no more than the margin of {short(margin)}"
+        headline = f"{on}, {{}} and {{}} are equivalent in the typical run: {within}, {end}".format(first, second)
+    elif found.verdict == "not resolved":
+        headline = f"{on}, {first} against {second} is not resolved: {beats}, {end}"
+    else:
+        headline = f"{on}, {first} is better than {second} in the typical run: {beats}, {end}"
+    mean, low, high = got["mean"], got["low"], got["high"]
     if mean < 0:
-        names, mean, low, high = names[::-1], -mean, -high, -low
-        won, least, most = 1 - won, 1 - most, 1 - least
+        mean, low, high = -mean, -high, -low
+    ahead = "rnn" if got["mean"] > 0 else "lstm"
     word = "lower" if direction == "min" else "higher"
-    seen = f"{metric} {short(mean)} {word}" if mean else f"mean {metric} the same"
-    seen += f" ({math.floor(level * 1000 + 0.5) / 10:g} % interval {short(low)} to {short(high)})"
-    beats = f"beats it on a fresh seed with probability {won:.2f} ({least:.2f} to {most:.2f})"
-    first, second = names
-    whose = f"{first}'s " if mean else ""
-    end = f", N = {got['n']} seeds."
-    if equal:
-        within = f"within the margin of {short(margin)}"
-        return f"On adding (length 50), {first} and {second} are equivalent: {whose}{seen}, {within}{end}"
-    if sure:
-        return f"On adding (length 50), {first} is better than {second}: {seen}, {beats}{end}"
-    return f"On adding (length 50), {first} against {second} is not resolved: {whose}{seen}, {beats}{end}"
+    seen = f"{ahead}'s {noun} is {short(mean)} {word}" if mean else f"the mean {noun} is the same"
+    return [headline, f"{seen} ({percentage} interval by Student's t {short(low)} to {short(high)})"]

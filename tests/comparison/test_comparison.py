@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from scripts.tables.fabricate import LSTM, RNN, fabricate, two_models
+from tests.comparison.by_hand import write
 
 undrawn = pytest.mark.usefixtures("without_figures")  # where figures are not what is tested: they are most of the time
 
@@ -24,8 +25,9 @@ def test_the_better_model_is_named_with_its_effect_as_computed_by_hand(runs, com
     code, said, _ = compare("a=rnn", "b=lstm", "task=adding")
     assert code == 0
     effect = np.mean(np.subtract(RNN, LSTM))
-    assert f"On adding (length 50), lstm is better than rnn: test/mse {effect:.3g} lower" in said
-    assert "N = 8 seeds" in said
+    assert "On adding (length 50), lstm is better than rnn in the typical run: a fresh run of lstm beats" in said
+    assert f"lstm's mean squared error is {effect:.3g} lower" in said
+    assert "8 runs of each" in said
     assert "smaller is better" in said
     assert "always 1 (no memory)" in said
     rows = list(csv.DictReader((report(runs) / "comparison.csv").read_text().splitlines()))
@@ -38,7 +40,7 @@ def test_the_better_model_is_named_with_its_effect_as_computed_by_hand(runs, com
 def test_the_verdict_does_not_depend_on_who_is_called_a(runs, compare):
     two_models(runs)
     first, second = (compare(*pair, "task=adding")[1] for pair in (("a=rnn", "b=lstm"), ("a=lstm", "b=rnn")))
-    sentence = re.compile(r"On adding.*?seeds\.")
+    sentence = re.compile(r"On adding.*?runs of each\.")
     assert sentence.findall(first) == sentence.findall(second) != []
 
 
@@ -48,7 +50,7 @@ def test_a_metric_of_which_more_is_better_turns_the_verdict(runs, compare):
     for model, scores in (("rnn", RNN), ("lstm", LSTM)):
         for seed, score in enumerate(scores):
             fabricate(runs, model, seed, score, result={**about, "metrics": {"test/accuracy": score}})
-    assert "rnn is better than lstm: test/accuracy" in compare("a=rnn", "b=lstm", "task=adding")[1]
+    assert "rnn is better than lstm in the typical run" in compare("a=rnn", "b=lstm", "task=adding")[1]
 
 
 @undrawn
@@ -84,13 +86,12 @@ def test_runs_that_contradict_each_other_on_a_direction_are_refused(runs, compar
 
 
 @undrawn
-def test_within_the_margin_models_are_equivalent_and_five_pairs_can_never_be_enough(runs, compare):
-    two_models(runs, RNN, [score + 1e-4 for score in RNN])
+def test_within_the_margin_models_are_equivalent_and_too_few_runs_can_never_be_enough(runs, compare):
+    write(runs, dict.fromkeys(range(8), 0.1), dict.fromkeys(range(8), 0.1001))
     assert "equivalent" in compare("a=rnn", "b=lstm", "task=adding")[1]
     assert "not resolved" in compare("a=rnn", "b=lstm", "task=adding", "level=0.999")[1]
     said = compare("a=rnn", "b=lstm", "task=adding", "margin=0", "level=0.999")[1]
-    assert "8 pairs of rnn and lstm can never reach the 99.9 % level" in said
-    assert "at least 11 are needed" in said
+    assert "8 runs of rnn and lstm can never reach the 99.9 % level; at least 11 of each are needed" in said
 
 
 @undrawn
@@ -100,7 +101,7 @@ def test_diverged_and_killed_runs_are_counted_named_and_never_scored(runs, compa
     (killed / "result.json").rename(killed / "run.json")
     code, said, _ = compare("a=rnn", "b=lstm", "task=adding")
     assert code == 0
-    assert "N = 8 seeds" in said
+    assert "10 runs of rnn and 11 of lstm." in said
     assert "3 of 11 rnn runs have no score" in said
     assert "Seeds without a pair: 8, 9, 10" in said
     rows = {row["model"]: row for row in csv.DictReader((report(runs) / "comparison.csv").read_text().splitlines())}
@@ -146,7 +147,7 @@ def test_of_a_seed_that_was_run_twice_the_newest_finished_run_counts(runs, compa
     assert old.exists()
     assert new.exists()
     said = compare("a=rnn", "b=lstm", "task=adding")[1]
-    assert f"test/mse {np.mean(np.subtract(RNN, LSTM)):.3g} lower" in said
+    assert f"mean squared error is {np.mean(np.subtract(RNN, LSTM)):.3g} lower" in said
     assert "2 rnn runs repeat a seed" in said
 
 
@@ -170,7 +171,7 @@ def test_a_budget_is_taken_where_parameters_are_to_match(runs, compare):
     two_models(runs)
     two_models(runs, [0.2] * 8, [0.1] * 8, settings={"model.param_budget": 4353, "model.hidden_size": None})
     assert compare("a=rnn", "b=lstm", "task=adding")[0] == 2
-    assert "test/mse 0.1 lower" in compare("a=rnn", "b=lstm", "task=adding", "match=params")[1]
+    assert "mean squared error is 0.1 lower" in compare("a=rnn", "b=lstm", "task=adding", "match=params")[1]
 
 
 @undrawn
@@ -207,7 +208,7 @@ def test_the_winners_of_a_tuning_study_are_taken_and_unequal_tuning_is_told(runs
         (place / "x.json").write_text(json.dumps(study))
     code, said, _ = compare("a=rnn", "b=lstm", "task=adding")
     assert code == 0
-    assert "test/mse 0.2 lower" in said
+    assert "mean squared error is 0.2 lower" in said
     assert "tuned unequally: trials 20 for rnn, 40 for lstm" in said
     assert (report(runs) / "adding_tuning.png").exists()
 

@@ -48,7 +48,7 @@ def test_the_suggestion_leaves_every_model_with_runs_and_the_most_seeds(runs, co
     words = advice(error)
     code, said, error = compare("a=rnn", "b=lstm", "task=adding", *words)
     assert code == 0, (words, error)
-    assert "N = 8 seeds" in said
+    assert "8 runs of each" in said
 
 
 def test_over_several_tasks_it_leaves_runs_on_each(runs, compare):
@@ -85,7 +85,7 @@ def test_a_sweep_is_chosen_by_its_name(runs, compare):
     for name, seeds in (("2025-01-01", 8), ("2025-01-02", 9)):
         code, said, error = compare("a=rnn", "b=lstm", "task=adding", f"sweep={name}")
         assert code == 0, error
-        assert f"N = {seeds} seeds" in said
+        assert f"{seeds} runs of each" in said
     for name in ("nix", "../sweeps/2025-01-01"):
         code, _, error = compare("a=rnn", "b=lstm", "task=adding", f"sweep={name}")
         assert code == 2
@@ -101,7 +101,7 @@ def test_a_study_is_chosen_by_its_name(runs, compare):
     assert compare("a=rnn", "b=lstm", "task=adding")[0] == 2
     code, said, error = compare("a=rnn", "b=lstm", "task=adding", "study=rnn_0.2,lstm_0.1")
     assert code == 0, error
-    assert "test/mse 0.2 lower" in said
+    assert "mean squared error is 0.2 lower" in said
     code, _, error = compare("a=rnn", "b=lstm", "task=adding", "study=rnn_0.3")
     assert code == 2
     assert "rnn_0.1 (rnn on adding)" in error

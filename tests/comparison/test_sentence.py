@@ -1,12 +1,13 @@
-"""From run directories to the sentence: pairs, gaps, ties, both directions, level and margin, against a computation
-of its own."""
+"""From run directories to the sentences: gaps, ties, both directions, level and margin, against a computation of its
+own."""
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from scripts.tables.fabricate import LSTM, RNN, fabricate, two_models
-from seqexp.system.plurals import counted
-from tests.comparison.by_hand import as_accuracy, sentence, short, write
+from seqexp.statistics.typical_run import typical_run
+from tests.comparison.by_hand import as_accuracy, said, short, write
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -34,44 +35,39 @@ def said_of(compare, *words):
     [([], []), ([3], []), ([], [0]), ([2], [5]), ([0, 4], [7]), ([1, 2], [6]), ([8], [4])],
     ids=str,
 )
-def test_runs_are_paired_by_seed_wherever_seeds_are_missing(runs, compare, rnn_lacks, lstm_lacks):
+def test_the_mean_difference_pairs_runs_by_seed_and_the_typical_run_takes_them_all(
+    runs, compare, rnn_lacks, lstm_lacks
+):
     rnn, lstm = without(ROUGH, *rnn_lacks), without(CLOSE, *lstm_lacks)
     write(runs, rnn, lstm)
-    said = said_of(compare, "margin=0.001")
-    assert sentence(rnn, lstm, metric="test/mse", direction="min", margin=0.001) in said
-    assert "lstm is better than rnn: test/mse 0.0" in said, "by position the spread would hide the difference"
+    page = said_of(compare, "margin=0.001")
+    for one in said(rnn, lstm, noun="mean squared error", direction="min", margin=0.001):
+        assert one in page
+    assert "lstm's mean squared error is 0.0" in page, "by position the spread would hide the difference"
     lost = sorted({*rnn_lacks, *lstm_lacks})
-    assert (f"Seeds without a pair: {', '.join(map(str, lost))}." if lost else "Warnings") in said + " Warnings"
-    assert ("Seeds without a pair" in said) == bool(lost)
+    assert ("Seeds without a pair" in page) == bool(lost)
+    assert f"Seeds without a pair: {', '.join(map(str, lost))}." in page or not lost
 
 
-def test_a_run_that_diverged_in_the_middle_leaves_its_pair_out_and_no_other(runs, compare):
+def test_a_run_that_diverged_loses_against_every_other(runs, compare):
     write(runs, without(ROUGH, 4), CLOSE)
     fabricate(runs, "rnn", 4, None)
-    said = said_of(compare, "margin=0.001")
-    assert sentence(without(ROUGH, 4), CLOSE, metric="test/mse", direction="min", margin=0.001) in said
-    assert "1 of 9 rnn runs have no score: the verdict covers only the seeds on which both models finished." in said
-    assert "Seeds without a pair: 4." in said
+    page = said_of(compare, "margin=0.001")
+    lost = {**ROUGH, 4: 1e9}
+    assert said(lost, CLOSE, noun="", direction="min", margin=0.001)[0] in page
+    assert said(without(ROUGH, 4), CLOSE, noun="mean squared error", direction="min")[1] in page
+    assert "1 of 9 rnn runs have no score: one that failed or diverged loses, others count for nothing." in page
+    assert "Seeds without a pair: 4." in page
 
 
-def test_models_with_other_seeds_and_numbers_of_seeds_share_what_they_share(runs, compare):
-    rnn, lstm = without(ROUGH, 0, 1), {**without(CLOSE, 8), 20: 0.1, 21: 0.2, 22: 0.3}
+def test_models_without_a_common_seed_are_compared_run_by_run(runs, compare):
+    rnn, lstm = {seed: 0.5 + seed / 100 for seed in range(6)}, {seed: seed / 100 for seed in range(10, 17)}
     write(runs, rnn, lstm)
-    said = said_of(compare)
-    assert sentence(rnn, lstm, metric="test/mse", direction="min") in said
-    assert "N = 6 seeds" in said
-    assert "Seeds without a pair: 0, 1, 8, 20, 21, 22." in said
-
-
-@pytest.mark.parametrize("shared", [0, 1])
-def test_fewer_than_two_pairs_are_no_comparison(runs, compare, shared):
-    rnn, lstm = without(ROUGH, *range(4 + shared, 9)), without(CLOSE, *range(4))
-    write(runs, rnn, lstm)
-    said = said_of(compare)
-    words = (
-        f"rnn and lstm cannot be compared: {counted(shared, 'seed')} with scores of both, and at least 2 are needed."
-    )
-    assert f"On adding (length 50), {words}" in said
+    page = said_of(compare)
+    found = typical_run([*rnn.values()], [*lstm.values()], direction="min", margin=0.005)
+    assert found.verdict == "worse"
+    beats = f"probability 1.00 (95 % interval {1 - found.high:.2f} to 1.00), p = {found.p:.3g}"
+    assert f"a fresh run of lstm beats one of rnn with {beats}, 6 runs of rnn and 7 of lstm." in page
 
 
 # -- directions, ties, levels ----------------------------------------------------------------------------------------
@@ -100,19 +96,13 @@ def test_the_sentence_is_what_the_scores_say(runs, compare, case, direction, lev
                 fabricate(runs, model, seed, score, result=as_accuracy(score))
     else:
         write(runs, a, b)
-    metric = "test/mse" if direction == "min" else "test/accuracy"
-    said = said_of(compare, f"level={level}", "margin=0.005")
-    assert sentence(a, b, metric=metric, direction=direction, level=level) in said
-    assert f"paired by seed, level {100 * level:g} %." in said
-    assert f"adding: {metric}, {'smaller' if direction == 'min' else 'larger'} is better;" in said
-
-
-def test_the_chance_to_win_a_fresh_seed_has_the_interval_of_the_level_asked_for(runs, compare):
-    """Eight of eight pairs: Clopper and Pearson's lower end is (alpha / 2)^(1/8)."""
-    two_models(runs)
-    for level in (0.5, 0.9, 0.95, 0.99):
-        least = ((1 - level) / 2) ** (1 / 8)
-        assert f"with probability 1.00 ({least:.2f} to 1.00)" in said_of(compare, f"level={level}")
+    noun = "mean squared error" if direction == "min" else "accuracy"
+    page = said_of(compare, f"level={level}", "margin=0.005")
+    first, second = said(a, b, noun=noun, direction=direction, level=level)
+    assert first in page
+    assert second in page
+    assert f"all runs compared with all, level {100 * level:g} %." in page
+    assert f"adding: {noun}, {'smaller' if direction == 'min' else 'larger'} is better;" in page
 
 
 # -- margins ---------------------------------------------------------------------------------------------------------
@@ -137,61 +127,85 @@ DIFFERENCE = float(np.mean(np.subtract(RNN, LSTM)))  # about 0.09; adding.yaml h
 )
 def test_the_word_beats_the_runs_own_margin_which_beats_the_yaml(runs, compare, words, own, counts):
     two_models(runs, settings={} if own is None else {"task.margin": own})
-    said = said_of(compare, *words)
-    assert f"differences within {short(counts)} count as equivalent" in said
-    assert ("rnn and lstm are equivalent" in said or "lstm and rnn are equivalent" in said) == (counts > DIFFERENCE)
-    assert ("lstm is better than rnn" in said) == (counts < DIFFERENCE)
+    page = said_of(compare, *words)
+    assert f"differences within {short(counts)} count as equivalent" in page
+    assert ("are equivalent in the typical run" in page) == (counts > DIFFERENCE)
+    assert ("lstm is better than rnn" in page) == (counts < DIFFERENCE)
 
 
 def test_a_margin_of_zero_finds_even_a_difference_that_does_not_matter(runs, compare):
-    two_models(runs, RNN, [score + 1e-4 for score in RNN])
-    assert "rnn and lstm are equivalent: rnn's test/mse 0.0001 lower" in said_of(compare)
-    assert "rnn is better than lstm: test/mse 0.0001 lower" in said_of(compare, "margin=0")
+    write(runs, dict.fromkeys(range(8), 0.1), dict.fromkeys(range(8), 0.1001))
+    assert "rnn and lstm are equivalent in the typical run" in said_of(compare)
+    assert "rnn is better than lstm in the typical run" in said_of(compare, "margin=0")
 
 
 def test_the_margin_is_that_of_the_metric_compared(runs, compare):
     two_models(runs, settings={"task.margin": {"mse": 0.5, "loss": 0.001}})
     assert "are equivalent" in said_of(compare)
-    assert "lstm is better than rnn: test/loss" in said_of(compare, "metric=loss")
+    page = said_of(compare, "metric=loss")
+    assert "lstm is better than rnn in the typical run" in page
+    assert "lstm's loss is" in page
 
 
 # -- advice ----------------------------------------------------------------------------------------------------------
 
 
 def test_what_is_not_resolved_says_how_many_more_seeds_would_do(runs, compare):
-    """Differences 0.03 +- 0.0383: power 0.8 of a two-sided t test at 0.95 needs 14.83 pairs (noncentral t)."""
-    d = [0.0, 0.08, 0.0, 0.04]
-    write(runs, dict(enumerate([0.1 + each for each in d])), dict.fromkeys(range(4), 0.1))
-    more = 15 - 4
-    said = said_of(compare)
-    assert "4 pairs can never reach the 95 % level with a sign-flip test." in said
-    assert f"About {more} more seeds of each model would resolve the observed difference." in said
+    """Noether 1987: n = v (z_0.975 + z_0.8)^2 / (theta - 1/2)^2, v the variance of the shares that each run beats."""
+    rnn, lstm = np.array([0.1, 0.3, 0.5, 0.7]), np.array([0.05, 0.25, 0.28, 0.45])
+    write(runs, dict(enumerate(rnn)), dict(enumerate(lstm)))
+    page = said_of(compare, "margin=0")
+    beats = lstm[:, None] < rnn
+    spread = beats.mean(axis=1).var(ddof=1) + beats.mean(axis=0).var(ddof=1)
+    total = np.ceil(spread * ((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) / (beats.mean() - 0.5)) ** 2)
+    assert "4 runs of each can never reach the 95 % level." in page
+    assert f"About {total - 4:.0f} more seeds of each model would resolve what is seen here." in page
 
 
 def test_a_difference_that_nothing_would_resolve_is_called_that(runs, compare):
-    write(runs, dict(enumerate([0.1, 0.2, 0.1, 0.2])), dict(enumerate([0.2, 0.1, 0.2, 0.1])))
+    write(runs, dict(enumerate([0.1, 0.2, 0.7, 0.8])), dict(enumerate([0.3, 0.4, 0.5, 0.6])))
     assert "No reasonable number of seeds would resolve a difference this small." in said_of(compare, "margin=0")
 
 
-# -- the three answers -----------------------------------------------------------------------------------------------
+def test_an_interval_of_the_mean_without_0_beside_no_verdict_is_explained(runs, compare):
+    write(runs, dict(enumerate([0.1, 0.2, 0.3, 0.4])), dict(enumerate([0.09, 0.19, 0.29, 0.39])))
+    page = said_of(compare, "margin=0")
+    assert "is not resolved" in page
+    assert "can never reach" in page
+    write(runs, *({seed: 0.1 * seed + more for seed in range(4, 9)} for more in (0.0, -0.01)))
+    page = said_of(compare, "margin=0")
+    assert "The interval of the mean leaves out 0, but it holds only for normal scores, and so decides nothing." in page
 
 
-def test_each_box_has_the_typical_run_the_mean_and_the_reliability(runs, compare):
+# -- beside the typical run ------------------------------------------------------------------------------------------
+
+
+def test_each_box_has_the_mean_and_the_reliability_beside_the_typical_run(runs, compare):
     write(runs, RNN_BY_SEED, LSTM_BY_SEED)
     fabricate(runs, "rnn", 20, None)
     fabricate(runs, "lstm", 20, LSTM[0])
-    said = said_of(compare)
-    wins = np.mean([[b < a for b in [*LSTM, LSTM[0]]] for a in RNN] + [[True] * (len(LSTM) + 1)])  # the lost run loses
-    assert f"In the typical run, a run without a score losing: rnn wins with probability {1 - wins:.2f} (" in said
-    n = len(RNN)
+    page, n = said_of(compare), len(RNN)
+    unseen = round(100 * (1 - 0.05 ** (1 / n)))
     assert (
-        f"On average: not known from {n} seeds; up to {round(100 * (1 - 0.05 ** (1 / n)))} % of seeds may end" in said
+        f"On average: not known, since up to {unseen} % of all seeds may end differently from these {n} seeds" in page
     )
-    assert f"lstm: 0 of {len(LSTM) + 1} failed (0 % to " in said
-    assert f"1 of {n + 1} diverged" in said
+    assert f"lstm: 0 of {len(LSTM) + 1} failed (0 % to " in page
+    assert f"1 of {n + 1} diverged" in page
 
 
-def test_the_mean_of_a_metric_without_a_worst_score_is_never_claimed(runs, compare):
+def test_the_mean_of_a_metric_without_a_worst_value_is_never_claimed(runs, compare):
     write(runs, RNN_BY_SEED, LSTM_BY_SEED)
-    said = said_of(compare)
-    assert "may end differently from all of these, and the metric has no worst score." in said
+    page = said_of(compare)
+    assert "and mean squared error has no worst value. In these, lstm's mean squared error is 0.0915 lower" in page
+    assert "and on average" not in page
+
+
+@pytest.mark.parametrize(("seeds", "also"), [(8, False), (20, True)])
+def test_the_headline_adds_on_average_only_where_the_bounded_mean_is_known(runs, compare, seeds, also):
+    for model, score in (("rnn", 0.55), ("lstm", 0.95)):
+        for seed in range(seeds):
+            fabricate(runs, model, seed, score, result=as_accuracy(score + 0.001 * (seed % 3)))
+    page = said_of(compare)
+    assert "lstm is better in the typical run" in page
+    assert ("lstm is better in the typical run, and on average" in page) == also
+    assert ("On average: lstm is better too, lstm's accuracy is 0.4 higher (95 % interval " in page) == also

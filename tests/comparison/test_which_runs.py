@@ -56,6 +56,6 @@ def test_the_newest_finished_run_of_a_seed_counts_whatever_came_after(runs, comp
     fabricate(runs / "new", "lstm", 7, LSTM[7], result={"started": 6.0})
     fabricate(runs / "newest", "lstm", 7, None, result={"started": 7.0})
     said = compare("a=rnn", "b=lstm", "task=adding")[1]
-    assert "test/mse 0.0915 lower" in said
+    assert "mean squared error is 0.0915 lower" in said
     assert "2 lstm runs repeat a seed: only the newest finished run of each seed counts" in said
-    assert "N = 8 seeds" in said
+    assert "8 runs of each" in said
