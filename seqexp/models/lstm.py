@@ -43,7 +43,8 @@ class LSTM:
     Parameters W_f, W_i, W_o, W_t (H, H+X) and b_f, b_i, b_o, b_t (H, 1): views of one matrix W (4H, 1+H+X) that
     multiplies the stacked column [1; h_{t-1}; x_t]. The state is h on top of c, (2H, B). ``freeze_gates`` fixes gates
     at one. Source: Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber and Cummins 2000; its bias starts
-    at one: Jozefowicz, Zaremba and Sutskever 2015. No peepholes: ``lstm_variants`` has them, and registers ``lstm``.
+    at one: Jozefowicz, Zaremba and Sutskever 2015. No peepholes, which Greff et al. 2017 call
+    NP: ``lstm_variants`` has them, and registers ``lstm``.
     """
 
     input_size: Annotated[int, Ge(1)]

@@ -50,7 +50,8 @@ class Polyphony(Task):
     """From the frames so far, the chance of each of 88 keys to sound in the next one.
 
     nll_per_frame: negative log-likelihood in nats, summed over the keys, mean over the frames 2 to T of all pieces
-    (Boulanger-Lewandowski, Bengio and Vincent 2012; keys independent given the past).
+    (as in Bai, Kolter and Koltun 2018; keys independent given the past; the data are Boulanger-Lewandowski, Bengio and
+    Vincent's, 2012, whose own figures score frame 1 too).
 
     ``generated``: chord progressions that come round (see ``data.generated.chords``), ``examples`` new ones an epoch;
     no progression is in two parts, in whatever key.
@@ -64,7 +65,7 @@ class Polyphony(Task):
     length:    training pieces are cut into parts of at most so many predicted frames, each from a state of zeros, so
                that backpropagation is truncated; validation and test pieces are heard whole.
     transpose: each epoch moves each training piece by a drawn number of semitones, up to so many up or down; 0 for as
-               they are, which is what most published figures were trained on.
+               they are, which is how the files come.
     """
 
     source: str
