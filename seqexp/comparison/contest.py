@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqexp.comparison import three_answers
+from seqexp.comparison.examples import crossed
 from seqexp.comparison.terms import Terms as Terms
 from seqexp.comparison.tuning_studies import Study
 from seqexp.runs.reader import Run, differing
@@ -19,6 +20,7 @@ from seqexp.statistics.paired import Paired, paired
 from seqexp.statistics.pairs import Verdict, at_most, half_interval
 from seqexp.statistics.reliability import ENDED, Reliability, reliability
 from seqexp.statistics.sequential import Sequential
+from seqexp.statistics.two_way import TwoWay
 from seqexp.statistics.typical_run import TypicalRun
 from seqexp.system.errors import UserError
 from seqexp.system.printable import printable
@@ -138,6 +140,8 @@ class Claim:
     """What is said of two models on a task: the typical run is the headline, the mean stands beside it.
 
     paired: classical figures of the pairs of seeds; None where there are too few.
+    crossed: the mean difference with an interval for other seeds and other test examples; None where the answers to
+    each are not stored.
     holm, holm_mean: the p of the typical run's claim and of the mean's, each corrected for all such claims of the
     report (Holm 1979); None where there is one claim.
     """
@@ -154,6 +158,7 @@ class Claim:
     typical: TypicalRun | None  # which model wins on a fresh seed; None where a model has no run that ended
     mean: MeanDifference | None  # which is better on average
     reliability: tuple[Reliability, Reliability]  # of a and of b
+    crossed: TwoWay | None = None
     holm: float | None = None
     holm_mean: float | None = None
     family: int = 1  # claims of the report
@@ -270,7 +275,8 @@ def _claim(a: Entry, b: Entry, task: str, label: str, terms: Terms) -> Claim:
         three_answers.mean(a.outcomes, b.outcomes, terms),
     )
     both = (a.reliability, b.reliability)
-    return Claim(a.model, b.model, task, label, terms, seeds, unpaired, result, _alarm(a, b), typical, mean, both)
+    said = typical, mean, both, crossed(a.runs, b.runs, terms)
+    return Claim(a.model, b.model, task, label, terms, seeds, unpaired, result, _alarm(a, b), *said)
 
 
 def _looked_at_after_each(result: Paired, a: three_answers.Outcomes, b: three_answers.Outcomes, terms: Terms) -> Paired:

@@ -4,6 +4,7 @@ import math
 
 from seqexp.comparison.contest import Claim
 from seqexp.statistics.mean_difference import MeanDifference
+from seqexp.statistics.two_way import TwoWay
 from seqexp.statistics.typical_run import TypicalRun
 from seqexp.system.plurals import counted
 
@@ -49,6 +50,8 @@ def answers(claim: Claim) -> list[str]:
     said = []
     if claim.mean is not None:
         said.append(average(claim, claim.mean))
+    if claim.crossed is not None:
+        said.append(other_examples(claim, claim.crossed))
     for model, ended in zip((claim.a, claim.b), claim.reliability, strict=True):
         shares = [
             f"{share.count} of {share.n} {word} ({percent(round(share.low, 2))} to {percent(round(share.high, 2))})"
@@ -85,6 +88,18 @@ def difference(claim: Claim) -> str:
     known = f"{percent(terms.level)} interval {of}{number(low)} to {number(high)}"
     shown = known if math.isfinite(high - low) else "too few pairs for an interval"
     return f"{_by(claim, result.effect)} ({shown})"
+
+
+def other_examples(claim: Claim, found: TwoWay) -> str:
+    """What the difference would be with other test examples too."""
+    low, high = (found.low, found.high) if found.effect >= 0 else (-found.high, -found.low)
+    wider = f"{number(found.se / found.se_seeds)} times as uncertain" if found.se_seeds > 0 else "less certain"
+    interval = f"{percent(claim.terms.level)} interval {number(low)} to {number(high)}"
+    zero = "; other examples might turn it round" if low < 0 else ""
+    return (
+        f"With the {found.examples:,} test examples counted as a sample too: {_by(claim, found.effect)} ({interval}), "
+        f"{wider} as over seeds alone{zero}."
+    )
 
 
 def advice(claim: Claim) -> str:

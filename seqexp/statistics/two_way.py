@@ -23,6 +23,7 @@ from seqexp.statistics.pairs import Direction, checked
 class TwoWay:
     """The mean difference over seeds and examples, positive where a is better, with its interval.
 
+    seeds, examples: how many there are.
     sd_seeds, sd_examples, sd_rest: sigma_s, sigma_e, sigma_r; an estimate below 0 is 0.
     se:       standard error for fresh seeds and fresh examples; df: its degrees of freedom.
     se_seeds: for fresh seeds and these very examples, as an interval over seeds has it.
@@ -37,6 +38,8 @@ class TwoWay:
     sd_seeds: float
     sd_examples: float
     sd_rest: float
+    seeds: int
+    examples: int
 
 
 def two_way(a: np.ndarray, b: np.ndarray, *, direction: Direction, level: float = 0.95) -> TwoWay:
@@ -68,6 +71,8 @@ def two_way(a: np.ndarray, b: np.ndarray, *, direction: Direction, level: float 
         sd_seeds=math.sqrt(max(of_seeds - of_rest, 0.0) / examples),
         sd_examples=math.sqrt(max(of_examples - of_rest, 0.0) / seeds),
         sd_rest=math.sqrt(of_rest),
+        seeds=seeds,
+        examples=examples,
     )
 
 

@@ -35,8 +35,8 @@ class Adding(Task):
 
     primary_metric = "mse"
     direction = "min"
-    # Our own criterion: 0.1 root mean square, a sixteenth of the variance. Hochreiter and Schmidhuber 1997 ask for 2,000
-    # sequences in a row each within 0.08 on this scale (0.04 on theirs), which is stricter.
+    # Our own criterion: 0.1 root mean square, a sixteenth of the variance. Hochreiter and Schmidhuber 1997 ask for
+    # 2,000 sequences in a row, each within 0.08 on this scale (0.04 on theirs), which is stricter.
     solved = 0.01
     distance = "length"
     shape = Shape(inputs=2, tokens=False, outputs=1, answers="last", loss="squared")

@@ -1,0 +1,58 @@
+"""Where each test example's answers are stored, the mean difference has an interval for other examples too."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from scripts.tables.fabricate import fabricate
+from seqexp.statistics.two_way import two_way
+from tests.comparison.by_hand import as_accuracy
+
+pytestmark = pytest.mark.usefixtures("without_figures")
+TRUTH = np.random.default_rng(1).integers(0, 3, 40)
+
+
+def answered(runs, rng, *, lacks=(), shuffled=()):
+    """Six runs of each model that are right in most of 40 examples; gives who was right, (2, 6, 40)."""
+    right = rng.random((2, 6, 40)) < np.array([0.6, 0.8])[:, None, None]
+    for model, of_model in zip(("rnn", "lstm"), right, strict=True):
+        for seed, of_seed in enumerate(of_model):
+            folder = fabricate(runs, model, seed, 0.0, result=as_accuracy(float(of_seed.mean())))
+            order = TRUTH[::-1] if (model, seed) in shuffled else TRUTH
+            rows = [(t, t if yes else (t + 1) % 3) for t, yes in zip(order, of_seed, strict=True)]
+            if (model, seed) not in lacks:
+                with open(folder / "predictions.csv", "w", newline="") as file:
+                    csv.writer(file).writerows([("truth", "answer"), *rows])
+    return right.astype(float)
+
+
+def said(compare):
+    code, page, error = compare("a=rnn", "b=lstm", "task=adding")
+    assert code == 0, error
+    return page
+
+
+def test_the_interval_over_seeds_and_examples_stands_beside_the_typical_run(runs, compare):
+    rnn, lstm = answered(runs, np.random.default_rng(0))
+    found = two_way(lstm, rnn, direction="max")
+    page = said(compare)
+    assert "With the 40 test examples counted as a sample too: lstm's accuracy is " in page
+    assert f"{found.effect:.3g} higher (95 % interval {found.low:.3g} to {found.high:.3g})" in page
+    assert f"{found.se / found.se_seeds:.3g} times as uncertain as over seeds alone" in page
+
+
+@pytest.mark.parametrize("trouble", ["lacks", "shuffled"])
+def test_answers_that_are_missing_or_of_other_examples_give_no_such_interval(runs, compare, trouble):
+    answered(runs, np.random.default_rng(0), **{trouble: [("lstm", 3)]})
+    assert "test examples counted" not in said(compare)
+
+
+def test_answers_that_do_not_add_up_to_the_runs_score_are_not_used(runs, compare):
+    answered(runs, np.random.default_rng(0))
+    file = next((runs / "adding" / "rnn").glob("*/predictions.csv"))
+    truth, _ = file.read_text().splitlines()[1].split(",")
+    lines = file.read_text().splitlines()
+    lines[1] = f"{truth},{truth if lines[1] != f'{truth},{truth}' else 'x'}"
+    file.write_text("\n".join(lines))
+    assert "test examples counted" not in said(compare)
