@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from seqexp.comparison.arguments import Arguments
     from seqexp.comparison.protocol import Made
     from seqexp.comparison.query import Answer, Query
-    from seqexp.report.write import Commands, Report
+    from seqexp.report.provenance import Commands
+    from seqexp.report.write import Report
     from seqexp.tracking.mlflow_store import TrackingSettings
 
 
@@ -177,8 +178,8 @@ def _show(report: "Report") -> None:
     for renderable in renderables(report):
         console.print(renderable)
     page, *others = report.files
-    figures = sum(file.suffix == ".png" for file in others)
-    tables = ", ".join(file.name for file in others if file.suffix != ".png")
+    figures = sum(file.suffix == ".svg" for file in others)
+    tables = ", ".join(file.name for file in others if file.suffix not in (".svg", ".pdf"))
     print(f"report: {page}", f"beside it: {tables} and {counted(figures, 'figure')}", sep="\n")
 
 
@@ -199,7 +200,7 @@ def _attach(words: "Arguments", answer: "Answer", report: "Report", made: "Made 
 
 
 def _commands(answer: "Answer", arguments: Sequence[str]) -> "Commands":
-    from seqexp.report.write import Commands
+    from seqexp.report.provenance import Commands
 
     return Commands([line for contest in answer.contests for line in _sweeps(contest)], _command(arguments))
 

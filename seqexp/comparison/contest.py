@@ -14,7 +14,6 @@ from seqexp.comparison.examples import crossed
 from seqexp.comparison.terms import Terms as Terms
 from seqexp.comparison.tuning_studies import Study
 from seqexp.runs.reader import Run, differing
-from seqexp.statistics.families import holm, reachable
 from seqexp.statistics.mean_difference import Known, MeanDifference
 from seqexp.statistics.paired import Paired, paired
 from seqexp.statistics.pairs import Verdict, at_most, half_interval
@@ -220,30 +219,6 @@ def contest(
     by_name = {entry.model: entry for entry in entries}
     claims = [_claim(by_name[a], by_name[b], task, label, terms) for a, b in pairs or combinations(by_name, 2)]
     return Contest(task, label, terms, entries, claims, _baseline(entries, terms), studies, notes)
-
-
-def corrected(contests: Sequence[Contest]) -> list[Contest]:
-    """The contests, each claim corrected for all claims made: those of typical runs, and those of means (Holm 1979)."""
-    claims = [claim for each in contests for claim in each.claims if claim.typical is not None]
-    means = [claim for claim in claims if claim.mean is not None and claim.mean.bounded]
-    if len(claims) < 2:
-        return [*contests]
-    p_typical = dict(zip(map(_key, claims), holm([c.typical.p_claim for c in claims if c.typical]), strict=True))
-    p_means = dict(zip(map(_key, means), holm([c.mean.p for c in means if c.mean]), strict=True))
-
-    def one_of_many(claim: Claim) -> Claim:
-        typical, many = claim.typical, len(claims)
-        if typical is not None and not claim.terms.sequential:
-            enough = reachable(2.0 ** (1 - min(typical.n, typical.m)), many, claim.terms.level)
-            typical = replace(typical, reachable=enough)
-        key = _key(claim)
-        return replace(claim, typical=typical, holm=p_typical.get(key), holm_mean=p_means.get(key), family=many)
-
-    return [replace(each, claims=[*map(one_of_many, each.claims)]) for each in contests]
-
-
-def _key(claim: Claim) -> tuple[str, str, str]:
-    return claim.task, claim.a, claim.b
 
 
 def direction_of(metric: str, runs: Sequence[Run]) -> Direction:

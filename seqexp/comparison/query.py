@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from seqexp import models, tasks
 from seqexp.comparison import selection, tuning_studies
-from seqexp.comparison.contest import Contest, Terms, contest, corrected, direction_of
+from seqexp.comparison.contest import Contest, Terms, contest, direction_of
+from seqexp.comparison.family import corrected
 from seqexp.config.command_line import word
 from seqexp.config.run_config import completed, lacking
 from seqexp.runs import reader as stored

@@ -4,6 +4,7 @@ import math
 
 from seqexp.comparison.contest import Claim
 from seqexp.statistics.mean_difference import MeanDifference
+from seqexp.statistics.reliability import Reliability
 from seqexp.statistics.two_way import TwoWay
 from seqexp.statistics.typical_run import TypicalRun
 from seqexp.system.plurals import counted
@@ -45,41 +46,50 @@ def sentence(claim: Claim) -> str:
     return f"On {claim.label}, {a} against {b} is not resolved: {beats}, {end}"
 
 
-def answers(claim: Claim) -> list[str]:
-    """What stands beside the typical run, in a sentence each: the mean, and how reliably each model ends."""
+def answers(claim: Claim) -> list[tuple[str, str]]:
+    """What stands beside the typical run, each with its name: the mean, and how reliably each model ends."""
     said = []
     if claim.mean is not None:
-        said.append(average(claim, claim.mean))
+        said.append(("On average", average(claim, claim.mean)))
     if claim.crossed is not None:
-        said.append(other_examples(claim, claim.crossed))
-    for model, ended in zip((claim.a, claim.b), claim.reliability, strict=True):
-        shares = [
-            f"{share.count} of {share.n} {word} ({percent(round(share.low, 2))} to {percent(round(share.high, 2))})"
-            for word, share in (("failed", ended.failed), ("diverged", ended.diverged))
-        ]
-        said.append(f"{model}: {', '.join(shares)}.")
-    return said
+        said.append(("With other test examples", other_examples(claim, claim.crossed)))
+    ended = "; ".join(
+        f"{model} {_ended(found)}" for model, found in zip((claim.a, claim.b), claim.reliability, strict=True)
+    )
+    return [*said, ("Reliability", f"{ended}.")]
+
+
+def _ended(found: Reliability) -> str:
+    """How many of a model's runs failed and diverged, with the exact interval of each share."""
+    if not found.failed.count and not found.diverged.count:
+        return f"0 of {found.failed.n} failed or diverged (0 % to {percent(round(found.failed.high, 2))})"
+    shares = (("failed", found.failed), ("diverged", found.diverged))
+    return ", ".join(
+        f"{share.count} of {share.n} {word} ({percent(round(share.low, 2))} to {percent(round(share.high, 2))})"
+        for word, share in shares
+    )
 
 
 def average(claim: Claim, mean: MeanDifference) -> str:
     """What is known of the difference of the means."""
-    level, seeds, seen = percent(claim.terms.level), counted(mean.n, "seed"), difference(claim)
+    level, seeds = percent(claim.terms.level), counted(mean.n, "seed")
     unseen = f"up to {percent(round(mean.unseen, 2))} of all seeds may end differently from these {seeds}"
     if not mean.bounded:
         worst = f"{claim.terms.noun} has no worst value"
-        return f"On average: not known, since {unseen} and {worst}. In these, {seen}."
+        return f"not known, since {unseen} and {worst}. In these, {difference(claim)}."
     low, high = (mean.low, mean.high) if mean.effect >= 0 else (-mean.high, -mean.low)
-    interval = f"{level} interval {number(low)} to {number(high)} for any scores between {_ends(claim)}"
+    interval = f"for any scores between {_ends(claim)}, {number(low)} to {number(high)}"
     if claim.on_average in ("better", "worse"):
         better = _better(claim, claim.on_average)
         among = f", p = {number(claim.holm_mean)} after Holm for {claim.family} claims" if claim.holm_mean else ""
-        return f"On average: {better} is better too, {_by(claim, mean.effect)} ({interval}{among})."
+        return f"{better} is better, {_by(claim, mean.effect)} ({level} interval {interval}{among})."
     takes = f" If every seed showed this difference, {mean.needed:,} would tell." if mean.needed else ""
-    return f"On average: not known, since {unseen}. In these, {seen} ({interval}).{takes}"
+    return f"not known, since {unseen}. In these, {difference(claim, interval)}.{takes}"
 
 
-def difference(claim: Claim) -> str:
-    """The mean difference of the pairs seen, with its classical interval; after optional stopping, of the median."""
+def difference(claim: Claim, more: str = "") -> str:
+    """The mean difference of the pairs seen, with its classical interval, and ``more``; after optional stopping, of the
+    median."""
     result, terms = claim.paired, claim.terms
     if result is None:
         return f"too few seeds ran with both models to tell {terms.noun} apart"
@@ -87,7 +97,7 @@ def difference(claim: Claim) -> str:
     of = "of the median difference " if terms.sequential else "by Student's t "
     known = f"{percent(terms.level)} interval {of}{number(low)} to {number(high)}"
     shown = known if math.isfinite(high - low) else "too few pairs for an interval"
-    return f"{_by(claim, result.effect)} ({shown})"
+    return f"{_by(claim, result.effect)} ({shown}{f'; {more}' if more else ''})"
 
 
 def other_examples(claim: Claim, found: TwoWay) -> str:
@@ -97,7 +107,7 @@ def other_examples(claim: Claim, found: TwoWay) -> str:
     interval = f"{percent(claim.terms.level)} interval {number(low)} to {number(high)}"
     zero = "; other examples might turn it round" if low < 0 else ""
     return (
-        f"With the {found.examples:,} test examples counted as a sample too: {_by(claim, found.effect)} ({interval}), "
+        f"if these {found.examples:,} count as a sample too, {_by(claim, found.effect)} ({interval}), "
         f"{wider} as over seeds alone{zero}."
     )
 

@@ -1,7 +1,7 @@
-"""What all figures share: colours, style, frame and title. Each is a PNG with one message.
+"""What all figures share: style, frame and title. Each has one message.
 
-Colours are Okabe and Ito's (2008), which colour-blind people tell apart, and no figure depends on colour alone.
-Matplotlib is imported when a figure is drawn.
+A run's figures are PNG. A report's are SVG for its page, each with the same as PDF beside it for a paper. Matplotlib is
+imported when a figure is drawn.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,11 @@ from textwrap import fill
 from typing import Any
 from warnings import catch_warnings, filterwarnings
 
+from seqexp.plots.colours import BLUE, GREEN, GREY, ORANGE, RED
 from seqexp.system.atomic_files import write_bytes
 
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#555555"
-STYLES = ((ORANGE, "o"), (GREEN, "s"), (BLUE, "^"), (RED, "D"), (GREY, "v"))  # colour and marker of each model
+__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "RED", "frame", "headline", "kept", "number"]
+
 STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -29,6 +30,8 @@ STYLE = {
     "legend.fontsize": 9,
     "lines.linewidth": 1.6,
     "text.parse_math": False,  # a label may hold a dollar sign
+    "svg.hashsalt": "seqexp",  # the same figure has the same bytes
+    "pdf.fonttype": 42,  # text stays text
 }
 
 
@@ -47,8 +50,11 @@ def kept() -> Iterator[list[Any]]:
 
 
 @contextmanager
-def frame(path: Path, *, rows: int = 1, columns: int = 1, width: float = 7.2, height: float) -> Iterator[Sequence[Any]]:
-    """A grid of axes with shared scales, saved at the end of the block. Without pyplot, which keeps global state."""
+def frame(
+    path: Path, *, rows: int = 1, columns: int = 1, width: float = 7.2, height: float, shared: bool = True
+) -> Iterator[Sequence[Any]]:
+    """A grid of axes, by default with shared scales, saved at the end of the block as its name's suffix says; an SVG
+    has a PDF beside it. Without pyplot, which keeps global state."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -58,20 +64,26 @@ def frame(path: Path, *, rows: int = 1, columns: int = 1, width: float = 7.2, he
         figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
         # Attaches itself to the figure: without pyplot, nothing else gives it a canvas that can draw.
         FigureCanvasAgg(figure)
-        axes = figure.subplots(rows, columns, sharex=True, sharey=columns > 1, squeeze=False).ravel()
+        axes = figure.subplots(rows, columns, sharex=shared, sharey=shared and columns > 1, squeeze=False).ravel()
         yield list(axes)
         if _kept is not None:
             # A notebook shows it: IPython asks an object for this, and knows figures only once pyplot is imported.
             figure._repr_png_ = lambda: as_png(figure)  # type: ignore[attr-defined]
             _kept.append(figure)
             return
-        write_bytes(path, as_png(figure))  # through no link that lies there
+        for file in [path, *([path.with_suffix(".pdf")] if path.suffix == ".svg" else [])]:
+            write_bytes(file, _as(file.suffix[1:], figure))  # through no link that lies there
 
 
 def as_png(figure: Any) -> bytes:
     """The figure as a PNG file's bytes."""
+    return _as("png", figure)
+
+
+def _as(kind: str, figure: Any) -> bytes:
     drawn = BytesIO()
-    figure.savefig(drawn, format="png")
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+    figure.savefig(drawn, format=kind, metadata=undated)
     return drawn.getvalue()
 
 

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from seqexp.plots.axes import log_axis
-from seqexp.plots.figure import STYLES, frame, headline, number
+from seqexp.plots.colours import styles
+from seqexp.plots.figure import frame, headline, number
 from seqexp.system.json_files import finite
 
 Found = Mapping[str, Any]  # of a mechanism.json
@@ -24,13 +25,11 @@ AXIS = "|∂L/∂state|, relative to |∂L/∂h| at lag 0"
 DARKEST = -6  # log10 of a relative norm: below it a gradient is drawn as gone
 
 
-def draw_gradient_flow(
-    models: Mapping[str, Sequence[Found]], path: Path, *, subject: str = "", colours: Mapping[str, str] | None = None
-) -> bool:
+def draw_gradient_flow(models: Mapping[str, Sequence[Found]], path: Path, *, subject: str = "") -> bool:
     """The derivative's norm against the lag, of several models in one axes: every seed a faint line, their geometric
     mean a strong one; that by c dashed beside that by h. False where there is nothing to draw."""
     drawn: list[np.ndarray] = []
-    colour_of = colours or {model: STYLES[n % len(STYLES)][0] for n, model in enumerate(models)}
+    colour_of = {model: colour for model, (colour, _) in styles(models).items()}
     with frame(path, height=4.2) as (axes,):
         for model, seeds in models.items():
             for kind in KINDS:
@@ -49,7 +48,7 @@ def draw_gradient_flow(
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set(xlabel=f"lag ({_along(one for seeds in models.values() for one in seeds)})", ylabel=AXIS)
         if drawn:
-            axes.legend()
+            axes.figure.legend(loc="outside lower left", ncols=2, frameon=False)  # outside: it hides no curve
         halves = ", ".join(f"{half_life_in_words(seeds, 'h')} ({model})" for model, seeds in models.items())
         headline(axes, subject, f"the gradient halves in {halves}")
     return bool(drawn)
@@ -70,7 +69,9 @@ def gradient_over_training(
     with frame(path, rows=max(1, len(kinds)), height=1.2 + 2.6 * max(1, len(kinds))) as rows:
         meshes = []
         for axes, kind, (edges, lags, colours) in zip(rows, kinds, pictures, strict=False):
-            meshes.append(axes.pcolormesh(edges, lags, colours, cmap="viridis", vmin=DARKEST, vmax=top))
+            meshes.append(
+                axes.pcolormesh(edges, lags, colours, cmap="viridis", vmin=DARKEST, vmax=top, rasterized=True)
+            )
             axes.grid(False)
             axes.yaxis.get_major_locator().set_params(integer=True)
             axes.set_ylabel(f"lag of {kind}_t (steps back)")

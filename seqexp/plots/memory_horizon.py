@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqexp.plots.figure import GREY, STYLES, frame
+from seqexp.plots.colours import styles
+from seqexp.plots.figure import GREY, frame
 from seqexp.plots.sweep import is_number, varied_in
 from seqexp.statistics.memory_horizon import LEVEL, SHARE, Horizon, horizon
 from seqexp.statistics.pairs import clopper_pearson
@@ -83,7 +84,9 @@ def _figure(task: str, key: str, found: Mapping[str, Horizon], path: Path) -> No
     log = every[0] > 0 and every[-1] >= 8 * every[0]
     aside = (every[-1] / every[0]) ** 0.018 if log else 0.018 * (every[-1] - every[0])
     with frame(path, height=4.2) as (axes,):
-        for number, ((model, one), (colour, marker)) in enumerate(zip(found.items(), STYLES * 3, strict=False)):
+        look = styles(found)
+        for number, (model, one) in enumerate(found.items()):
+            colour, marker = look[model]
             x, n = np.array(one.distances), np.array(one.runs)
             step = number - (len(found) - 1) / 2  # moves each model aside, so that intervals do not overlap
             x = x * aside**step if log else x + aside * step

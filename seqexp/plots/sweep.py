@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqexp.plots.figure import GREY, STYLES, frame
+from seqexp.plots.colours import styles
+from seqexp.plots.figure import GREY, frame
 from seqexp.tasks.metrics import label
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ def _curve(rows: "pd.DataFrame", summary: "pd.DataFrame", key: str, path: Path) 
     task, metric, seeds = rows["task"].iloc[0], rows["metric"].iloc[0], rows["seed"].nunique()
     name = metric.rpartition("/")[2]
     with frame(path, height=4.0) as (axes,):
-        for (model, of_model), (colour, marker) in zip(rows.groupby("model"), STYLES * 3, strict=False):
+        look = styles(map(str, rows["model"]))
+        for model, of_model in rows.groupby("model"):
+            colour, marker = look[str(model)]
             x, y = of_model[key].astype(float).to_numpy(), of_model["value"].astype(float).to_numpy()
             places = np.unique(x)
             means = [y[x == place].mean() for place in places]

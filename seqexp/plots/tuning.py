@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqexp.plots.axes import log_if_wide
-from seqexp.plots.figure import STYLES, frame
+from seqexp.plots.colours import styles
+from seqexp.plots.figure import frame
 from seqexp.statistics.searches import best_so_far
 from seqexp.system.plurals import counted
 from seqexp.tasks.metrics import label
@@ -64,12 +65,13 @@ def draw(studies: Sequence[Study], folder: Path) -> list[Path]:
 def _curves(studies: Sequence[Study], path: Path) -> None:
     metric = next(study["metric"] for study in studies if study["metric"])
     name = metric.rpartition("/")[2]
-    models = sorted({study["model"] for study in studies})  # as in the sweep's other figures, for the same colours
+    models = sorted({study["model"] for study in studies})
+    look = styles(models)
     lost: list[tuple[int, int, str]] = []  # trials without a score, with their model's number and colour
     with frame(path, width=8.4, height=4.0) as (axes,):
         for study in studies:
             number = models.index(study["model"])
-            colour, marker = STYLES[number % len(STYLES)]
+            colour, marker = look[study["model"]]
             dash = DASHES[[one for one in studies if one["model"] == study["model"]].index(study) % len(DASHES)]
             x, y = np.arange(1, len(study["scores"]) + 1), _values(study)
             axes.plot(x, y, marker, color=colour, markersize=4, alpha=0.45, linestyle="none")

@@ -10,9 +10,9 @@ import numpy as np
 from seqexp.comparison.contest import Contest
 from seqexp.comparison.wording import by, headline, number, percent
 from seqexp.numerics.rng import Purpose, stream
+from seqexp.plots.colours import Style, styles
 from seqexp.plots.figure import frame
-from seqexp.report.figures import Style, styles
-from seqexp.report.render import Section
+from seqexp.report.render import Figure, Section
 from seqexp.report.tables import frame_of
 from seqexp.statistics import across_tasks
 from seqexp.statistics.pairs import Direction
@@ -42,9 +42,9 @@ def section(contests: Sequence[Contest], folder: Path) -> Section:
     found.tables += [("Interquartile mean over all runs", _summaries(scores, level))]
     found.tables += [("Probability that a run of a beats a run of b", _improvements(scores, level))]
     found.bullets += _tests(scores, level)
-    path = folder / "performance_profile.png"
-    _profile(scores, level, len(usable), styles(contests[0]), path)
-    found.figures.append(("performance profile", path))
+    path = folder / "performance_profile.svg"
+    _profile(scores, level, len(usable), styles(scores), path)
+    found.figures.append(Figure("Performance profile: the share of runs above each score.", path))
     return found
 
 
@@ -149,4 +149,4 @@ def _profile(scores: Scores, level: float, tasks: int, look: dict[str, Style], p
             axes.fill_between(thresholds, profile.low, profile.high, color=colour, alpha=0.18, linewidth=0)
         axes.set(xlabel="score (0: no memory needed, 1: best run)", ylabel="share of runs above it", ylim=(-0.02, 1.02))
         axes.set_title(f"Higher is better: the share of runs above each score, over {tasks} tasks", loc="left")
-        axes.legend()
+        axes.figure.legend(loc="outside upper right", ncols=4, frameon=False)

@@ -1,124 +1,247 @@
-"""The figures of a comparison: every seed with its pair, learning curves, and what tuning reached."""
+"""The figures of a comparison: what is claimed, every seed, learning curves, and what tuning reached."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seqexp.comparison.contest import Contest
-from seqexp.comparison.wording import number
-from seqexp.plots.axes import log_if_wide
-from seqexp.plots.figure import GREY, STYLES, frame
+from seqexp.comparison.contest import Claim, Contest
+from seqexp.comparison.wording import number, percent
+from seqexp.plots.axes import spread_out
+from seqexp.plots.colours import Style
+from seqexp.plots.colours import styles as of_models
+from seqexp.plots.figure import GREY, frame
 from seqexp.runs.directory import history
-from seqexp.statistics.searches import best_so_far
+from seqexp.statistics.searches import best_so_far, expected_best
 from seqexp.system.errors import UserError
-from seqexp.system.plurals import counted
 from seqexp.tasks.metrics import label
 
 MOST_CURVES = 50  # runs of a model whose metrics.jsonl is read
 MOST_LINES = 5_000  # of each
-
-Style = tuple[str, str]
+MOST_CLAIMS = 15  # rows of a figure
+JITTER = 0.26  # of a row's height
 
 
 def styles(contest: Contest) -> dict[str, Style]:
-    """Colour and marker of each model, the same in every figure."""
-    names = sorted(entry.model for entry in contest.entries)
-    return {name: STYLES[n % len(STYLES)] for n, name in enumerate(names)}
+    """Colour and marker of each model."""
+    return of_models(entry.model for entry in contest.entries)
 
 
 def points(contest: Contest, path: Path) -> bool:
-    """Every seed as a point, the pairs joined, a bar at each model's mean, and the best memoryless baseline."""
-    entries, look = contest.entries, styles(contest)
-    rng = np.linspace(-0.09, 0.09, 5)  # seeds beside each other, the same place for the same seed
-    with frame(path, height=4.2) as (axes,):
-        joined: list[tuple[float, float]] = []  # one line with gaps: a thousand lines take seconds
-        for seed in sorted({seed for entry in entries for seed in entry.scores}):
-            joined += [(n + rng[seed % 5], e.scores[seed]) for n, e in enumerate(entries) if seed in e.scores]
-            joined.append((math.nan, math.nan))
-        if joined:
-            axes.plot(*zip(*joined, strict=True), color="#BBBBBB", linewidth=0.8, zorder=1)
-        for n, entry in enumerate(entries):
+    """Every run as a point in its model's row, the mean as a bar, and the best memoryless baseline as a line."""
+    entries, look = [entry for entry in contest.entries if entry.scores], styles(contest)
+    values = np.array([score for entry in entries for score in entry.scores.values()])
+    with frame(path, height=1.5 + 0.55 * len(entries)) as (axes,):
+        for row, entry in enumerate(reversed(entries)):
             colour, marker = look[entry.model]
-            x = [n + rng[seed % 5] for seed in entry.scores]
-            size = 6 if len(x) <= 50 else 3
-            axes.plot(x, [*entry.scores.values()], marker, color=colour, markersize=size, alpha=0.7, zorder=2)
-            if entry.scores:
-                axes.plot([n - 0.22, n + 0.22], [entry.mean] * 2, color=colour, linewidth=2.5, zorder=3)
-                axes.annotate(number(entry.mean), (n + 0.25, entry.mean), va="center", fontsize=9, color=colour)
-        if contest.baseline is not None:
-            name, value = contest.baseline
-            label = f"{name}: {number(value)}" + ("" if "no memory" in name else " (no memory)")
-            axes.axhline(value, color=GREY, linestyle=(0, (5, 3)), label=label)
-            axes.legend()
-        axes.set_xlim(-0.5, len(entries) - 0.4)
-        log_if_wide(axes, np.array([value for entry in entries for value in entry.scores.values()]))
-        lost = [f"{len(entry.lost)} without a score" if entry.lost else "" for entry in entries]
-        names = [f"{entry.model}\n{why}" if why else entry.model for entry, why in zip(entries, lost, strict=True)]
-        axes.set_xticks(range(len(entries)), names)
-        axes.grid(visible=False, axis="x")
-        axes.set_ylabel(_label(contest))
-        best = _best(contest)
-        axes.set_title(f"{contest.label}: {best}\nevery seed is a point, lines join the models of a seed", loc="left")
-    return any(entry.scores for entry in entries)
+            scores = np.array([*entry.scores.values()])
+            places = row + _apart(scores, float(np.ptp(values)))
+            axes.plot(scores, places, marker, color=colour, markersize=6 if len(scores) <= 50 else 3, alpha=0.65)
+            axes.plot([entry.mean] * 2, [row - 0.36, row + 0.36], color=colour, linewidth=2.2, zorder=3)
+        perfect = contest.terms.bounds[1] if contest.terms.bounds and contest.terms.direction == "max" else None
+        _with_baseline(axes, contest, values, perfect)
+        names = [f"{entry.model}\nmean {number(entry.mean)}" for entry in reversed(entries)]
+        axes.set_yticks(range(len(entries)), names)
+        axes.set_ylim(-0.6, len(entries) - 0.4)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(f"{_label(contest)}  ({_arrow(contest)})")
+    return bool(entries)
+
+
+def claims(contest: Contest, path: Path) -> bool:
+    """A row for each pair of models: the chance to win a fresh run, and the mean difference, with their intervals."""
+    told = [claim for claim in contest.claims if claim.typical is not None][:MOST_CLAIMS]
+    with frame(path, columns=2, height=1.15 + 0.62 * len(told), shared=False) as (left, right):
+        for row, claim in enumerate(reversed(told)):
+            _chance(left, claim, row)
+            _means(right, claim, row)
+        left.axvline(0.5, color=GREY, linewidth=1)
+        left.set(xlim=(-0.03, 1.03), xlabel="chance that the first wins a fresh run")
+        right.axvline(0, color=GREY, linewidth=1)
+        margin = contest.terms.margin
+        if margin:
+            right.axvspan(-margin, margin, color=GREY, alpha=0.12, linewidth=0)
+        right.set(xlabel=f"first better by ({contest.terms.noun})", xlim=_reach(told, margin))
+        for axes in (left, right):
+            axes.set_ylim(-0.6, len(told) - 0.4)
+            axes.set_yticks(range(len(told)), [f"{claim.a}\nagainst {claim.b}" for claim in reversed(told)])
+            axes.grid(visible=False, axis="y")
+            axes.tick_params(axis="y", length=0)
+        right.set_yticklabels([])
+    return bool(told)
+
+
+def claims_caption(contest: Contest) -> str:
+    """What the marks of ``claims`` mean."""
+    level = percent(contest.terms.level)
+    said = f"Left: the typical run, with its {level} interval; 0.5 is a coin. Right: the mean difference. "
+    of = "of the median difference after looking at every pair" if contest.terms.sequential else "Student's"
+    said += f"The thick bar is the {level} interval {of}"
+    if any(claim.mean is not None and claim.mean.bounded for claim in contest.claims):
+        said += "; the thin one, which may run out of the figure, holds for all scores of the metric's range"
+    if any(claim.crossed is not None for claim in contest.claims):
+        said += "; the hollow mark counts the test examples as a sample too"
+    margin = number(contest.terms.margin)
+    return f"{said}. " + (
+        f"Within the grey band, {margin}, a difference does not matter." if contest.terms.margin else ""
+    )
 
 
 def learning(contest: Contest, path: Path) -> bool:
     """The validation's score against steps, mean and the range of the seeds; False where no run has logged any."""
-    metric, look, drawn = f"val/{contest.terms.metric.rpartition('/')[2]}", styles(contest), False
-    with frame(path, height=4.2) as (axes,):
+    metric, look, drawn = f"val/{contest.terms.metric.rpartition('/')[2]}", styles(contest), []
+    with frame(path, width=5.0, height=3.5) as (axes,):
         for entry in contest.entries:
             curves = [curve for run in [*entry.runs.values()][:MOST_CURVES] if (curve := _curve(run.directory, metric))]
             if not curves:
                 continue
-            drawn = True
             steps, mean, low, high, count = _band(curves)
             colour, _ = look[entry.model]
-            axes.plot(steps, mean, color=colour, label=f"{entry.model} ({counted(len(curves), 'seed')})")
+            axes.plot(steps, mean, color=colour, label=entry.model)
             if count > 1:
                 axes.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0)
-        log_if_wide(axes)
+            drawn += [*mean, *low, *high]
+        perfect = contest.terms.bounds[1] if contest.terms.bounds and contest.terms.direction == "max" else None
+        spread_out(axes, np.array(drawn, float), "y", perfect)
         axes.set(xlabel="optimizer steps", ylabel=f"validation {_bare(contest)}")
-        title = f"{contest.label}: learning curves\nlines are means, bands reach from the worst to the best seed"
-        axes.set_title(title, loc="left")
         if drawn:
-            axes.legend()
-    return drawn
+            axes.figure.legend(loc="outside upper left", ncols=3, frameon=False)  # outside: it hides no curve
+    return bool(drawn)
 
 
 def tuning(contest: Contest, path: Path) -> bool:
-    """The best validation score so far against trials, a model a line; False where no model was tuned."""
+    """The best validation score so far against trials, and the one to expect of as many, a model a line; False where no
+    model was tuned."""
     if not contest.studies:
         return False
     look = styles(contest)
-    with frame(path, height=3.8) as (axes,):
+    values: list[float] = []
+    with frame(path, height=3.4) as (axes,):
         for model, study in contest.studies.items():
             colour, marker = look[model]
             trials = np.arange(1, len(study.scores) + 1)
-            axes.plot(trials, np.array(study.scores, float), marker, color=colour, alpha=0.3)
-            best = best_so_far(study.scores, study.direction)
-            axes.step(trials, best, where="post", color=colour, label=model)
-        axes.set(xlabel="trials", ylabel=f"best {next(iter(contest.studies.values())).metric} so far")
+            scores = np.array(study.scores, float)
+            axes.plot(trials, scores, marker, color=colour, alpha=0.3)
+            axes.step(trials, best_so_far(scores, study.direction), where="post", color=colour, label=model)
+            if study.sampler == "random":  # other samplers' trials depend on each other
+                expected = expected_best(scores, study.direction)
+                axes.plot(trials, expected, "--", color=colour, label=f"{model}, expected of as many")
+            values += [score for score in study.scores if score is not None]
+        metric = next(iter(contest.studies.values())).metric
+        axes.set(xlabel="trials", ylabel=f"validation {label(metric.rpartition('/')[2])}")
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set_title(f"{contest.label}: best validation score during tuning\npoints are trials", loc="left")
-        log_if_wide(axes)
-        axes.legend()
+        spread_out(axes, np.array(values, float), "y")
+        axes.figure.legend(loc="outside upper left", ncols=4, frameon=False)
     return True
 
 
-def _best(contest: Contest) -> str:
-    known = [entry for entry in contest.entries if entry.scores]
-    if not known:
-        return "no run has a score"
-    best = (min if contest.terms.direction == "min" else max)(known, key=lambda entry: entry.mean)
-    return f"{best.model} has the best mean, {number(best.mean)} ({contest.terms.orientation})"
+def cost(contest: Contest, path: Path) -> bool:
+    """Each run's score against its seconds of training; False where fewer than two models have any."""
+    look = styles(contest)
+    known = {
+        entry.model: [
+            (run.result.seconds, entry.scores[seed]) for seed, run in entry.runs.items() if seed in entry.scores
+        ]
+        for entry in contest.entries
+    }
+    pairs = np.array([pair for of_model in known.values() for pair in of_model if pair[0] > 0], float).reshape(-1, 2)
+    with frame(path, width=5.0, height=3.5) as (axes,):
+        for model, of_model in known.items():
+            colour, marker = look[model]
+            if of_model:
+                axes.plot(*zip(*of_model, strict=True), marker, color=colour, alpha=0.65, label=model)
+        spread_out(axes, pairs[:, 0], "x")
+        perfect = contest.terms.bounds[1] if contest.terms.bounds and contest.terms.direction == "max" else None
+        spread_out(axes, pairs[:, 1], "y", perfect)
+        axes.set(xlabel="seconds of training and validation", ylabel=_label(contest))
+        axes.figure.legend(loc="outside upper left", ncols=3, frameon=False)
+    return sum(bool(of_model) for of_model in known.values()) > 1 and len({*pairs[:, 0]}) > 2
+
+
+def _apart(scores: np.ndarray, extent: float) -> np.ndarray:
+    """(N,) heights beside a row's middle, so that points that would cover each other stand apart."""
+    places, near = np.zeros(scores.size), 0.02 * extent
+    order = np.argsort(scores, kind="stable")
+    for rank, index in enumerate(order):
+        close = [order[k] for k in range(rank) if scores[index] - scores[order[k]] <= near]
+        places[index] = JITTER * ((len(close) % 5) / 2 - 1) if len(close) or rank + 1 < scores.size else 0.0
+    return places
+
+
+def _with_baseline(axes: Any, contest: Contest, values: np.ndarray, perfect: float | None) -> None:
+    """The baseline's line; where it would make all points crowd, it is told at the edge."""
+    if contest.baseline is None or not values.size:
+        spread_out(axes, values, "x", perfect)
+        return
+    name, value = contest.baseline
+    said = f"{name}: {number(value)}" + ("" if "no memory" in name else " (no memory)")
+    both = np.append(values, value)
+    far = np.ptp(values) < np.ptp(both) / 7 and not (both.min() > 0 and both.max() > 50 * both.min())
+    spread_out(axes, values if far else both, "x", perfect)
+    if far and np.ptp(values) > 0:
+        left = value < values.min()
+        at, align = (0.0, "left") if left else (1.0, "right")
+        said = f"← {said}" if left else f"{said} →"
+        axes.annotate(said, (at, 1.02), xycoords="axes fraction", ha=align, va="bottom", color=GREY, fontsize=9)
+        return
+    axes.axvline(value, color=GREY, linestyle=(0, (5, 3)), linewidth=1.2)
+    middle = axes.transData.transform((value, 0))[0] > axes.transAxes.transform((0.5, 0))[0]
+    axes.annotate(
+        said, (value, 1.02), xycoords=("data", "axes fraction"), ha="right" if middle else "left", va="bottom",
+        color=GREY, fontsize=9,
+    )  # fmt: skip
+
+
+def _chance(axes: Any, claim: Claim, row: int) -> None:
+    typical = claim.typical
+    assert typical is not None
+    colour = _of_winner(claim)
+    axes.plot([typical.low, typical.high], [row, row], color=colour, linewidth=4, alpha=0.5, solid_capstyle="butt")
+    axes.plot([typical.probability], [row], "o", color=colour, markersize=7)
+
+
+def _means(axes: Any, claim: Claim, row: int) -> None:
+    colour = _of_winner(claim)
+    if claim.mean is not None and claim.mean.bounded:
+        axes.plot([claim.mean.low, claim.mean.high], [row, row], color=colour, linewidth=1.2, alpha=0.8)
+    if claim.paired is not None:
+        ends = np.clip([claim.paired.low, claim.paired.high], -1e300, 1e300)
+        if np.isfinite([claim.paired.low, claim.paired.high]).all():
+            axes.plot(ends, [row, row], color=colour, linewidth=4, alpha=0.5, solid_capstyle="butt")
+        axes.plot([claim.paired.effect], [row], "o", color=colour, markersize=7)
+    if claim.crossed is not None:
+        found = claim.crossed
+        axes.plot([found.low, found.high], [row - 0.22] * 2, color=colour, linewidth=1.2)
+        axes.plot([found.effect], [row - 0.22], "o", markerfacecolor="white", color=colour, markersize=6)
+
+
+def _reach(told: Sequence[Claim], margin: float) -> tuple[float, float]:
+    """The ends of the axis of mean differences: the widest intervals run out of it."""
+    ends = [0.0, margin, -margin]
+    for claim in told:
+        paired, crossed = claim.paired, claim.crossed
+        ends += [paired.effect, paired.low, paired.high] if paired is not None else []
+        ends += [crossed.low, crossed.high] if crossed is not None else []
+    known = np.array(ends)[np.isfinite(ends)]
+    spare = 0.12 * (np.ptp(known) or 1.0)
+    return float(known.min() - spare), float(known.max() + spare)
+
+
+def _of_winner(claim: Claim) -> str:
+    """The colour of who is better; grey where nobody is."""
+    if claim.verdict not in ("better", "worse"):
+        return GREY
+    return of_models([claim.a if claim.verdict == "better" else claim.b]).popitem()[1][0]
+
+
+def _arrow(contest: Contest) -> str:
+    return "← better" if contest.terms.direction == "min" else "better →"
 
 
 def _bare(contest: Contest) -> str:
-    name = contest.terms.metric.rpartition("/")[2]
-    return label(name)
+    return label(contest.terms.metric.rpartition("/")[2])
 
 
 def _label(contest: Contest) -> str:

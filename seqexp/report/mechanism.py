@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqexp.comparison.contest import Contest
+from seqexp.comparison.wording import number
 from seqexp.mechanism.record import stored_lines
 from seqexp.plots.gradients import (
     brightest,
@@ -16,7 +17,7 @@ from seqexp.plots.gradients import (
     half_life_in_words,
     relative_norms,
 )
-from seqexp.report.figures import styles
+from seqexp.report.probing import looked_at
 from seqexp.report.tables import frame_of as table
 from seqexp.runs.reader import Run
 from seqexp.system.errors import UserError
@@ -48,10 +49,65 @@ def read(contest: Contest) -> list[Mechanism]:
     for entry in contest.entries:
         runs = [run for run in entry.runs.values() if run.result.status == "FINISHED" and run.directory][:MOST_RUNS]
         found = [content for run in runs if (content := _content(run)) is not None]
+        if not found and runs and (seen := looked_at(runs[0])) is not None:
+            found = [seen]
         seed, over_time = next(((run.result.seed, lines) for run in runs if (lines := _lines(run))), (None, []))
         if found or over_time:
             read.append(Mechanism(entry.model, found, over_time, seed))
     return read
+
+
+def sentences(contest: Contest, read: Sequence[Mechanism]) -> list[str]:
+    """The findings in words, and what they do not say."""
+    told = [mechanism for mechanism in read if mechanism.found]
+    said = [f"{mechanism.model}: {_reach_said(mechanism)} ({_seen(mechanism)})." for mechanism in told]
+    for mechanism in told:
+        said += [*_gates_said(mechanism), *_surgery_said(contest, mechanism)]
+    if said:
+        said.append(
+            "This describes trained networks and shows no cause. To test one, train again without it: "
+            "model.freeze_gates fixes gates from the start, and a task's distance, such as task.length, is a dose."
+        )
+    return said
+
+
+def _reach_said(mechanism: Mechanism) -> str:
+    """How far back the gradient by the state reaches."""
+    life = half_life_in_words(mechanism.found, "h")
+    told = f"the gradient has not halved after {life.removeprefix('more than ')}" if "more than" in life else ""
+    told = told or f"going back from the answer, the gradient halves every {life}"
+    lag, curves = relative_norms(mechanism.found, "h")
+    left = np.nanmedian(curves[:, -1]) if len(lag) and np.isfinite(curves[:, -1]).any() else None
+    return told if left is None else f"{told}; {lag[-1]:g} steps back it is {left:.2g} times what it is at the answer"
+
+
+def _seen(mechanism: Mechanism) -> str:
+    seeds = len(mechanism.found)
+    return "one run" if seeds == 1 else f"median of {seeds} runs"
+
+
+def _gates_said(mechanism: Mechanism) -> list[str]:
+    rows = gates([mechanism]).to_dict("records")
+    said = [
+        f"{row['gate']} is open {row['mean']:.2f} on average"
+        + (f" and keeps for {row['time constant (steps)']:.3g} steps" if row["time constant (steps)"] else "")
+        for row in rows
+        if row["mean"] is not None
+    ]
+    return [f"{mechanism.model}: gate {', gate '.join(said)}."] if said else []
+
+
+def _surgery_said(contest: Contest, mechanism: Mechanism) -> list[str]:
+    scores = {row["gate fixed at one"]: row["score"] for row in surgery([mechanism]).to_dict("records")}
+    whole = scores.pop(WHOLE["none"], None)
+    known = {gate: score for gate, score in scores.items() if score is not None}
+    if whole is None or not known:
+        return []
+    worst = (max if contest.terms.direction == "min" else min)(known, key=lambda gate: known[gate])
+    return [
+        f"{mechanism.model}: with gate {worst} fixed at one the trained network's {contest.terms.noun} goes from "
+        f"{number(whole)} to {number(known[worst])}, the largest change of its gates."
+    ]
 
 
 def how_to_get(contest: Contest, read: Sequence[Mechanism]) -> str:
@@ -66,9 +122,8 @@ def how_to_get(contest: Contest, read: Sequence[Mechanism]) -> str:
 
 def gradient(contest: Contest, read: Sequence[Mechanism], path: Path) -> bool:
     """The norm of the loss's derivative against the lag, all models on the same axes; False without data."""
-    colours = {model: colour for model, (colour, _) in styles(contest).items()}
     models = {mechanism.model: mechanism.found for mechanism in read if mechanism.found}
-    return draw_gradient_flow(models, path, subject=contest.label, colours=colours)
+    return draw_gradient_flow(models, path, subject="")
 
 
 def over_training(contest: Contest, mechanism: Mechanism, top: int, path: Path) -> bool:

@@ -20,17 +20,19 @@ def summary(contest: Contest) -> "pd.DataFrame":
     interval = f"{percent(terms.level)} interval"
     sign = 1 if terms.direction == "min" else -1
     ordered = sorted(contest.entries, key=lambda entry: (math.isnan(entry.mean), sign * entry.mean))
+    embedded = any(entry.params != entry.counted for entry in ordered)
+    lost_as = [status for status in STATUSES if any(entry.count(status) for entry in ordered)]
     rows: list[dict[str, Any]] = [
         {
             "model": entry.model,
             "parameters": entry.params,
-            "without embedding": entry.counted,
-            "hidden size": entry.hidden,
-            "seeds": len(entry.scores),
+            **({"without embedding": entry.counted} if embedded else {}),
+            "units": entry.hidden,
+            "runs": len(entry.scores),
             "mean": entry.mean,
-            "std": entry.std,
+            "sd": entry.std,
             interval: _interval(entry),
-            **{status.lower(): entry.count(status) for status in STATUSES},
+            **{status.lower(): entry.count(status) for status in lost_as},
             "seconds": entry.seconds,
         }
         for entry in ordered

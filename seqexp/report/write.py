@@ -1,7 +1,5 @@
 """A comparison written down: the same words, tables and figures on the terminal, in HTML, Markdown, CSV and PNG."""
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +11,9 @@ from seqexp.comparison.floors import beside_floor
 from seqexp.comparison.query import Answer
 from seqexp.comparison.warnings import warnings
 from seqexp.comparison.wording import advice, answers, headline, number, percent, sentence
-from seqexp.report import across_tasks, figures, mechanism, tables
-from seqexp.report.render import Box, Section, as_html, as_markdown
-from seqexp.runs.reader import deciding
+from seqexp.report import across_tasks, figures, latex, mechanism, provenance, tables
+from seqexp.report.provenance import Commands
+from seqexp.report.render import Box, Figure, Section, as_html, as_markdown
 from seqexp.runs.tables import as_rich, to_csv
 from seqexp.system.atomic_files import write_text
 from seqexp.system.printable import printable
@@ -28,17 +26,10 @@ MOST_BROKEN = 10  # named; of more, how many
 
 
 @dataclass(frozen=True)
-class Commands:
-    """What to type: to make the runs again, and this report."""
-
-    runs: Sequence[str]
-    report: str
-
-
-@dataclass(frozen=True)
 class Report:
     """What was written, and what it says."""
 
+    about: str
     sections: Sequence[Section]
     markdown: str
     files: Sequence[Path]  # the page first
@@ -52,19 +43,23 @@ def write(answer: Answer, folder: Path, match: str | None, commands: Commands) -
     if len(answer.contests) > 1:
         sections.append(across_tasks.section(answer.contests, folder))
     sections += [why for contest in answer.contests if (why := _why(contest, folder))]
-    sections += [_provenance(answer, match, commands), Section("Notes", bullets=_notes(answer))]
-    figures = [path for section in sections for _, path in section.figures]
-    title = _title(answer)
-    markdown = as_markdown(title, sections)
+    for contest in answer.contests:
+        sections.append(_details(contest))
+    sections += [provenance.section(answer, match, commands), Section("Notes", bullets=_notes(answer))]
+    figures = [figure.path for section in sections for figure in section.figures]
+    title, about = _title(answer), _about(answer)
+    markdown = as_markdown(title, about, sections)
     texts = {
-        "report.html": as_html(title, sections),
+        "report.html": as_html(title, about, sections),
         "report.md": markdown,
+        "report.tex": latex.document(title, answer.contests, figures),
         "comparison.csv": to_csv(tables.comparison(answer.contests)),
         "runs.csv": to_csv(tables.every_run(answer.contests)),
     }
     for name, text in texts.items():
         write_text(folder / name, text)
-    return Report(sections, markdown, [*(folder / name for name in texts), *figures])
+    drawn = [file for path in figures for file in (path, path.with_suffix(".pdf"))]
+    return Report(about, sections, markdown, [*(folder / name for name in texts), *drawn])
 
 
 def renderables(report: Report) -> "list[RenderableType]":
@@ -72,12 +67,12 @@ def renderables(report: Report) -> "list[RenderableType]":
     from rich.panel import Panel
     from rich.text import Text
 
-    shown: list[Any] = []
+    shown: list[Any] = [Text(printable(report.about))]
     for section in report.sections:
-        if section.title in ("Provenance",):
+        if section.title == provenance.TITLE:
             continue
         for box in section.boxes:
-            body = Text(printable("\n".join([box.sentence, *box.remarks])))
+            body = Text(printable("\n".join([box.sentence, *box.told()])))
             title = Text(printable(box.headline), style="bold")
             shown.append(Panel(body, title=title, title_align="left", border_style=COLOURS[box.verdict]))
         if section.title in ("Warnings", "Notes"):
@@ -93,7 +88,10 @@ def renderables(report: Report) -> "list[RenderableType]":
 
 
 def all_warnings(answer: Answer, match: str | None) -> list[str]:
-    return [warning for contest in answer.contests for warning in warnings(contest, match)]
+    """The warnings; of several tasks each begins with its own."""
+    found = [(contest.task, warning) for contest in answer.contests for warning in warnings(contest, match)]
+    alone = len(answer.contests) == 1
+    return [warning.removeprefix(f"{task}: ") if alone else warning for task, warning in found]
 
 
 def slug(contest: Contest) -> str:
@@ -101,21 +99,26 @@ def slug(contest: Contest) -> str:
 
 
 def _title(answer: Answer) -> str:
-    models = dict.fromkeys(entry.model for contest in answer.contests for entry in contest.entries)
-    return f"{' against '.join(models)} on {', '.join(contest.label for contest in answer.contests)}"
+    models = [*dict.fromkeys(entry.model for contest in answer.contests for entry in contest.entries)]
+    named = " against ".join(models) if len(models) < 3 else f"{', '.join(models[:-1])} and {models[-1]}"
+    return f"{named} on {', '.join(contest.label for contest in answer.contests)}"
+
+
+def _about(answer: Answer) -> str:
+    """What is judged, and by what: the line below the title."""
+    said = []
+    for contest in answer.contests:
+        terms, task = contest.terms, f"{contest.task}: " if len(answer.contests) > 1 else ""
+        how = "tested after every pair of seeds" if terms.sequential else "all runs compared with all"
+        text = f"{task}{terms.noun}, {terms.orientation}; differences within {number(terms.margin)} count as equivalent"
+        said.append(f"{text[:1].upper()}{text[1:]}; {how}, level {percent(terms.level)}.")
+    return " ".join(said)
 
 
 def _verdict(answer: Answer) -> Section:
-    boxes = [_beside_floor(_box(claim), contest, claim) for contest in answer.contests for claim in contest.claims]
-    section = Section("Verdict", boxes=boxes)
-    for contest in answer.contests:
-        terms = contest.terms
-        how = "tested after every pair of seeds" if terms.sequential else "all runs compared with all"
-        section.paragraphs.append(
-            f"{contest.task}: {terms.noun}, {terms.orientation}; differences within {number(terms.margin)} count as "
-            f"equivalent; {how}, level {percent(terms.level)}."
-        )
-    return section
+    claims = [(contest, claim) for contest in answer.contests for claim in contest.claims]
+    several = len(claims) > 1
+    return Section("Verdict", boxes=[_beside_floor(_box(claim, several), contest, claim) for contest, claim in claims])
 
 
 def _beside_floor(box: Box, contest: Contest, claim: Claim) -> Box:
@@ -123,45 +126,60 @@ def _beside_floor(box: Box, contest: Contest, claim: Claim) -> Box:
     return replace(box, headline=f"{box.headline}; {said}") if said else box
 
 
-def _box(claim: Claim) -> Box:
-    unpaired = f"Seeds without a pair: {', '.join(map(str, claim.unpaired))}." if claim.unpaired else ""
-    return Box(
-        claim.verdict,
-        headline(claim),
-        sentence(claim),
-        [text for text in (claim.alarm, advice(claim), unpaired, *answers(claim)) if text],
-    )
+def _box(claim: Claim, of_several: bool) -> Box:
+    unpaired = [("Seeds without a pair", f"{', '.join(map(str, claim.unpaired))}.")] if claim.unpaired else []
+    remarks = [("", claim.alarm), ("What would resolve it", advice(claim)), *answers(claim), *unpaired]
+    said = headline(claim)
+    if of_several and claim.verdict in ("equivalent", "not resolved"):
+        said = f"{claim.a} against {claim.b}: {said}"
+    return Box(claim.verdict, said, sentence(claim), [remark for remark in remarks if remark[1]])
 
 
 def _task(contest: Contest, folder: Path) -> Section:
-    section = Section(f"{contest.label}: {contest.terms.metric}, {contest.terms.orientation}")
-    section.tables = [("Models", tables.summary(contest)), ("Pairs of models", tables.claims(contest))]
-    lost = tables.lost(contest)
-    if len(lost):
-        section.tables.append(("Runs without a score", lost))
+    section = Section(contest.label)
     if contest.baseline is None:
-        section.paragraphs.append(f"The runs have no memoryless baseline for {contest.terms.metric}.")
-    drawings: list[tuple[str, Callable[[Contest, Path], bool]]] = [
-        ("seeds", figures.points),
-        ("learning", figures.learning),
-        ("tuning", figures.tuning),
+        section.paragraphs.append(f"The runs have no memoryless baseline for {contest.terms.noun}.")
+    drawings: list[tuple[str, str, Callable[[Contest, Path], bool]]] = [
+        ("claims", figures.claims_caption(contest), figures.claims),
+        ("seeds", "Every run is a point, the bar is the mean.", figures.points),
+        ("learning", "Learning: lines are means, bands reach from the worst run to the best.", figures.learning),
+        ("cost", "Score against time, a point a run.", figures.cost),
+        ("tuning", f"Tuning: points are trials, lines the best so far. {_expected(contest)}", figures.tuning),
     ]
-    for name, draw in drawings:
-        path = folder / f"{slug(contest)}_{name}.png"
-        _keep(section, f"{contest.label}: {name}", path, draw(contest, path))
+    for name, caption, draw in drawings:
+        path = folder / f"{slug(contest)}_{name}.svg"
+        figure = Figure(caption, path, half=name in ("learning", "cost"))
+        _keep(section, figure, draw(contest, path))
+    section.tables = [("Models, best mean first", tables.summary(contest))]
     return section
 
 
-def _keep(section: Section, title: str, path: Path, drawn: bool) -> None:
+def _expected(contest: Contest) -> str:
+    random = any(study.sampler == "random" for study in contest.studies.values())
+    return "Dashed: what as many trials are expected to find (without bias; Dodge et al. 2021)." if random else ""
+
+
+def _details(contest: Contest) -> Section:
+    found = Section(f"Figures behind the verdict: {contest.label}", folded=True)
+    found.tables = [("Pairs of models", tables.claims(contest))]
+    lost = tables.lost(contest)
+    if len(lost):
+        found.tables.append(("Runs without a score", lost))
+    return found
+
+
+def _keep(section: Section, figure: Figure, drawn: bool) -> None:
     """A figure that shows something becomes part of the section; an empty one is removed."""
     if drawn:
-        section.figures.append((title, path))
-    else:
-        path.unlink(missing_ok=True)
+        section.figures.append(figure)
+        return
+    for file in (figure.path, figure.path.with_suffix(".pdf")):
+        file.unlink(missing_ok=True)
 
 
 def _why(contest: Contest, folder: Path) -> Section:
     section, read = Section(f"Why: {contest.label}"), mechanism.read(contest)
+    section.bullets = mechanism.sentences(contest, read)
     command = mechanism.how_to_get(contest, read)
     if command:
         section.paragraphs.append(f"To see the gradients and gates of a run here, type: {command}")
@@ -172,38 +190,15 @@ def _why(contest: Contest, folder: Path) -> Section:
     ):
         if len(table):
             section.tables.append((name, table))
-    path = folder / f"{slug(contest)}_gradient.png"
+    path = folder / f"{slug(contest)}_gradient.svg"
     drawn = any(each.found for each in read) and mechanism.gradient(contest, read, path)
-    _keep(section, f"{contest.label}: gradient norm against lag", path, drawn)
+    _keep(section, Figure("The gradient's norm against the lag.", path), drawn)
     top = mechanism.shared_top(read)
     for each in read:
-        path = folder / f"{slug(contest)}_gradient_{re.sub(r'[^0-9A-Za-z_]+', '_', each.model)}.png"
+        path = folder / f"{slug(contest)}_gradient_{re.sub(r'[^0-9A-Za-z_]+', '_', each.model)}.svg"
         drawn = bool(each.over_time) and mechanism.over_training(contest, each, top, path)
-        _keep(section, f"{each.model}: gradient norm over training", path, drawn)
+        _keep(section, Figure(f"{each.model}: the gradient's norm over training.", path, half=True), drawn)
     return section
-
-
-def _provenance(answer: Answer, match: str | None, commands: Commands) -> Section:
-    rows = []
-    for contest in answer.contests:
-        results = [run.result for entry in contest.entries for run in entry.runs.values()]
-        for key, name in (
-            ("git_sha", "commit"),
-            ("numpy", "NumPy"),
-            ("blas", "BLAS"),
-            ("cpu", "CPU"),
-            ("data", "data"),
-        ):
-            values = dict.fromkeys(str(getattr(result, key) or "not recorded") for result in results)
-            rows.append({"task": contest.task, "what": name, "value": ", ".join(values)})
-        for entry in contest.entries:
-            text = json.dumps(deciding(entry.any), sort_keys=True, default=str)
-            digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-            rows.append({"task": contest.task, "what": f"config hash of {entry.model}", "value": digest})
-    rows.append({"task": "all", "what": "equal for all (match)", "value": match or "nothing"})
-    table = tables.frame_of(rows, ["task", "what", "value"])
-    lines = ["# the runs", *commands.runs, "# this report", commands.report]
-    return Section("Provenance", tables=[("", table)], commands=lines)
 
 
 def _notes(answer: Answer) -> list[str]:

@@ -162,5 +162,7 @@ def _runs(a: np.ndarray, b: np.ndarray, alpha: float) -> int | None:
     if share <= 0.5:
         return None
     z = float(special.ndtri(1 - alpha / 2) + special.ndtri(POWER))
+    quantiles = special.stdtrit(max(a.size + b.size - 2, 1), 1 - alpha / 2), special.ndtri(1 - alpha / 2)
+    variance *= float(quantiles[0] / quantiles[1]) ** 2  # it is estimated, as in the interval
     fewest = math.ceil(1 - math.log2(alpha) - 1e-9)  # even if every run of a beats every run of b
     return max(fewest, math.ceil(min(a.size, b.size) * variance * (z / (share - 0.5)) ** 2))

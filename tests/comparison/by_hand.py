@@ -71,4 +71,4 @@ def said(
     ahead = "rnn" if got["mean"] > 0 else "lstm"
     word = "lower" if direction == "min" else "higher"
     seen = f"{ahead}'s {noun} is {short(mean)} {word}" if mean else f"the mean {noun} is the same"
-    return [headline, f"{seen} ({percentage} interval by Student's t {short(low)} to {short(high)})"]
+    return [headline, f"{seen} ({percentage} interval by Student's t {short(low)} to {short(high)}"]

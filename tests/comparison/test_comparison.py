@@ -133,7 +133,7 @@ def test_several_tasks_are_put_on_one_scale(runs, compare):
     assert code == 0
     assert "Interquartile mean" in said
     assert "Wilcoxon" in (report(runs, "adding_copy_rnn_lstm") / "report.md").read_text()
-    assert (report(runs, "adding_copy_rnn_lstm") / "performance_profile.png").exists()
+    assert (report(runs, "adding_copy_rnn_lstm") / "performance_profile.svg").exists()
 
 
 # -- which runs count ------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ def test_the_winners_of_a_tuning_study_are_taken_and_unequal_tuning_is_told(runs
     assert code == 0
     assert "mean squared error is 0.2 lower" in said
     assert "tuned unequally: trials 20 for rnn, 40 for lstm" in said
-    assert (report(runs) / "adding_tuning.png").exists()
+    assert (report(runs) / "adding_tuning.svg").exists()
 
 
 # -- warnings --------------------------------------------------------------------------------------------------------
@@ -242,7 +242,7 @@ def test_what_is_unequal_is_warned_of(runs, compare, changed, warns):
             (folder / "result.json").write_text(json.dumps({**result, **changed}))
     code, said, _ = compare("a=rnn", "b=lstm", "task=adding")
     assert code == 0
-    assert f"warning: adding: {warns}" in said
+    assert f"warning: {warns}" in said
     for page in ("report.html", "report.md"):
         assert warns[:20] in (report(runs) / page).read_text()
 

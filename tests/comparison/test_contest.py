@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seqexp.comparison.contest import Contest, Entry, Terms, contest, corrected, direction_of
+from seqexp.comparison.contest import Contest, Entry, Terms, contest, direction_of
+from seqexp.comparison.family import corrected
 from seqexp.comparison.tuning_studies import Study
 from seqexp.comparison.warnings import warnings
 from seqexp.comparison.wording import advice, headline, number, percent

@@ -37,7 +37,7 @@ def test_the_interval_over_seeds_and_examples_stands_beside_the_typical_run(runs
     rnn, lstm = answered(runs, np.random.default_rng(0))
     found = two_way(lstm, rnn, direction="max")
     page = said(compare)
-    assert "With the 40 test examples counted as a sample too: lstm's accuracy is " in page
+    assert "With other test examples: if these 40 count as a sample too, lstm's accuracy is " in page
     assert f"{found.effect:.3g} higher (95 % interval {found.low:.3g} to {found.high:.3g})" in page
     assert f"{found.se / found.se_seeds:.3g} times as uncertain as over seeds alone" in page
 
@@ -45,7 +45,7 @@ def test_the_interval_over_seeds_and_examples_stands_beside_the_typical_run(runs
 @pytest.mark.parametrize("trouble", ["lacks", "shuffled"])
 def test_answers_that_are_missing_or_of_other_examples_give_no_such_interval(runs, compare, trouble):
     answered(runs, np.random.default_rng(0), **{trouble: [("lstm", 3)]})
-    assert "test examples counted" not in said(compare)
+    assert "With other test examples" not in said(compare)
 
 
 def test_answers_that_do_not_add_up_to_the_runs_score_are_not_used(runs, compare):
@@ -55,4 +55,4 @@ def test_answers_that_do_not_add_up_to_the_runs_score_are_not_used(runs, compare
     lines = file.read_text().splitlines()
     lines[1] = f"{truth},{truth if lines[1] != f'{truth},{truth}' else 'x'}"
     file.write_text("\n".join(lines))
-    assert "test examples counted" not in said(compare)
+    assert "With other test examples" not in said(compare)

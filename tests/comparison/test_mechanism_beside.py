@@ -32,7 +32,7 @@ def test_what_runs_tell_of_their_mechanism_is_shown_beside_each_other(runs, comp
     assert "| lstm | 8 | more than 19 steps |" in page
     assert "| lstm | f | 0.9000 | 0 | 0.5000 | 12.5000 |" in page
     for figure in ("gradient", "gradient_rnn", "gradient_lstm"):
-        assert (report(runs) / f"adding_{figure}.png").stat().st_size > 5_000
+        assert (report(runs) / f"adding_{figure}.svg").stat().st_size > 5_000
 
 
 @undrawn

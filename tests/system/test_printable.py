@@ -36,7 +36,7 @@ def test_no_log_line_holds_an_escape_code():
 def test_reports_and_tables_are_printable():
     table = pd.DataFrame([[ESCAPE]], columns=pd.Index([ESCAPE], dtype=object), dtype=object)
     section = Section("Title", [], [ESCAPE], [ESCAPE], [("name", table)], [], [f"python -m seqexp '{ESCAPE}'"])
-    for text in (as_markdown("x", [section]), as_html("x", [section]), to_csv(table)):
+    for text in (as_markdown("x", ESCAPE, [section]), as_html("x", ESCAPE, [section]), to_csv(table)):
         assert "evil" in text
         assert not {"\x1b", "\x07", "\u202e", "\x9b"} & {*text}
     (column,) = as_rich(table, "x").columns
