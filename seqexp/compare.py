@@ -62,6 +62,14 @@ def _compare(arguments: Sequence[str]) -> int:
 
         print("\n".join(protocol.plan_lines(_parsed(arguments))))
         return OK
+    if any(word.startswith(("capsule=", "verify=")) for word in arguments):
+        from seqexp import config
+        from seqexp.report import verification
+
+        config.register_resolvers()
+        config.load_plugins(arguments)
+        verification.command(arguments)
+        return OK
     found = compared(arguments)
     _show(found.report)
     _attach(found.words, found.answer, found.report, found.made)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from seqexp.comparison import registration
-from seqexp.comparison.contest import Contest, corrected
+from seqexp.comparison.contest import Contest
+from seqexp.comparison.family import corrected
 from seqexp.comparison.protocol import Made, finish
 from seqexp.comparison.query import Answer, Query, gather
 from seqexp.comparison.wording import headline

@@ -19,6 +19,7 @@ Arguments (key=value)
   sweep=NAME                only runs of this sweep, by the name of its folder in runs/sweeps
   study=NAME,NAME           only runs of these tuning studies' winners, by the names of their files in runs/tuning
   out=folder                where the report goes (default: runs/compare/<tasks>_<models>)
+  capsule=FILE verify=true  makes the runs of a comparison's capsule.zip again and checks each score and claim
   plugins=[my.module]       modules of yours that the models and tasks come from
   task.length=50            any other setting of a run: selects the runs; with run=true, new runs use it
 
@@ -28,6 +29,6 @@ Examples
   python -m seqexp.compare task=adding,copy a=rnn b=lstm
   python -m seqexp.compare run=true a=rnn b=lstm task=adding task.length=50 max_seeds=12
 
-Writes report.html (one file), report.md, comparison.csv, runs.csv and figures. Exit codes: 0 done; 2 an argument is
-wrong; 1 a run failed (run=true); 130 Ctrl-C: the same command resumes where it stopped.
+Writes report.html (one file), report.md, report.tex, comparison.csv, runs.csv, figures (SVG, PDF), capsule.zip.
+Exit codes: 0 done; 2 an argument is wrong; 1 a run failed (run=true); 130 Ctrl-C: the same command resumes.
 """

@@ -11,7 +11,7 @@ from seqexp.comparison.floors import beside_floor
 from seqexp.comparison.query import Answer
 from seqexp.comparison.warnings import warnings
 from seqexp.comparison.wording import advice, answers, headline, number, percent, sentence
-from seqexp.report import across_tasks, figures, latex, mechanism, provenance, tables
+from seqexp.report import across_tasks, capsule, figures, latex, mechanism, provenance, tables
 from seqexp.report.provenance import Commands
 from seqexp.report.render import Box, Figure, Section, as_html, as_markdown
 from seqexp.runs.tables import as_rich, to_csv
@@ -58,8 +58,11 @@ def write(answer: Answer, folder: Path, match: str | None, commands: Commands) -
     }
     for name, text in texts.items():
         write_text(folder / name, text)
+    packed = capsule.write(answer.contests, folder, commands, match)
     drawn = [file for path in figures for file in (path, path.with_suffix(".pdf"))]
-    return Report(about, sections, markdown, [*(folder / name for name in texts), *drawn])
+    return Report(
+        about, sections, markdown, [*(folder / name for name in texts), *([packed] if packed else []), *drawn]
+    )
 
 
 def renderables(report: Report) -> "list[RenderableType]":

@@ -26,6 +26,9 @@ MICROSCOPE = "microscope.html"
 # In a comparison's directory, whose runs were made for it.
 CLAIM, OUTCOME = "claim.json", "outcome.json"  # what was promised before the first run, and what came of it
 
+# In a comparison's directory.
+CAPSULE = "capsule.zip"
+
 # In a sweep's directory.
 JOBS, WORKERS = "jobs", "workers"  # folders: a file for each job that has ended, and for each process that has a job
 PARENT, PARENT_LOCK, MULTIRUN, STOPPED = "parent.json", "parent.lock", "multirun.yaml", "stopped"

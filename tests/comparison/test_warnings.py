@@ -46,7 +46,7 @@ def warned(compare, *words):
 def test_a_setting_of_training_that_differs_is_named_with_both_values(runs, compare, key, rnn, lstm):
     of_each(runs, {"settings": {key: rnn}}, {"settings": {key: lstm}})
     said = warned(compare)
-    assert f"warning: adding: {key} differs between the models ({rnn}, {lstm})" in said
+    assert f"warning: {key} differs between the models ({rnn}, {lstm})" in said
     assert said.count("warning:") == 1
     assert "lstm is better than rnn" in said, "a warning does not hide the verdict"
 
@@ -89,7 +89,7 @@ def test_budgets_count_no_embedding_and_may_differ_by_two_percent_or_one_unit(ru
     assert ("budgets differ" in said) == (differ is not None)
     if differ:
         counted = [own["params"] - own.get("embedding_params", 0) for own in (rnn, lstm)]
-        assert f"warning: adding: budgets differ by {differ}: rnn has {counted[0]:,} parameters, " in said
+        assert f"warning: budgets differ by {differ}: rnn has {counted[0]:,} parameters, " in said
         assert f"lstm {counted[1]:,}, without the embedding" in said
 
 
@@ -111,7 +111,7 @@ def test_unequal_budgets_follow_from_equal_sizes_where_those_were_to_match(runs,
 def test_sizes_that_were_to_match_and_do_not(runs, compare):
     of_each(runs, {}, {"settings": {"model.hidden_size": 32}})
     said = warned(compare, "match=hidden")
-    assert "warning: adding: match=hidden: rnn has 64 hidden units, lstm 32" in said
+    assert "warning: match=hidden: rnn has 64 hidden units, lstm 32" in said
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_seconds_that_were_to_match(runs, compare, rnn, lstm, warns):
     of_each(runs, *each)
     said = warned(compare, "match=seconds")
     assert said.count("match=seconds: ") == len(warns)
-    assert all(f"warning: adding: match=seconds: {text}" in said for text in warns)
+    assert all(f"warning: match=seconds: {text}" in said for text in warns)
     assert "match=seconds: " not in warned(compare), "who did not ask for it is not warned"
 
 
@@ -164,7 +164,7 @@ def test_one_model_tuned_and_the_other_not(runs, compare, one, other):
     two_models(runs)
     tuned(runs, one)
     said = warned(compare)
-    assert f"warning: adding: {one}'s runs come from a tuning study's winner, {other}'s runs do not" in said
+    assert f"warning: {one}'s runs come from a tuning study's winner, {other}'s runs do not" in said
     assert said.count("warning:") == 1
 
 
@@ -195,7 +195,7 @@ def test_models_tuned_unequally_are_told_in_what(runs, compare, what, other, war
     tuned(runs, "rnn")
     tuned(runs, "lstm", **other)
     said = warned(compare)
-    assert f"warning: adding: tuned unequally: {warns}" in said
+    assert f"warning: tuned unequally: {warns}" in said
     assert said.count("warning:") == 1
 
 
@@ -227,7 +227,7 @@ def test_one_run_of_another_origin_is_enough(runs, compare, other, warns):
     fabricate(runs, "rnn", 7, RNN[7], result=other)
     said = warned(compare)
     # The odd run is rnn's last: its value is the second that is met.
-    assert f"warning: adding: {warns}" in said
+    assert f"warning: {warns}" in said
     assert said.count("warning:") == 1
 
 
