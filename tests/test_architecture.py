@@ -26,11 +26,19 @@ COMMANDS = {
     "explain",
     "predict",
     "sync",
+    "ui",
 }  # modules in the root of seqexp/; nothing else lies there
 FRONT = (*(f"seqexp.{name}" for name in ("config", "sweeps", "comparison", *sorted(COMMANDS))), "hydra_plugins")
 HOMES = {  # third-party vocabulary -> the only modules that may speak it
     "mlflow": ("seqexp.tracking",),
-    "pandas": ("seqexp.runs.tables", "seqexp.sweeps", "seqexp.plots", "seqexp.report", "seqexp.api"),
+    "pandas": (
+        "seqexp.runs.tables",
+        "seqexp.sweeps",
+        "seqexp.plots",
+        "seqexp.report",
+        "seqexp.tracking.outputs",
+        "seqexp.api",
+    ),
     "scipy.stats": ("seqexp.statistics",),
     "matplotlib": ("seqexp.plots",),
     "optuna": ("seqexp.sweeps",),

@@ -12,9 +12,9 @@ from typing import Any
 
 from seqexp.config.compose import all_settings, conf_files, keys_of, meant
 from seqexp.system.errors import UserError, did_you_mean, masked
+from seqexp.system.program import program
 
-COMMANDS = ("compare", "explain", "predict", "sync")  # modules of seqexp that `seqexp <command> …` runs
-PLANNED = ("ui",)
+COMMANDS = ("compare", "explain", "predict", "sync", "ui")  # modules of seqexp that `seqexp <command> …` runs
 FLAGS: Mapping[
     str, tuple[str, Sequence[str] | None]
 ] = {  # long -> short, and the values: None for no value, () for any
@@ -109,8 +109,6 @@ def _is_override(word: str) -> bool:
         if word.startswith("~hydra"):
             return False
         raise UserError(_cannot_be_left_out(key[1:]))
-    if word in PLANNED:
-        raise UserError(f"{word}: this version has no such command; there are {', '.join(COMMANDS)}")
     if not equals:
         raise UserError(f"{word}: expected key=value{did_you_mean(_readings(word))}; --help says what there is")
     if not re.fullmatch(r"\+{0,2}[A-Za-z_$][\w$./@:-]*", key, re.ASCII):
@@ -180,7 +178,7 @@ def typed(*more: str) -> str:
     """The command line that this process was started with, and ``more`` words, each in the place of one of its key."""
     keys = {word.partition("=")[0] for word in more}
     words = [masked(word) for word in sys.argv[1:] if word.partition("=")[0] not in keys]
-    return " ".join(["python -m seqexp", *map(for_shell, [*words, *more])])
+    return " ".join([program(), *map(for_shell, [*words, *more])])
 
 
 def quoted(text: str) -> str:

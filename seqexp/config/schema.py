@@ -68,16 +68,15 @@ def owners(checked: Mapping[str, Any]) -> list[str]:
 
 
 def without_absent(group: str, settings: dict[str, Any], legal: Fields) -> dict[str, Any]:
-    """The settings of a task, model, optimizer or training without those keys that stand at the default of their class,
-    where that is None or the field is marked ``ADDED``.
+    """The settings of a group without those keys that stand at the default of their class, where that is None or the
+    field is marked ``ADDED``.
 
     So a class can get a new key, and no config.yaml, signature or comparison of runs that do without it changes: the
     default is as if the key had not been named.
     """
-    if group not in ("task", "model", "optimizer", "training"):
-        return settings
-    absent = {key: None for key, (_, default) in legal.items() if default is None and key not in NETWORK}
-    absent |= added(legal)
+    absent = added(legal)
+    if group in ("task", "model", "optimizer", "training"):
+        absent |= {key: None for key, (_, default) in legal.items() if default is None and key not in NETWORK}
     return {key: value for key, value in settings.items() if key not in absent or value != absent[key]}
 
 

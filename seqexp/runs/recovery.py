@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqexp import config
-from seqexp.runs.description import last_tags, params, run_name, tags
+from seqexp.runs import page
+from seqexp.runs.description import params, run_name, tags
 from seqexp.runs.directory import history, leave_nothing, numbers
 from seqexp.runs.lock import locked
 from seqexp.runs.result import RunResult, read_result, read_started
@@ -18,7 +19,7 @@ from seqexp.system.errors import UserError, masked
 from seqexp.system.mounts import private_locks
 from seqexp.system.paths import BESIDE_TASKS, CONFIG, LOCK, RESULT, STARTED, TRIALS
 from seqexp.tracking.mlflow_store import TrackingSettings, run_with_tag
-from seqexp.tracking.tracker import Status, Tracker, open_tracker
+from seqexp.tracking.tracker import Tracker, open_tracker
 
 logger = logging.getLogger("seqexp")
 
@@ -112,7 +113,7 @@ def send(path: Path, result: RunResult, settings: TrackingSettings) -> Tracker:
         settings,
         name=run_name(result),
         params=params(run_config, result),
-        tags=tags(result),
+        tags=tags(result) | page.first_tags(run_config),
         run_id=run_id,
         started=result.started,
     )
@@ -121,6 +122,6 @@ def send(path: Path, result: RunResult, settings: TrackingSettings) -> Tracker:
     if tracker.run_id != result.mlflow_run_id:  # MLflow never had it, or has lost it
         result = result.but(mlflow_run_id=tracker.run_id)
         result.write(path)
-    status: Status = "KILLED" if result.status == "RUNNING" else result.status
-    tracker.finish(status, {}, path, ended=result.ended, tags=last_tags(result))
+    page.note_data(tracker, run_config, result)
+    page.finish(tracker, run_config, result, path)
     return tracker

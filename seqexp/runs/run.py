@@ -12,14 +12,13 @@ import numpy as np
 from seqexp.config.build import build_optimizer
 from seqexp.config.command_line import typed, word
 from seqexp.config.run_config import RunConfig
-from seqexp.runs import model
+from seqexp.runs import model, page
 from seqexp.runs.baselines import baselines_of
 from seqexp.runs.description import (
     about,
     announce,
     described,
     draw,
-    last_tags,
     params,
     run_name,
     scored,
@@ -127,12 +126,13 @@ class _Run:
             tracking,
             name=run_name(self.result),
             params=params(self.run_config, self.result),
-            tags=tags(self.result) | {"token": self.token},
+            tags=tags(self.result) | page.first_tags(self.run_config) | {"token": self.token},
             parent_run_id=self.location.parent_run_id,
             run_id=self.result.mlflow_run_id,
             started=self.result.started,
         )
         self.result = self.result.but(mlflow_run_id=tracker.run_id)
+        page.note_data(tracker, self.run_config, self.result)
         signals.obey()  # MLflow swallows a Ctrl-C while it makes its database
         for line in directory.known:  # what was not sent yet, or will be found there
             tracker.log(line["step"], numbers(line), line["time"])
@@ -271,5 +271,5 @@ class _Run:
         elif status == "KILLED" and not self.location.in_sweep:
             logger.warning("stopped after step %d, which is saved", self.trainer.step)
             logger.warning("go on with: %s", typed(word("resume", str(self.path))))
-        tracker.finish(status, {}, directory.path, ended=self.result.ended, tags=last_tags(self.result))
+        page.finish(tracker, self.run_config, self.result, self.path)
         directory.wrapped_up()

@@ -15,18 +15,24 @@ from omegaconf import DictConfig, open_dict
 
 from seqexp import config as configs
 from seqexp.config import job_configs
-from seqexp.sweeps import workers
+from seqexp.sweeps import next_steps, workers
 from seqexp.system.atomic_files import write_text
 from seqexp.system.errors import UserError
 from seqexp.system.exit_codes import BAD_INPUT, FAILED, OK
 from seqexp.system.paths import JOBS, LOCK, MULTIRUN
+from seqexp.system.plurals import counted
 from seqexp.system.printable import printable
-from seqexp.tracking.dashboard import dashboard_command, leaderboard_address
+from seqexp.tracking.dashboard import Ranked, leaderboard_address
 from seqexp.tracking.mlflow_store import TrackingSettings, said_by_environment
 
 if TYPE_CHECKING:
     from seqexp.runs.result import CompletedRun
 
+EARLY: dict[str | None, str] = {  # what ends a run before its last epoch, in words
+    "solved": "the task is solved",
+    "patience": "the validation score no longer improves",
+    "max_seconds": "training.max_seconds is over",
+}
 logger = logging.getLogger("seqexp")
 
 checked: configs.RunConfig | None = None  # a single run's config, once it has been checked
@@ -124,8 +130,10 @@ def _finish(sweep_dir: Path, stopped: bool) -> int:
         f"\n## {title}\n\n{tables.to_markdown(table)}" for title, table in end.tables.items()
     )
     settings = end_parent(sweep_dir, "FAILED" if failed else "FINISHED", end.metrics, texts, note, end.figures)
-    if settings is not None:
-        _show_addresses(settings)
+    if settings is not None and (address := leaderboard_address(settings)):
+        print(f"leaderboard: {address}")
+    if steps := next_steps.after_sweep([record.result for record in runs if record.result is not None], settings):
+        print(f"\nnext:\n{steps}")
     return FAILED if failed else OK
 
 
@@ -158,8 +166,16 @@ def show_run(run: "CompletedRun", cfg: DictConfig) -> None:
         _show(tables.run_table(run.result))
     else:
         print(printable(f"{run.result.status.lower()}: {run.result.error}"), file=sys.stderr)
+    result = run.result
+    if result.status == "FINISHED" and result.stop in EARLY:
+        print(f"stopped after {counted(result.epochs or 0, 'epoch')}: {EARLY[result.stop]}")
     print(f"run: {run.directory}")
-    _show_addresses(TrackingSettings(**cfg.tracking))
+    tracking = TrackingSettings(**cfg.tracking)
+    ranked = None if result.is_trial else Ranked(result.task, result.primary_metric, result.direction)
+    if address := leaderboard_address(tracking, ranked):
+        print(f"leaderboard: {address}")
+    if steps := next_steps.after_run(run, tracking):
+        print(f"\nnext:\n{steps}")
 
 
 def _json(study: Any) -> str:
@@ -172,10 +188,3 @@ def _show(*tables: Any) -> None:
 
     console = Console() if sys.stdout.isatty() else Console(width=160)
     console.print(*tables, sep="\n")
-
-
-def _show_addresses(settings: TrackingSettings) -> None:
-    """Print how to look at the runs; nothing when tracking is off."""
-    for name, address in (("dashboard", dashboard_command(settings)), ("leaderboard", leaderboard_address(settings))):
-        if address:
-            print(f"{name}: {address}")

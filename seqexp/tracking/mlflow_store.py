@@ -4,7 +4,6 @@ Whoever comes first creates database and experiment, however many start at once.
 again; what stays wrong is told without passwords. MLflow is imported only when it is needed: it takes a second.
 """
 
-import json
 import logging
 import os
 import re
@@ -13,21 +12,20 @@ import shutil
 import socket
 import sys
 import warnings
-import zlib
-from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import sleep
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from filelock import FileLock
 
 from seqexp.system.errors import HIDDEN, UserError, masked
 from seqexp.system.paths import ARTIFACTS, DATABASE_LOCK
-from seqexp.tracking import sqlite_file
+from seqexp.system.registry import ADDED
+from seqexp.tracking import sqlite_file, views
 
 T = TypeVar("T")
 
@@ -39,7 +37,6 @@ CUT = " … (cut)"
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 ANOTHER = "try another, such as tracking.uri=sqlite:///runs/mlflow.db, or tracking=off"
 UNUSED = ("MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")  # of MLflow's variables that name where runs go
-VIEW = "leaderboard"
 ENVIRONMENT = {  # unless the user has set them
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",  # else each migration of a new database is a line
@@ -52,11 +49,17 @@ ENVIRONMENT = {  # unless the user has set them
 
 @dataclass(kw_only=True)
 class TrackingSettings:
-    """Where runs are kept. ``off`` ignores the rest. A relative sqlite path is relative to the current folder."""
+    """Where runs are kept. ``off`` ignores the rest. A relative sqlite path is relative to the current folder.
+
+    log_model: whether a finished run logs its network as a model that MLflow can serve; auto: a single run, not a
+               sweep's. register: the name under which it is registered too.
+    """
 
     name: Literal["mlflow", "off"]
     uri: str | None
     experiment_name: str
+    log_model: Annotated[bool | Literal["auto"], ADDED] = "auto"
+    register: Annotated[str | None, ADDED] = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ def _open(store: Store, experiment: str) -> tuple[Any, str]:
         sqlite_file.refuse_unwritable(store.file)
     if store.is_server or (store.file is not None and sqlite_file.is_ready(store.file, experiment)):
         return _experiment(store, experiment)
-    _import_mlflow()  # before the lock: others need not wait for it
+    import_mlflow()  # before the lock: others need not wait for it
     store.folder.mkdir(parents=True, exist_ok=True)
     # MLflow's own creation fails and can corrupt the file when several processes start at once.
     with FileLock(store.folder / DATABASE_LOCK, timeout=300):
@@ -194,7 +197,7 @@ def _fill(store: Store, experiment: str) -> None:
     client._tracking_client.store._dispose_engine()
 
 
-def _import_mlflow() -> Any:
+def import_mlflow() -> Any:
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     import mlflow
@@ -204,15 +207,14 @@ def _import_mlflow() -> Any:
 
 
 def _experiment(store: Store, name: str) -> tuple[Any, str]:
-    client = _import_mlflow().MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+    client = import_mlflow().MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
     found = client.get_experiment_by_name(name)
     if found is None:
         place = None if store.is_server else (store.folder / ARTIFACTS).as_uri()  # a server has its own
-        tags = {f"mlflow.sharedViewState.{VIEW}": saved_view()}
+        tags = {views.TAG + views.VIEW: views.saved_view()}
         # Where another process was faster this raises, and the next attempt finds the experiment.
         number = str(client.create_experiment(name, artifact_location=place, tags=tags))
-        note = f"The runs with their metric columns: [{VIEW}]({leaderboard_path(number)})"
-        client.set_experiment_tag(number, "mlflow.note.content", note)
+        client.set_experiment_tag(number, views.NOTE, views.note(number, []))
         return client, number
     if found.lifecycle_stage != "active":
         raise UserError(
@@ -220,25 +222,6 @@ def _experiment(store: Store, name: str) -> tuple[Any, str]:
             f"MLFLOW_TRACKING_URI={shlex.quote(store.uri)} {program()} experiments restore -x {found.experiment_id}"
         )
     return client, str(found.experiment_id)
-
-
-def saved_view() -> str:
-    """The experiment's saved view: the runs table with columns for model, task, seed, status and the final metrics.
-
-    An internal format of MLflow 3.17's pages: JSON around zlib-compressed JSON.
-    """
-    from seqexp.tasks import metrics  # with NumPy, for which a --help need not wait
-
-    columns = ["tags.`model`", "tags.`task`", "params.`seed`", "tags.`status`"]
-    columns += [f"metrics.`test/{metric}`" for metric in metrics.names()] + ["metrics.`val/loss`"]
-    state = {"selectedColumns": columns, "columnOrder": columns, "runsHiddenMode": "FIRST_20_RUNS"}
-    packed = "deflate;" + b64encode(zlib.compress(json.dumps(state).encode())).decode()
-    return json.dumps({"name": VIEW, "createdAt": 0, "updatedAt": 0, "state": packed})
-
-
-def leaderboard_path(experiment: str) -> str:
-    """Where the pages show the experiment with id ``experiment`` through its saved view; to follow an address's "/"."""
-    return f"#/experiments/{experiment}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
 
 
 def send_file(client: Any, run_id: str | None, file: Path, folder: str | None = None) -> None:

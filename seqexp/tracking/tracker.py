@@ -31,6 +31,7 @@ from seqexp.tracking.mlflow_store import (
     shorten,
     usable,
 )
+from seqexp.tracking.views import FLOOR
 
 Status = Literal["FINISHED", "FAILED", "KILLED", "DIVERGED"]
 
@@ -38,6 +39,7 @@ PAUSE = 100.0  # times what sending took: it may take 1 % of a run
 LONGEST_PARAM, LONGEST_TAG = 6_000, 8_000  # characters; MLflow's limits
 PARAMS_A_BATCH, METRICS_A_BATCH = 100, 1_000  # likewise
 UPLOADED = {".yaml", ".json", ".jsonl", ".png", ".txt", ".log", ".md", ".csv"}  # of a run directory's own files
+ONCE = ("test/", FLOOR)  # the beginnings of metrics of which a run has one value
 OWN = {STARTED}  # says that a run goes on, which no copy of it does
 
 logger = logging.getLogger("seqexp")
@@ -96,7 +98,7 @@ class MlflowTracker:
 
     def __init__(self, client: Any, run_id: str, known: Mapping[str, float]) -> None:
         self.run_id: str | None = run_id
-        self._client = client
+        self.client = self._client = client
         self._known = known
         self._kept: list[tuple[str, float, int, int]] = []  # name, value, milliseconds, step
         self._last_step = 0
@@ -107,7 +109,10 @@ class MlflowTracker:
     def log(self, step: int, metrics: Mapping[str, float | None], time: float) -> None:
         # A chart has no place for nan and inf, and MLflow's pages drop the whole chart of a metric that ends in nan.
         finite = [(name, float(value)) for name, value in metrics.items() if value is not None and math.isfinite(value)]
-        self._kept += [(legal(name), value, round(time * 1000), step) for name, value in finite]
+        # What a run has one value of is at step 0, where MLflow's pages draw a bar; elsewhere they draw one dot.
+        for name, value in finite:
+            at = 0 if name.startswith(ONCE) else step
+            self._kept.append((legal(name), value, round(time * 1000), at))
         self._last_step = max(self._last_step, step)
 
     def flush(self, *, now: bool = False) -> None:

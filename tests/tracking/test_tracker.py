@@ -56,7 +56,7 @@ def test_run_keeps_what_it_was_given(settings, client, tmp_path):
     assert (run.info.status, run.info.run_name) == ("FINISHED", "rnn hello")
     assert (run.info.start_time, run.info.end_time) == (1_000_000_000_000, 1_000_000_003_000)
     assert history(client, tracker.run_id, "train/loss") == [(10, 0.7, 1_000_000_001_000), (20, 0.6, 1_000_000_002_000)]
-    assert history(client, tracker.run_id, "test/accuracy") == [(20, 0.9, 1_000_000_003_000)]
+    assert history(client, tracker.run_id, "test/accuracy") == [(0, 0.9, 1_000_000_003_000)]  # a bar, not a dot
     assert history(client, tracker.run_id, "val/f1 _5") == [(10, 0.1, 1_000_000_001_000)]
     files = {file.path for file in client.list_artifacts(tracker.run_id)}
     assert files == {"config.yaml", "result.json", "curve.png", "checkpoints"}

@@ -1,0 +1,180 @@
+"""The pages that the dashboard opens: views that MLflow's pages read, a free port, a first visit without detours."""
+
+import asyncio
+import base64
+import json
+import socket
+import sys
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from seqexp.system.errors import UserError
+from seqexp.system.program import VARIABLE
+from seqexp.tracking import dashboard, mlflow_store, pages, views
+from seqexp.tracking.dashboard import Ranked, dashboard_command
+from seqexp.tracking.mlflow_store import TrackingSettings
+
+WORDS = (  # of MLflow's pages, which would read no view without them
+    '"mlflow.sharedViewState."',
+    '"viewStateShareKey"',
+    '"deflate;"',
+    '"columnOrder"',
+    '"FIRST_20_RUNS"',
+    "selectedMetricKeys",
+    "groupByKeys",
+    "compareRunSections",
+    *(f'"{key.removesuffix("_v1")}"' for key in pages.FIRST_VISIT),
+)
+
+
+def unpacked(tag: str) -> tuple[dict, dict]:
+    envelope = json.loads(tag)
+    mark, _, packed = envelope["state"].partition(";")
+    assert mark == "deflate"
+    return envelope, json.loads(zlib.decompress(base64.b64decode(packed)))
+
+
+@pytest.fixture
+def experiment(noting):
+    """The experiment 7 as MLflow would keep its tags."""
+    tags: dict[str, str] = {}
+    noting.get_experiment = lambda number: SimpleNamespace(tags=dict(tags))
+    noting.set_experiment_tag = lambda number, key, value: tags.update({key: value})
+    return tags
+
+
+def test_a_new_experiment_has_a_view_of_all_runs(settings, client):
+    experiment = client.get_experiment_by_name("seqexp")
+    envelope, state = unpacked(experiment.tags["mlflow.sharedViewState.leaderboard"])
+    assert (envelope["name"], type(envelope["createdAt"])) == ("leaderboard", int)
+    assert state["selectedColumns"] == state["columnOrder"]
+    assert {"tags.`model`", "params.`seed`", "metrics.`test/accuracy`"} <= set(state["selectedColumns"])
+    assert views.path_of(experiment.experiment_id) in experiment.tags["mlflow.note.content"]
+
+
+def test_mlflows_pages_know_the_words_of_a_view(client):
+    built = Path(sys.modules["mlflow"].__file__ or "").parent / "server/js/build/static/js"
+    shipped = "".join(file.read_text() for file in built.glob("*.js"))
+    if not shipped:
+        pytest.skip("this mlflow has no pages")
+    assert [word for word in WORDS if word not in shipped] == [], "see tracking/views.py and tracking/pages.py"
+
+
+@pytest.mark.parametrize("metric, direction, ascending", [("test/mse", "min", True), ("test/accuracy", "max", False)])
+def test_a_tasks_view_ranks_means_over_seeds_beside_the_floor(metric, direction, ascending):
+    _, state = unpacked(views.view_of_task("adding", metric, direction))
+    assert (state["orderByKey"], state["orderByAsc"]) == (f"metrics.`{metric}`", ascending)
+    assert state["groupBy"]["aggregateFunction"] == "average"
+    bare = metric.removeprefix("test/")
+    assert state["selectedColumns"][:2] == [f"metrics.`{metric}`", f"metrics.`floor/{bare}`"]
+    assert state["searchFilter"] == f'tags.task = "adding" and tags.primary_metric = "{metric}"', "no trial's"
+
+
+def test_training_and_validation_are_in_one_chart_and_single_values_are_bars():
+    _, state = unpacked(views.view_of_task("adding", "test/mse", "min"))
+    shown = [chart for chart in state["compareRunCharts"] if not chart["deleted"]]
+    assert shown[0]["selectedMetricKeys"] == ["train/loss", "val/loss"]
+    assert {
+        chart["metricKey"]: chart["type"] for chart in shown if chart["metricKey"].startswith(("test/", "floor/"))
+    } == {
+        "test/mse": "BAR",
+        "floor/mse": "BAR",
+    }
+    sections = {section["uuid"] for section in state["compareRunSections"]}
+    assert {chart["metricSectionId"] for chart in shown} == sections
+
+
+def test_a_tasks_leaderboard_is_made_once_and_somebodys_changes_are_kept(noting, experiment):
+    adding, tags = Ranked("adding", "test/mse", "min"), experiment
+    assert dashboard.make(noting, "7", [adding]) == ["adding_mse"]
+    assert views.path_of("7", "adding_mse") in tags["mlflow.note.content"]
+    tags["mlflow.sharedViewState.adding_mse"] = "mine"
+    dashboard.make(noting, "7", [adding, Ranked("copy", "test/symbol_accuracy", "max")])
+    assert tags["mlflow.sharedViewState.adding_mse"] == "mine"
+    assert views.path_of("7", "copy_symbol_accuracy") in tags["mlflow.note.content"]
+    tags["mlflow.note.content"] = "my own note"
+    dashboard.make(noting, "7", [Ranked("logic", "test/accuracy", "max")])
+    assert tags["mlflow.note.content"] == "my own note"
+
+
+def test_the_dashboard_opens_at_the_task_that_ran_last(noting, experiment):
+    def run(**tags):
+        return SimpleNamespace(data=SimpleNamespace(tags=tags))
+
+    runs = [
+        run(kind="sweep"),
+        run(task="adding", primary_metric="val/mse", kind="trial"),
+        run(task="copy", primary_metric="test/symbol_accuracy"),
+        run(task="adding", primary_metric="test/mse"),
+        run(task="odd", primary_metric="test/of_a_plugin"),
+    ]
+    noting.search_runs = lambda experiments, max_results: runs
+    server = TrackingSettings(name="mlflow", uri="http://127.0.0.1:9", experiment_name="x")
+    assert dashboard.opening(server, None) == views.path_of("7", "copy_symbol_accuracy")
+    assert dashboard.opening(server, "adding") == views.path_of("7", "adding_mse")
+    with pytest.raises(UserError, match=r"^task: expected one of adding, copy; got 'addin'"):
+        dashboard.opening(server, "addin")
+    runs.clear()
+    assert dashboard.opening(server, None) == views.path_of("7")
+    with pytest.raises(UserError, match="no task has a run yet"):
+        dashboard.opening(server, "adding")
+
+
+def test_the_line_to_type_names_what_is_not_the_usual_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(VARIABLE, raising=False)
+
+    def line(uri, name="seqexp"):
+        return dashboard_command(TrackingSettings(name="mlflow", uri=uri, experiment_name=name))
+
+    assert line("sqlite:///runs/mlflow.db") == "python -m seqexp.ui"
+    assert line(f"sqlite:///{tmp_path}/runs/mlflow.db") == "python -m seqexp.ui"
+    other = line("sqlite:///my runs/mlflow.db", "x")
+    assert other == "python -m seqexp.ui 'tracking.uri=sqlite:///my runs/mlflow.db' tracking.experiment_name=x"
+    assert line("https://me:secret@mlflow.example.org") == "https://***:***@mlflow.example.org"
+    monkeypatch.setenv(VARIABLE, "scripts/seqexp")
+    assert line("sqlite:///runs/mlflow.db") == "scripts/seqexp ui"
+
+
+def test_a_leaderboard_out_of_reach_has_no_address(monkeypatch):
+    monkeypatch.setattr(mlflow_store, "WAITS", ())
+    with socket.socket() as closed:  # an address where nobody listens
+        closed.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        assert dashboard.leaderboard_address(TrackingSettings(name="mlflow", uri=uri, experiment_name="x")) == ""
+
+
+def test_a_port_in_use_is_refused_where_it_was_asked_for_and_left_alone_else(monkeypatch):
+    with pages.listening(None) as first:
+        port = first.getsockname()[1]
+        first.listen()
+        with pytest.raises(UserError, match=rf"^port: {port} cannot be used \(Address already in use\); leave it out"):
+            pages.listening(port)
+        monkeypatch.setattr(pages, "USUAL_PORT", port)
+        with pages.listening(None) as other:
+            assert other.getsockname()[0] == "127.0.0.1"
+            assert other.getsockname()[1] not in (0, port)
+
+
+def test_the_address_that_is_opened_leads_to_the_leaderboard_and_all_else_to_mlflow():
+    async def app(scope, receive, send):
+        await send("mlflow")
+
+    def answer(path):
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "path": path}
+        asyncio.run(pages._Led(app, views.path_of("7", "adding_mse"))(scope, None, send))
+        return sent
+
+    start, body = answer("/leaderboard")
+    assert start["status"] == 200
+    assert f'location.replace("/{views.path_of("7", "adding_mse")}")' in body["body"].decode()
+    assert '"mlflow.workflowType_v1": "machine_learning"' in body["body"].decode()
+    assert answer("/") == answer("/ajax-api/x") == ["mlflow"]
