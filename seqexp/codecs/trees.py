@@ -85,6 +85,9 @@ class TreeClasses(Codec):
             forest = found.columns(place)
         return TreeBatch(x, np.zeros(len(texts), np.int64), lengths, forest=forest)
 
+    def steps(self, text: str, batch: Batch) -> list[str]:
+        return self._words(self._tree(text))
+
     def _ids(self, tree: Tree) -> np.ndarray:
         return self.vocabulary.encode(self._words(tree))
 

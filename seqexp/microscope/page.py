@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqexp.microscope.by_hand import Layer
+from seqexp.microscope.drawings import DRAWINGS
 from seqexp.microscope.equations import ABOUT, Equation, Product, compiled
 from seqexp.microscope.look import Look
 from seqexp.microscope.units import Found
@@ -75,9 +76,10 @@ def page(text: str, looks: Sequence[tuple[Look, Found]]) -> Page:
     """The page of one run on a text, or of several beside each other. Of large networks it shows the units that have
     something to tell, so that it stays below ``LARGEST`` bytes; sums are over all units all the same. UserError where
     that is not enough."""
-    share = 1.0
+    share, drawings = 1.0, {name: one.as_json() for name, one in DRAWINGS.items()}
     while True:
-        made = _filled({"text": printable(text), "runs": [_run(look, found, share) for look, found in looks]})
+        runs = [_run(look, found, share) for look, found in looks]
+        made = _filled({"text": printable(text), "runs": runs, "drawings": drawings})
         if len(made.encode()) <= LARGEST:
             return Page(made, looks)
         widest = max((layer.h.shape[1] for look, _ in looks for layer in look.layers), default=0)
