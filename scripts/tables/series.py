@@ -40,6 +40,8 @@ ROWS = {
     "optimizer.schedule=cosine training.epochs=15",
     "mackey_glass_6": f"{GLASS} task.horizon=6 model.param_budget=4500 training.epochs=20",
     "mackey_glass_84": f"{GLASS} task.horizon=84 model.param_budget=7000 training.epochs=20",
+    "mackey_glass_84_recursive": f"{GLASS} task.horizon=84 task.strategy=recursive model.param_budget=4500 "
+    "training.epochs=20",
     "japanese_vowels": "task=series_classify task.source=japanese-vowels model.param_budget=20000 model.dropout=0.3 "
     "model.bidirectional=true training.epochs=60",
 }
@@ -48,6 +50,7 @@ SHOWN = {
     "co2": ("mase", "rmse", "mae", "smape", "nrmse", "rmse_at_52"),
     "mackey_glass_6": ("mase", "rmse", "nrmse", "rmse_at_6"),
     "mackey_glass_84": ("mase", "rmse", "nrmse", "rmse_at_84"),
+    "mackey_glass_84_recursive": ("mase", "rmse", "nrmse", "rmse_at_84"),
     "japanese_vowels": ("accuracy", "macro_f1"),
 }
 
@@ -57,23 +60,19 @@ def run(name: str, models: Sequence[str], seeds: Sequence[int], more: Sequence[s
     mine = [row for row in scores() if row["row"] == name and row["words"] == ROWS[name]]
     there = {(row["model"], row["seed"]) for row in mine}
     for model in models:
+        folder = ROOT / "runs" / "sweeps" / f"series-{name}-{model}"
         if wanted := [seed for seed in seeds if (model, str(seed)) not in there]:
-            folder = ROOT / "runs" / "sweeps" / f"series-{name}-{model}"
-            words = [
-                *shlex.split(ROWS[name]),
-                f"model={model}",
-                f"seed={','.join(map(str, wanted))}",
-                "predictions=true",
-            ]
-            command = [sys.executable, "-m", "seqexp", "-m", *words, f"hydra.sweep.dir={folder}", "tracking=off", *more]
+            words = [*shlex.split(ROWS[name]), f"model={model}", f"seed={','.join(map(str, wanted))}"]
+            words += [f"hydra.sweep.dir={folder}", "predictions=true", "tracking=off", *more]
+            command = [sys.executable, "-m", "seqexp", "-m", *words]
             print(shlex.join(["python", *command[1:]]), flush=True)
             subprocess.run(command, cwd=ROOT, check=False)
-            ended = [
-                CompletedRun(record.result, ROOT / record.directory)
-                for record in read_records(folder)
-                if record.result is not None and record.directory and record.result.status == "FINISHED"
-            ]
-            keep(name, ended)
+        ended = [
+            CompletedRun(record.result, ROOT / record.directory)
+            for record in (read_records(folder) if folder.is_dir() else [])
+            if record.result is not None and record.directory and record.result.status == "FINISHED"
+        ]
+        keep(name, ended)
 
 
 def keep(name: str, ended: Sequence[CompletedRun]) -> None:
@@ -123,6 +122,9 @@ def in_units(name: str, path: Path) -> Iterator[dict[str, Any]]:
         parts = {"": rows}
         if name == "sunspots":
             parts |= {f" {n}": [r for r in rows if a <= int(r["time"]) <= b] for n, (a, b) in STRETCHES.items()}
+        steps = max(int(row["step"]) for row in rows)
+        if steps > 1 and method != "answer":
+            parts |= {f"_at_{steps}": [row for row in rows if int(row["step"]) == steps]}
         for part, of in parts.items():
             said, truth = (np.array([float(row[key]) for row in of]) for key in (method, "truth"))
             found = errors(truth[None], said[None], np.array([float(row["seasonal error"]) for row in of]))
@@ -144,7 +146,8 @@ def table(name: str, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     shown = [metric for metric in SHOWN[name] if any(row["metric"] == metric for row in mine)]
     yield f"| model | parameters | {' | '.join(shown)} |"
     yield f"|---|---:|{'---:|' * len(shown)}"
-    for model in dict.fromkeys(row["model"] for row in mine):
+    there = {row["model"] for row in mine}
+    for model in [*(model for model in MODELS if model in there), *sorted(there - {*MODELS})]:
         of = [row for row in mine if row["model"] == model]
         params = next((row["params"] for row in of if row["params"]), "-")
         yield f"| {model} | {params} | {' | '.join(cell(of, metric) for metric in shown)} |"

@@ -62,15 +62,17 @@ class Result:
     @overload
     def predict(self, texts: str, **options: Any) -> Answer: ...
     @overload
-    def predict(self, texts: Sequence[str], **options: Any) -> list[Answer]: ...
-    def predict(self, texts: str | Sequence[str], **options: Any) -> Answer | list[Answer]:
-        """What the network says of a text, or of several: as ``python -m seqexp.predict``, with the same options
-        (``codecs.Options``). UserError where a text cannot be read."""
+    def predict(self, texts: Sequence[str] | Path, **options: Any) -> list[Answer]: ...
+    def predict(self, texts: str | Sequence[str] | Path, **options: Any) -> Answer | list[Answer]:
+        """What the network says of a text, or of several, or of a file of them: as ``python -m seqexp.predict``, with
+        the same options (``codecs.Options``). UserError where a text cannot be read."""
         try:
             how = Options(**options)
         except TypeError:
             legal = ", ".join(Options.__dataclass_fields__)
             raise UserError(f"predict: expected options of {legal}; got {', '.join(options)}") from None
+        if isinstance(texts, Path):
+            texts = self._usable.codec.texts_of(texts)
         with blas.limited(self._usable.run_config.settings["threads"]):
             answers = self._usable.predict([texts] if isinstance(texts, str) else list(texts), how)
         return answers[0] if isinstance(texts, str) else answers

@@ -14,9 +14,8 @@ class Shape:
     outputs: Y, the rows of an answer: classes, keys, or values.
     answers: whether only each column's last step answers, or the steps that ``Batch.answered`` marks.
     loss:    softmax (one of Y classes), sigmoid (Y yes-or-no), or squared (Y real values).
-    source:  the vocabulary's size of the sources, or the number of features a step, where batches are ``SourceBatch``:
-             it asks for an encoder-decoder.
-    source_tokens: whether sources are tokens, and not features.
+    source:  the vocabulary's size of the sources, where batches are ``SourceBatch``: it asks for an encoder-decoder.
+             Where ``source_tokens`` is false, the number of features a step.
     reverse_source: whether the encoder reads sources from their end.
     features: how many numbers step 0 is given besides its token, where batches are ``FeatureBatch``.
     causal:  whether the answer at a step may depend on nothing that is read later, as in a language model, which reads
@@ -32,8 +31,8 @@ class Shape:
     answers: Answers
     loss: Literal["softmax", "sigmoid", "squared"]
     source: int | None = None
+    source_tokens: bool = True
     reverse_source: bool = False
     features: int | None = None
     causal: bool = True
-    source_tokens: bool = True
     read: Literal["either", "sequence", "tree"] | None = None

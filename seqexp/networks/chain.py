@@ -121,7 +121,7 @@ class Chain(Encoder):
         the most likely token; else it is drawn from softmax(y / temperature), of the ``top_k`` most likely ones only
         where there is one. A column that has said ``end`` repeats it. ``beam_width`` above 1 searches for the most
         likely whole sequence instead (``decoding.beam``). Of a prompt of features (T, X, B), values (steps, Y, B)
-        follow, which are fed back as they are.
+        follow, which are fed back as they are (``decoding.values``).
         """
         if is_bidirectional(self.core):
             raise ValueError("a bidirectional network cannot generate: it reads from the end of what is not yet said")
@@ -131,9 +131,12 @@ class Chain(Encoder):
         def advance(x: np.ndarray, state: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
             return self.forward(p, self._asked_last(Batch(x, x)), state, tape=tape, keep=False)[:2]
 
-        y, state, _ = self.forward(p, self._asked_last(batch), state0, tape=tape, keep=False)
+        def ask(x: np.ndarray) -> np.ndarray:
+            return self.forward(p, self._asked_last(Batch(x, x)), state0, tape=tape, keep=False)[0]
+
         if batch.x.ndim == 3:
-            return decoding.values(y.copy(), state, advance, steps, batch.x.shape[1])
+            return decoding.values(ask, batch.x, steps)
+        y, state, _ = self.forward(p, self._asked_last(batch), state0, tape=tape, keep=False)
         if beam_width > 1:
             if temperature or feed == "zeros":
                 raise ValueError("a beam search feeds back its own answers and draws nothing: temperature must be 0")

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-# (tokens (1, N), -1 for none, or features (1, X, N); state (S, N)) -> the answers (Y, N) and the state (S, N) after
-# them, of N columns.
+# (tokens (1, N), -1 for none; state (S, N)) -> the answers (Y, N) and the state (S, N) after them, of N columns.
 Advance = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
@@ -49,17 +48,19 @@ def one_by_one(
     return tokens
 
 
-def values(y: np.ndarray, state: np.ndarray, advance: Advance, steps: int, inputs: int) -> np.ndarray:
-    """Answers (steps, Y, B) to numbers, the first y (Y, B); each is what is read next, with zeros for the ``inputs``
-    that no answer is of."""
-    said = np.zeros((steps, *y.shape), y.dtype)
-    for step in range(steps):
-        if step:
-            fed = np.zeros((1, inputs, y.shape[1]), y.dtype)
-            fed[0, : len(y)] = y
-            y, state = advance(fed, state)
-        said[step] = y
-    return said
+def values(ask: Callable[[np.ndarray], np.ndarray], x: np.ndarray, steps: int) -> np.ndarray:
+    """Answers (steps, Y, B) to numbers x (T, X, B): each is read next, with zeros for the inputs that no answer is of.
+
+    ask: x -> the last step's answers (Y, B). It is asked anew of the last T steps, as many as it was trained on: a
+    state that has read more is one that training never saw.
+    """
+    said = []
+    for _ in range(steps):
+        said.append(ask(x).copy())
+        following = np.zeros((1, *x.shape[1:]), x.dtype)
+        following[0, : len(said[-1])] = said[-1]
+        x = np.concatenate([x[1:], following])
+    return np.stack(said)
 
 
 def beam(y: np.ndarray, state: np.ndarray, advance: Advance, steps: int, width: int, end: int | None) -> np.ndarray:

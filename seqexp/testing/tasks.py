@@ -277,6 +277,8 @@ def _true(batch: Batch, Y: int, loss: str) -> np.ndarray:
 
 
 def _silent(prompt: np.ndarray | Batch, steps: int, *how: Any, **more: Any) -> np.ndarray:
-    """A network that says token 0."""
+    """A network that says token 0, or to features (T, X, B) the value 0."""
     columns = prompt.size if isinstance(prompt, Batch) else prompt.shape[-1]
+    if isinstance(prompt, Batch) and prompt.x.ndim == 3:
+        return np.zeros((steps, 1, columns))
     return np.zeros((steps, columns), np.int64)

@@ -56,6 +56,17 @@ class Doubling(Task):
         return f"doubling {self.numbers.sum()}"
 
 
+def test_what_comes_next_has_the_times_and_units_of_a_table(folder):
+    path = folder / "sales.csv"
+    path.write_text("week,sold\n" + "".join(f"2024-{n // 28 + 1:02d}-{n % 28 + 1:02d},{n % 7}\n" for n in range(84)))
+    words = ["task=forecast", f"task.source={path}", "task.window=7", "task.horizon=2", "training.epochs=1"]
+    result = seqexp.run(*words, "model.hidden_size=4", "tracking=off", "figures=none")
+    (answer,) = result.predict(path)
+    assert [row["week"] for row in answer.rows] == ["2024-03-29", "2024-03-30"]
+    assert all(-5 < row["sold"] < 12 for row in answer.rows)
+    assert result.predict(" ".join(map(str, range(7)))).rows[0]["week"] == "+1"
+
+
 def test_python_and_the_command_line_leave_the_same_bytes(folder):
     command = python_m(folder, "seqexp", *WORDS, "seed=3", "training.clip_norm=2", "predictions=true")
     assert command.returncode == 0, command.stderr

@@ -31,15 +31,15 @@ def test_each_token_is_the_likeliest_after_all_that_was_fed_so_far(feed):
 
 
 def test_values_are_read_next_as_they_were_answered():
-    """With zeros for what no answer is of, such as the channels that say where a value is missing."""
+    """At the end of as many steps as the prompt has, with zeros for what no answer is of, such as the channels that say
+    where a value is missing."""
     network = Chain(core("rnn", inputs=3), 2, "steps")
     p, x = drawn(network), np.random.default_rng(1).standard_normal((4, 3, B))
     said, seen = [], x
     for _ in range(3):
-        marked = np.zeros((len(seen), B), bool)
-        marked[-1] = True
+        marked = np.arange(4)[:, None] == np.full(B, 3)
         said.append(network.forward(p, Batch(seen, seen, answered=marked))[0].copy())
-        seen = np.concatenate([seen, [np.concatenate([said[-1], np.zeros((1, B))])]])
+        seen = np.concatenate([seen[1:], [np.concatenate([said[-1], np.zeros((1, B))])]])
     np.testing.assert_allclose(network.generate(p, x, 3), said, rtol=1e-12)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqexp import tasks
+from seqexp import tasks, testing
 from seqexp.codecs import Options
 from seqexp.system.errors import UserError
 from seqexp.tasks import passes
@@ -51,6 +51,16 @@ class Exact:
 
     def generate(self, prompt, steps, **how):
         return (prompt.x[-1, 0] + (prompt.x[-1, 0] - prompt.x[-2, 0]) * np.arange(1, steps + 1)[:, None])[:, None]
+
+
+SMALL = ("task.steps=300", "task.window=8", "task.horizon=3")
+
+
+@pytest.mark.parametrize(
+    "words", [("strategy=encoder_decoder",), ("strategy=recursive",), ("missing=mask", "level=last")]
+)
+def test_every_way_to_forecast_keeps_the_laws_of_tasks(words):
+    testing.check_task("forecast", *SMALL, *(f"task.{word}" for word in words))
 
 
 # -- what is asked ----------------------------------------------------------------------------------------------------
