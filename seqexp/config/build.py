@@ -1,6 +1,7 @@
 """From checked settings to the objects of a run: the task, the network that fits it, the optimizer."""
 
 import inspect
+import math
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,8 +11,9 @@ import numpy as np
 
 from seqexp import models, tasks
 from seqexp.config.schema import group_fields
+from seqexp.data.shape import Picture
 from seqexp.models.trees import TreeCore
-from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder, Network, TreeNetwork
+from seqexp.networks import Chain, Convolution, Dense, Embedding, Encoder, EncoderDecoder, Network, TreeNetwork
 from seqexp.system import blas
 from seqexp.system.errors import UserError, unknown_key
 from seqexp.tasks import Shape, Task
@@ -130,11 +132,13 @@ def _network(settings: Settings, shape: Shape, hidden: int) -> Network:
                 "network that reads from both ends has seen the answer; got true; try a task of tags or classes"
             )
         return _chain(settings, shape, hidden)
-    embedding, core = _embedded_core(settings, settings["name"], hidden, shape.source, shape.source_tokens)
+    picture = _picture_encoder(settings, None if shape.source_tokens else shape.picture)
+    inputs = picture.outputs if picture else shape.source
+    embedding, core = _embedded_core(settings, settings["name"], hidden, inputs, shape.source_tokens)
     ahead = {**settings, "bidirectional": False, "initial_state": "zeros"}  # it starts from what the encoder has read
     answering = _chain(ahead, shape, hidden, decoder)
     return EncoderDecoder(
-        Encoder(core, embedding, settings["dropout"]),
+        Encoder(core, embedding, settings["dropout"], picture),
         answering,
         bridge=decoder not in (None, settings["name"]) or core.state_size != answering.core.state_size,
         reverse_source=shape.reverse_source,
@@ -156,13 +160,31 @@ def _tree_network(settings: Settings, shape: Shape, hidden: int) -> TreeNetwork:
 
 
 def _chain(settings: Settings, shape: Shape, hidden: int, model: str | None = None) -> Chain:
-    embedding, core = _embedded_core(settings, model or settings["name"], hidden, shape.inputs, shape.tokens)
-    dense = None
+    picture = None
     if shape.features is not None:
-        if embedding is None:
+        if not settings["embedding_size"]:
             raise UserError("model.embedding_size: expected at least 1, since pictures enter beside letters; got 0")
-        dense = Dense(shape.features, embedding.size)
-    return Chain(core, shape.outputs, shape.answers, embedding, settings["dropout"], dense)
+        if settings.get("picture_encoder") != "off":
+            picture = _picture_encoder(settings, shape.picture or (1, 1, shape.features))
+    elif shape.source is None:
+        picture = _picture_encoder(settings, shape.picture)
+    inputs = shape.inputs if shape.tokens or picture is None else picture.outputs
+    embedding, core = _embedded_core(settings, model or settings["name"], hidden, inputs, shape.tokens)
+    return Chain(core, shape.outputs, shape.answers, embedding, settings["dropout"], picture)
+
+
+def _picture_encoder(settings: Settings, picture: Picture | None) -> Dense | Convolution | None:
+    """The layer that pictures enter through; None where no step is one. UserError of settings that ask for another."""
+    kind, size = settings.get("picture_encoder", "dense"), settings["embedding_size"]
+    if picture is None:
+        if kind != "dense":
+            raise UserError(f"model.picture_encoder: expected dense, since no step reads a whole picture; got {kind}")
+        return None
+    if kind == "off":
+        raise UserError("model.picture_encoder: expected conv or dense, since there is nothing but pictures to read")
+    if not size:
+        raise UserError("model.embedding_size: expected at least 1, the numbers of a picture; got 0")
+    return Convolution(picture, size) if kind == "conv" else Dense(math.prod(picture), size)
 
 
 def _embedded_core(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Answers = Literal["last", "steps"]
+Picture = tuple[int, int, int]  # channels, height, width
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Shape:
              Where ``source_tokens`` is false, the number of features a step.
     reverse_source: whether the encoder reads sources from their end.
     features: how many numbers step 0 is given besides its token, where batches are ``FeatureBatch``.
+    picture: where numbers are pictures, what they show, line by line and one channel after the other: of ``features``;
+             else of each step's, which are the source's where there is one. They then enter through a picture encoder.
     causal:  whether the answer at a step may depend on nothing that is read later, as in a language model, which reads
              next what it was asked for. Where it is false, a network may read a whole sequence before it answers. Of
              answers at the last step, nothing is read later.
@@ -34,5 +37,6 @@ class Shape:
     source_tokens: bool = True
     reverse_source: bool = False
     features: int | None = None
+    picture: Picture | None = None
     causal: bool = True
     read: Literal["either", "sequence", "tree"] | None = None

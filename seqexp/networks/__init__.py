@@ -14,6 +14,7 @@ from seqexp.data.batch import Batch
 from seqexp.models import Core
 from seqexp.models.trees import TreeCore
 from seqexp.networks.chain import Chain, ChainTape
+from seqexp.networks.convolution import Convolution
 from seqexp.networks.decoding import sample
 from seqexp.networks.encoder import Encoder
 from seqexp.networks.encoder_decoder import EncoderDecoder
@@ -31,6 +32,7 @@ __all__ = [
     "Readout",
     "Embedding",
     "Dense",
+    "Convolution",
     "sample",
 ]
 

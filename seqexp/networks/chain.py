@@ -8,8 +8,8 @@ import numpy as np
 from seqexp.data.batch import Batch, FeatureBatch
 from seqexp.models import Core, is_bidirectional, output_size
 from seqexp.networks import decoding
-from seqexp.networks.encoder import Encoder, EncoderTape
-from seqexp.networks.layers import Dense, Embedding, Readout, dropout_mask
+from seqexp.networks.encoder import Encoder, EncoderTape, PictureEncoder
+from seqexp.networks.layers import Embedding, Readout, dropout_mask
 from seqexp.numerics.params import Params
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.numerics.tape import side_by_side
@@ -29,8 +29,8 @@ class Chain(Encoder):
     """Tokens or features -> core -> readout.
 
     answers:   "last" reads each column's last state, "steps" every step that ``Batch.answered`` marks.
-    embedding, dense, dropout: as in ``Encoder``; dropout also acts on the way to the readout. With a ``dense`` layer,
-    a ``FeatureBatch`` gives what enters through it.
+    embedding, picture, dropout: as in ``Encoder``; dropout also acts on the way to the readout. Beside an embedding, a
+    ``FeatureBatch`` gives what enters through the picture encoder.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class Chain(Encoder):
         answers: Literal["last", "steps"],
         embedding: Embedding | None = None,
         dropout: float = 0.0,
-        dense: Dense | None = None,
+        picture: PictureEncoder | None = None,
     ) -> None:
-        super().__init__(core, embedding, dropout, dense)
+        super().__init__(core, embedding, dropout, picture)
         self.answers = answers
         self.readout = Readout(output_size(core), outputs)
         self.layout.part("readout", self.readout.layout)

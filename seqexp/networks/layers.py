@@ -70,6 +70,8 @@ class Embedding:
 class Dense:
     """A learned linear map of columns: y = W x + b, on x (X, B); W (Y, X), b (Y, 1)."""
 
+    part = "dense"
+
     def __init__(self, inputs: int, outputs: int) -> None:
         self.inputs, self.outputs = inputs, outputs
         self.layout = Layout()
@@ -79,12 +81,14 @@ class Dense:
     def init(self, p: Params, rng: np.random.Generator) -> None:
         p["W"][:] = glorot(rng, self.outputs, self.inputs)
 
-    def forward(self, p: Params, x: np.ndarray) -> np.ndarray:
+    def forward(self, p: Params, x: np.ndarray, memory: Tape | None = None) -> np.ndarray:
         """y (Y, B)."""
         y: np.ndarray = p["W"] @ x + p["b"]
         return y
 
-    def backward(self, p: Params, grad: Params, dy: np.ndarray, x: np.ndarray) -> np.ndarray:
+    def backward(
+        self, p: Params, grad: Params, dy: np.ndarray, x: np.ndarray, memory: Tape | None = None
+    ) -> np.ndarray:
         """dx (X, B)."""
         grad["W"] += dy @ x.T
         grad["b"] += dy.sum(axis=1, keepdims=True)

@@ -13,6 +13,12 @@ def glorot(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     return rng.uniform(-limit, limit, (rows, columns))
 
 
+def he(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """Uniform in +-sqrt(6 / columns): keeps the variance behind a rectifier (He, Zhang, Ren and Sun 2015, eq. 10)."""
+    limit = np.sqrt(6 / columns)
+    return rng.uniform(-limit, limit, (rows, columns))
+
+
 def orthogonal(rng: np.random.Generator, size: int) -> np.ndarray:
     """A random orthogonal matrix: it keeps the length of every vector (Saxe, McClelland and Ganguli 2014).
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from seqexp.plots.axes import log_axis
-from seqexp.plots.figure import BLUE, GREY, ORANGE, RED, STYLES, frame, headline
+from seqexp.plots.colours import styles
+from seqexp.plots.figure import BLUE, GREY, ORANGE, RED, frame, headline
 
 LINE = 0.34  # inches of a line of mathematics
 UNIT = 1 / 72  # inches of a drawing's unit
@@ -92,7 +93,9 @@ def unrolled(path: Path, steps: int = 4) -> None:
 def fading(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], path: Path) -> None:
     """How much of the derivative arrives: name -> (lag, size relative to lag 0)."""
     with frame(path, height=4) as (axes,):
-        for (name, (lag, size)), (colour, marker) in zip(curves.items(), STYLES, strict=False):
+        looks = styles(curves)
+        for name, (lag, size) in curves.items():
+            colour, marker = looks[name]
             every = max(1, len(lag) // 12)
             axes.plot(lag, size, color=colour, marker=marker, markevery=every, markersize=5, label=name)
         log_axis(axes, np.concatenate([size for _, size in curves.values()]))

@@ -63,8 +63,9 @@ def literals(kind: Any) -> Iterator[Any]:
             yield from literals(part)
 
 
-def changed(base: dict[str, Any], group: str, key: str, kind: Any) -> dict[str, Any]:
-    other = {key: another(kind, base[group].get(key))}
+def changed(base: dict[str, Any], group: str, key: str, kind: Any, default: Any) -> dict[str, Any]:
+    unnamed = None if default is schema.NO_DEFAULT else default
+    other = {key: another(kind, base[group].get(key, unnamed))}
     if key == "param_budget":
         other["hidden_size"] = None
     elif key == "hidden_size":
@@ -76,12 +77,12 @@ def walk(group: str, base: dict[str, Any]) -> None:
     before = signature(base)
     legal = schema.group_fields(group, base[group])
     assert set(base[group]) <= set(legal)
-    for key, (kind, _) in legal.items():
+    for key, (kind, default) in legal.items():
         if key == "name":
             continue
         path = f"{group}.{key}"
         wanted = group != "tracking" and path not in INERT_IN_GROUPS
-        assert (signature(changed(base, group, key, kind)) != before) == wanted, path
+        assert (signature(changed(base, group, key, kind, default)) != before) == wanted, path
         assert decides(path) == wanted, f"{path}: the reader of runs disagrees"
 
 

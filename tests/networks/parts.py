@@ -5,10 +5,12 @@ import pytest
 
 from seqexp import models
 from seqexp.data.batch import Batch, FeatureBatch, SourceBatch
-from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder
+from seqexp.networks import Chain, Convolution, Dense, Embedding, Encoder, EncoderDecoder
 
 V, H, D, F, T, B = 5, 4, 3, 7, 4, 6
 V_SOURCE = 6
+PICTURE = (2, 5, 4)  # channels, height, width
+PIXELS = 40
 
 
 def core(name="lstm", inputs=V, **settings):
@@ -21,11 +23,22 @@ def pair(encoder="lstm", decoder="lstm", dropout=0.0):
     return EncoderDecoder(read, said, bridge=encoder != decoder, reverse_source=True)
 
 
+def reader(dropout):
+    """Of frames: each enters through a convolution."""
+    read = Encoder(core("gru", D), None, dropout, Convolution(PICTURE, D, (3, 2)))
+    return EncoderDecoder(read, pair("gru", "gru", dropout).decoder, bridge=False, reverse_source=False)
+
+
 NETWORKS = {
     "numbers, the last step answers": lambda dropout: Chain(core(), V, "last", dropout=dropout),
     "one-hot, marked steps answer": lambda dropout: Chain(core("rnn"), V, "steps", dropout=dropout),
     "embedding": lambda dropout: Chain(core("stacked_rnn", D), V, "steps", Embedding(V, D), dropout),
     "features": lambda dropout: Chain(core(inputs=D), V, "steps", Embedding(V, D), dropout, Dense(F, D)),
+    "picture at step 0": lambda dropout: Chain(
+        core(inputs=D), V, "steps", Embedding(V, D), dropout, Convolution(PICTURE, D, (3, 2))
+    ),
+    "pictures, step by step": lambda dropout: Chain(core(inputs=D), V, "last", None, dropout, Dense(PIXELS, D)),
+    "frames through a convolution": reader,
     "encoder-decoder": lambda dropout: pair(dropout=dropout),
     "encoder-decoder of numbers": lambda dropout: EncoderDecoder(
         Encoder(core(inputs=D), None, dropout),
@@ -44,6 +57,13 @@ def batch_for(kind, rng, steps=T, columns=B, ragged=True):
     x, target = rng.integers(-1, V, (steps, columns)), rng.integers(0, V, (steps, columns))
     if kind.startswith("numbers"):
         return Batch(rng.standard_normal((steps, V, columns)), target[0], lengths)
+    if kind == "pictures, step by step":
+        return Batch(rng.standard_normal((steps, PIXELS, columns)), target[0], lengths)
+    if kind == "picture at step 0":
+        return FeatureBatch(x, target, lengths, answered, features=rng.standard_normal((PIXELS, columns)))
+    if kind == "frames through a convolution":
+        frames = rng.standard_normal((steps, PIXELS, columns))
+        return SourceBatch(x, target, lengths, answered, source=frames, source_lengths=lengths)
     if kind == "features":
         return FeatureBatch(x, target, lengths, answered, features=rng.standard_normal((F, columns)))
     if kind == "encoder-decoder of numbers":

@@ -196,10 +196,9 @@ def test_two_embeddings_are_counted_and_a_dense_layer_is_none():
 # -- shapes that fit -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("embedding", [None, Embedding(V, D + 1)])
-def test_a_dense_layer_needs_an_embedding_of_its_size(embedding):
-    with pytest.raises(ValueError, match="a dense layer needs an embedding of the size of its outputs"):
-        Chain(core(inputs=D), V, "steps", embedding, dense=Dense(F, D))
+def test_a_picture_encoder_needs_an_embedding_of_its_size():
+    with pytest.raises(ValueError, match="a picture encoder needs outputs of the embedding's size"):
+        Chain(core(inputs=D), V, "steps", Embedding(V, D + 1), picture=Dense(F, D))
 
 
 def test_a_network_whose_steps_answer_asks_for_marks():
