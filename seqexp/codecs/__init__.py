@@ -22,7 +22,17 @@ from seqexp.data.shape import Shape
 from seqexp.system.errors import UserError
 
 MODULES = (
-    *("classes", "forecasts", "language", "music", "numbers", "pictures", "series", "strings", "tags", "translation"),
+    "classes",
+    "clips",
+    "forecasts",
+    "language",
+    "music",
+    "numbers",
+    "pictures",
+    "series",
+    "strings",
+    "tags",
+    "translation",
     "trees",
 )
 Row = dict[str, Any]  # of predictions.csv: column -> a text or a number

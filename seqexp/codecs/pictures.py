@@ -1,10 +1,11 @@
-"""Grey pictures as numbers: which digit one shows, and its name letter by letter."""
+"""Pictures as numbers: which digit one shows, its name letter by letter, and what a scene shows word by word."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
@@ -13,8 +14,10 @@ from seqexp.codecs import STRICT, Answer, Answering, Codec, Options, Row, distri
 from seqexp.codecs.classes import Tokens, class_rows
 from seqexp.codecs.language import CUT, Length
 from seqexp.data.batch import Batch, FeatureBatch
-from seqexp.data.shape import Shape
+from seqexp.data.generated import scenes
+from seqexp.data.shape import Picture, Shape
 from seqexp.data.text import Vocabulary
+from seqexp.numerics.rng import Purpose, stream
 
 Size = Annotated[int, Ge(1), Le(10_000)]
 Largest = Annotated[float, Gt(0)]
@@ -114,9 +117,15 @@ class Captions(Codec):
         return self.letters
 
     @property
+    def picture(self) -> Picture:
+        """A grey one, square where it can be."""
+        side = math.isqrt(self.size)
+        return (1, side, side) if side * side == self.size else (1, 1, self.size)
+
+    @property
     def shape(self) -> Shape:
         n = len(self.letters)
-        return Shape(inputs=n, tokens=True, outputs=n, answers="steps", loss="softmax", features=self.size)
+        return Shape(n, True, n, answers="steps", loss="softmax", features=self.size, picture=self.picture)
 
     def prompt(self, flat: np.ndarray) -> FeatureBatch:
         """Pictures (B, size) in [0, 1], which are to be named."""
@@ -137,7 +146,45 @@ class Captions(Codec):
         tokens = network.generate(batch, steps, "previous", heat, options.seed, end=self.end, top_k=options.top_k)
         return [Answer(self.spelled(column)) for column in tokens.T.tolist()]
 
+    between: ClassVar[str] = ""  # letters
+
     def spelled(self, ids: Sequence[int]) -> str:
         """Up to the first end token; without one the name did not end, which the mark shows."""
         said = [self.letters[id] for id in ids]
-        return "".join(said[: said.index(END)] if END in said else [*said, CUT])
+        return self.between.join(said[: said.index(END)] if END in said else [*said, CUT])
+
+
+@register("scene")
+@dataclass(frozen=True)
+class Scenes(Captions):
+    """A picture of coloured shapes, and the words for it. What is typed may be its numbers, red, green and blue one
+    after the other, or words, such as "two red circles": then such a picture is drawn."""
+
+    between: ClassVar[str] = " "
+    __pydantic_config__ = STRICT
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size != math.prod(scenes.PICTURE):
+            raise ValueError(f"size must be {math.prod(scenes.PICTURE)}")
+
+    @property
+    def picture(self) -> Picture:
+        return scenes.PICTURE
+
+    def encode(self, texts: Sequence[str]) -> FeatureBatch:
+        return self.prompt(np.concatenate([self._seen(text) for text in texts]))
+
+    def _seen(self, text: str) -> np.ndarray:
+        """The picture (1, size) that a text is or describes."""
+        if not re.search(r"[^\W\d_]{2}", text):
+            return pixels([text], self.size, self.largest)
+        if (groups := scenes.parsed(text)) is None:
+            colours, kinds = ", ".join(scenes.COLOURS), ", ".join(scenes.KINDS)
+            expected = (
+                f"at most {scenes.MOST} shapes of one or two colours, such as 'two red circles and a blue square' "
+                f"(colours: {colours}; shapes: {kinds}), or a picture's {self.size} numbers"
+            )
+            raise unread("scene", text, expected)
+        rng = stream(0, Purpose.SAMPLE, *text.lower().encode())  # the same words are the same picture
+        return scenes.drawn(rng, groups).reshape(1, -1).astype(np.float32) / np.float32(self.largest)

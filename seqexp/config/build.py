@@ -165,7 +165,7 @@ def _chain(settings: Settings, shape: Shape, hidden: int, model: str | None = No
         if not settings["embedding_size"]:
             raise UserError("model.embedding_size: expected at least 1, since pictures enter beside letters; got 0")
         if settings.get("picture_encoder") != "off":
-            picture = _picture_encoder(settings, shape.picture or (1, 1, shape.features))
+            picture = _picture_encoder(settings, shape.picture, shape.features)
     elif shape.source is None:
         picture = _picture_encoder(settings, shape.picture)
     inputs = shape.inputs if shape.tokens or picture is None else picture.outputs
@@ -173,13 +173,14 @@ def _chain(settings: Settings, shape: Shape, hidden: int, model: str | None = No
     return Chain(core, shape.outputs, shape.answers, embedding, settings["dropout"], picture)
 
 
-def _picture_encoder(settings: Settings, picture: Picture | None) -> Dense | Convolution | None:
-    """The layer that pictures enter through; None where no step is one. UserError of settings that ask for another."""
+def _picture_encoder(settings: Settings, picture: Picture | None, numbers: int = 0) -> Dense | Convolution | None:
+    """The layer that pictures enter through, or so many ``numbers`` that are none; None where there is neither.
+    UserError of settings that ask for another."""
     kind, size = settings.get("picture_encoder", "dense"), settings["embedding_size"]
     if picture is None:
         if kind != "dense":
             raise UserError(f"model.picture_encoder: expected dense, since no step reads a whole picture; got {kind}")
-        return None
+        return Dense(numbers, size) if numbers else None
     if kind == "off":
         raise UserError("model.picture_encoder: expected conv or dense, since there is nothing but pictures to read")
     if not size:

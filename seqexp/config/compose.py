@@ -93,12 +93,14 @@ def register_resolvers() -> None:
     """``${unless:a,b}`` is b unless a is given: how hidden_size yields its default to a param_budget.
     ``${own:source,[names],b}`` is b unless the source is one of the names: a default for files of one's own.
     ``${one_of:source,[names]}`` is whether the source is one of the names.
+    ``${where:source,[names],a,b}`` is a where the source is one of the names, else b.
     ``${environment:NAME,b}`` is the variable's value, or b where it is not set or empty."""
     OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)
     OmegaConf.register_new_resolver(
         "own", lambda source, names, value: None if source in names else value, replace=True
     )
     OmegaConf.register_new_resolver("one_of", lambda source, names: source in names, replace=True)
+    OmegaConf.register_new_resolver("where", lambda source, names, a, b: a if source in names else b, replace=True)
     OmegaConf.register_new_resolver("environment", lambda name, value: os.environ.get(name) or value, replace=True)
 
 

@@ -26,7 +26,8 @@ class TextSamples:
 
 @dataclass(frozen=True)
 class Images:
-    """Grey pictures (N, height, width), 0 white and 1 black, with a line of text each; ``title`` says what they are."""
+    """Pictures with a text each; ``title`` says what they are. Grey ones (N, height, width), 0 white and 1 black, or in
+    colour (N, height, width, 3), 0 black."""
 
     pictures: np.ndarray
     captions: tuple[str, ...]

@@ -1,8 +1,9 @@
-"""One-to-many: see a picture once, then say what it shows, letter by letter."""
+"""One-to-many: see a picture once, then say what it shows, letter by letter or word by word."""
 
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
@@ -10,14 +11,17 @@ from annotated_types import Ge
 
 from seqexp.codecs import Answering, Row
 from seqexp.codecs.pictures import END, Captions, spelled
+from seqexp.codecs.pictures import Scenes as SceneWords
 from seqexp.data import numerals, text
 from seqexp.data.batch import FeatureBatch, Split
+from seqexp.data.generated import scenes
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
 from seqexp.numerics.rng import Purpose, stream
-from seqexp.tasks import Generator, Metrics, Shape, Task, _pictures, register
+from seqexp.tasks import Generator, Metrics, Shape, Task, _pictures, _scenes, register
 from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, TextSamples
 from seqexp.tasks.scorers import SymbolScorer
 
+GENERATED_SIZES: dict[Split, int] = {"val": 500, "test": 1000}
 OTHER = "(other)"
 SAMPLES = 40
 AT_ONCE = 500  # pictures described side by side
@@ -28,16 +32,19 @@ AT_ONCE = 500  # pictures described side by side
 class Caption(Task):
     """After a picture of a 7 come ``s e v e n </s>``.
 
-    The picture enters through a learned dense layer at step 0 only, which already answers with the first letter; later
-    steps see the letter before: the true one in training, the network's own when it describes (Vinyals et al. 2015,
-    without the convolutions).
+    The picture enters at step 0 only, which already answers with the first letter; later steps see the letter before:
+    the true one in training, the network's own when it describes (Vinyals et al. 2015). ``model.picture_encoder`` says
+    through what it enters: a dense layer or a convolution; off, and the network does not see it.
 
     ``digits``: scikit-learn's 1,797 handwritten digits, 8 x 8 values from 0 to 1, split 80/10/10 within each digit by
     ``split_seed``. ``mnist-small``: pictures of 28 x 28, split as in the task ``digits``. At most ``examples``, drawn
     by ``split_seed``, are for training. Their names are in any ``language`` of num2words.
+    ``scenes``: one to four coloured shapes, told word by word: "two red circles and a blue square"
+    (``data.generated.scenes``). ``examples`` of them, 500 of validation and 1,000 of the test are drawn by
+    ``split_seed``. Each test picture has a count and a colour together that training and validation never have.
     """
 
-    source: Literal["digits", "mnist-small"]
+    source: Literal["digits", "mnist-small", "scenes"]
     language: str
     examples: Annotated[int, Ge(1)]
     split_seed: Annotated[int, Ge(0)]
@@ -47,20 +54,44 @@ class Caption(Task):
     direction = "max"
 
     def __post_init__(self) -> None:
+        self._scenes: _scenes.Scenes | None = None
+        if self.source == "scenes":
+            self._draw()
+        else:
+            self._read()
+        units = sorted({unit for name in self._names for unit in self._units(name)})
+        self._letters = Vocabulary((UNKNOWN, END, *units))
+        self._spelled = Ragged.of([self._letters.encode([*self._units(name), END]) for name in self._names])
+
+    def _read(self) -> None:
         names = numerals.spelled(range(10), self.language, "task.language")
         self._names = tuple(text.normalised(name) for name in names)
         read = _pictures.scikit_learn if self.source == "digits" else _pictures.mnist
         data = read(self.data_dir, self.split_seed)
-        pictures, self._digits, self._rows, self._data = data
+        pictures, self._which, self._rows, self._data = data
         self._largest = float(pictures.max())
-        self._pictures = pictures.reshape(len(pictures), -1).astype(np.float32) / np.float32(self._largest)  # (N, F)
+        self._pictures = pictures.reshape(len(pictures), -1)  # (N, F) uint8
         train = self._rows["train"]
         train = stream(self.split_seed, Purpose.SPLIT, len(self._names)).permutation(train)[: self.examples]
         self._rows["train"] = train
         _pictures.tell(self.source, data)
-        letters = sorted({letter for name in self._names for letter in name})
-        self._letters = Vocabulary((UNKNOWN, END, *letters))
-        self._spelled = Ragged.of([self._letters.encode([*name, END]) for name in self._names])
+
+    def _draw(self) -> None:
+        self.solved = 0.95
+        self._scenes = found = _scenes.drawn({"train": self.examples, **GENERATED_SIZES}, self.split_seed)
+        self._names = tuple(sorted(set(found.captions)))
+        number = {name: n for n, name in enumerate(self._names)}
+        self._which = np.array([number[name] for name in found.captions])
+        self._rows, self._largest, self._pictures = dict(found.rows), 255.0, found.pictures
+        self._data = _scenes.fingerprint(found)
+        _scenes.tell(found)
+
+    def _units(self, name: str) -> list[str]:
+        return name.split() if self.source == "scenes" else list(name)
+
+    def _shown(self, rows: np.ndarray) -> np.ndarray:
+        """Pictures (B, F) float32 in [0, 1]."""
+        return self._pictures[rows].astype(np.float32) / np.float32(self._largest)
 
     @property
     def shape(self) -> Shape:
@@ -68,7 +99,8 @@ class Caption(Task):
 
     def codec(self) -> Captions:
         steps = int(self._spelled.lengths.max())
-        return Captions(self._pictures.shape[1], self._largest, self._letters.tokens, steps)
+        kind = SceneWords if self.source == "scenes" else Captions
+        return kind(self._pictures.shape[1], self._largest, self._letters.tokens, steps)
 
     def batches(self, split: Split, batch_size: int) -> int:
         return -(-len(self._rows[split]) // batch_size)
@@ -82,10 +114,10 @@ class Caption(Task):
         elif epoch:
             raise IndexError(f"caption: {split} has {self.batches(split, batch_size)} batches, got index {index}")
         rows = rows[position * batch_size : (position + 1) * batch_size]
-        target, lengths = self._spelled.padded(self._digits[rows])
+        target, lengths = self._spelled.padded(self._which[rows])
         x = np.concatenate([np.full((1, len(rows)), -1, np.int32), target[:-1]])
         answered = np.arange(len(target))[:, None] < lengths
-        return FeatureBatch(x, target, lengths, answered, features=np.ascontiguousarray(self._pictures[rows].T))
+        return FeatureBatch(x, target, lengths, answered, features=np.ascontiguousarray(self._shown(rows).T))
 
     def scorer(self) -> SymbolScorer:
         """Of teacher-forced answers; ``generate`` has the primary metric."""
@@ -95,41 +127,66 @@ class Caption(Task):
         """exact_match: the share of pictures whose greedy name is right to its end token."""
         rows = self._rows[split]
         said = self._named(generator, rows)
-        wanted = [self._names[digit] for digit in self._digits[rows]]
+        wanted = [self._names[digit] for digit in self._which[rows]]
         right = np.array([answer == name for answer, name in zip(said, wanted, strict=True)])
         scores = {"exact_match": float(right.mean())}
         if split != "test":
             return scores, []
         wrong_first = np.argsort(right, kind="stable")[:SAMPLES]
         samples = tuple((f"{self.source}[{rows[n]}]", said[n], wanted[n]) for n in wrong_first)
-        return scores, [TextSamples(("picture", "said", "wanted"), samples), self._confusion(rows, said)]
+        shown: list[Artifact] = [TextSamples(("picture", "said", "wanted"), samples)]
+        if self._scenes is None:
+            return scores, [*shown, self._confusion(rows, said)]
+        return scores, [*shown, *self._of_scenes(right, said, wanted)]
 
     def _named(self, generator: Generator, rows: np.ndarray) -> list[str]:
         """What the network says to the pictures ``rows``."""
         codec, said = self.codec(), list[str]()
         for start in range(0, len(rows), AT_ONCE):
-            prompt = codec.prompt(self._pictures[rows[start : start + AT_ONCE]])
+            prompt = codec.prompt(self._shown(rows[start : start + AT_ONCE]))
             tokens = generator(prompt, codec.length, end=codec.end)
             said += [codec.spelled(column) for column in tokens.T.tolist()]
         return said
 
     def said(self, network: Answering) -> list[Row]:
         rows = self._rows["test"]
-        texts, said = spelled(self._pictures[rows], self._largest), self._named(network.generate, rows)
-        wanted = [self._names[digit] for digit in self._digits[rows]]
+        texts, said = spelled(self._shown(rows), self._largest), self._named(network.generate, rows)
+        wanted = [self._names[digit] for digit in self._which[rows]]
         return [{"text": t, "truth": w, "answer": s} for t, w, s in zip(texts, wanted, said, strict=True)]
 
     def _confusion(self, rows: np.ndarray, said: list[str]) -> ConfusionMatrix:
         """Names against what was said; what is no digit's name counts as other."""
         number = {name: n for n, name in enumerate(self._names)}
         counts = np.zeros((len(self._names) + 1,) * 2, np.int64)
-        np.add.at(counts, (self._digits[rows], [number.get(answer, len(self._names)) for answer in said]), 1)
+        np.add.at(counts, (self._which[rows], [number.get(answer, len(self._names)) for answer in said]), 1)
         return ConfusionMatrix((*self._names, OTHER), counts)
 
+    def _of_scenes(self, right: np.ndarray, said: list[str], wanted: list[str]) -> list[Artifact]:
+        """How pairs that training never had were told, and pictures with what was said of them."""
+        assert self._scenes is not None
+        rows = self._rows["test"]
+        pairs = [{(group.number, group.colour) for group in self._scenes.groups[row]} for row in rows]
+        held = {f"{scenes.COUNTS[pair[0] - 1]} {pair[1]}": pair for pair in self._scenes.held["test"]}
+        chosen = rows[np.argsort(right, kind="stable")[: _scenes.SHOWN]]
+        pictures = self._shown(chosen).reshape(-1, *scenes.PICTURE).transpose(0, 2, 3, 1)
+        return [
+            _scenes.by_pair({name: [pair in here for here in pairs] for name, pair in held.items()}, right),
+            _scenes.shown(pictures, said, wanted, "scenes"),
+        ]
+
     def baselines(self) -> Metrics:
-        """The name most frequent in training, whatever the picture."""
-        commonest = Counter(self._digits[self._rows["train"]].tolist()).most_common(1)[0][0]
-        return {"most_frequent": float(np.mean(self._digits[self._rows["test"]] == commonest))}
+        """The name most frequent in training, whatever the picture; of scenes ``_scenes.floors``."""
+        if self._scenes is not None:
+            return dict(self._floors)
+        commonest = Counter(self._which[self._rows["train"]].tolist()).most_common(1)[0][0]
+        return {"most_frequent": float(np.mean(self._which[self._rows["test"]] == commonest))}
+
+    @cached_property
+    def _floors(self) -> Metrics:
+        assert self._scenes is not None
+        found = self._scenes
+        words = list(map(_scenes.slots, found.groups))
+        return _scenes.floors(found.pictures, words, found.captions, found.rows["train"], found.rows["test"], "linear")
 
     def fingerprint(self) -> str:
         """A hash of the data and the digits' names."""

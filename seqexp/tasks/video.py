@@ -1,0 +1,168 @@
+"""Many-to-many of different lengths: watch the frames of a clip, then say what moves where."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge
+
+from seqexp.codecs import Answering, Row
+from seqexp.codecs.clips import END, LARGEST, SIZE, START, Clips
+from seqexp.codecs.pictures import spelled
+from seqexp.data.batch import SourceBatch, Split
+from seqexp.data.generated import clips
+from seqexp.data.generated.clips import FRAMES, Actor
+from seqexp.data.splits import PARTS
+from seqexp.data.summary import Summary
+from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
+from seqexp.numerics.rng import Purpose, stream
+from seqexp.tasks import Generator, Metrics, Shape, Task, _scenes, register
+from seqexp.tasks.artifacts import Artifact, TextSamples
+from seqexp.tasks.scorers import SymbolScorer
+
+GENERATED_SIZES: dict[Split, int] = {"val": 500, "test": 1000}
+SAMPLES = 40
+AT_ONCE = 250  # clips told side by side
+
+
+@register("video")
+@dataclass(kw_only=True)
+class Video(Task):
+    """Clips of one or two shapes that move, told in a sentence: "the red circle moves left" (``data.generated.clips``).
+
+    Each frame enters through ``model.picture_encoder``. The network reads all of them, then says the sentence: it sees
+    the word before, the true one in training, its own when it tells. No frame alone shows a movement.
+
+    ``examples`` clips for training, 500 for validation and 1,000 for the test are drawn by ``split_seed``. Each test
+    clip has a colour and a movement together that training and validation never have.
+    """
+
+    examples: Annotated[int, Ge(1)]
+    split_seed: Annotated[int, Ge(0)]
+
+    primary_metric = "exact_match"
+    direction = "max"
+    solved = 0.95
+
+    def __post_init__(self) -> None:
+        self._held = clips.held_out(self.split_seed)
+        frames: list[np.ndarray] = []
+        self._actors: list[list[Actor]] = []
+        self._rows: dict[Split, np.ndarray] = {}
+        sizes: dict[Split, int] = {"train": self.examples, **GENERATED_SIZES}
+        for number, split in enumerate(PARTS):
+            rng = stream(self.split_seed, Purpose.DATA, number)
+            self._rows[split] = np.arange(len(frames), len(frames) + sizes[split])
+            for _ in self._rows[split]:
+                self._actors.append(clips.clip(rng, split, self._held))
+                frames.append(clips.drawn(rng, self._actors[-1]).reshape(FRAMES, SIZE))
+        self._frames = np.stack(frames)  # (N, FRAMES, SIZE) uint8
+        self._captions = list(map(clips.caption, self._actors))
+        words = sorted({word for caption in self._captions for word in caption.split()})
+        self._words = Vocabulary((UNKNOWN, START, END, *words))
+        self._said = Ragged.of([self._words.encode([*caption.split(), END]) for caption in self._captions])
+        self._tell()
+
+    def _tell(self) -> None:
+        pairs = {split: ", ".join(map(" ".join, sorted(held))) for split, held in self._held.items()}
+        Summary(
+            source="video",
+            name="clips",
+            rows=len(self._captions),
+            parts={split: len(rows) for split, rows in self._rows.items()},
+            more=[f"only the test has {pairs['test']}; only validation {pairs['val']}"],
+        ).tell()
+
+    @property
+    def shape(self) -> Shape:
+        return self.codec().shape
+
+    def codec(self) -> Clips:
+        return Clips(self._words.tokens, int(self._said.lengths.max()))
+
+    def batches(self, split: Split, batch_size: int) -> int:
+        return -(-len(self._rows[split]) // batch_size)
+
+    def batch(self, seed: int, split: Split, index: int, batch_size: int) -> SourceBatch:
+        """source (FRAMES, SIZE, B) float32 in [0, 1]; x and target (T, B) int32: x is the target one step later."""
+        epoch, position = divmod(index, self.batches(split, batch_size))
+        rows = self._rows[split]
+        if split == "train":
+            rows = stream(seed, Purpose.ORDER, epoch).permutation(rows)
+        elif epoch:
+            raise IndexError(f"video: {split} has {self.batches(split, batch_size)} batches, got index {index}")
+        rows = rows[position * batch_size : (position + 1) * batch_size]
+        target, lengths = self._said.padded(rows)
+        x = np.concatenate([np.full((1, len(rows)), self.codec().start, np.int32), target[:-1]])
+        source = np.ascontiguousarray(self._seen(rows).transpose(1, 2, 0))
+        return SourceBatch(x, target, lengths, np.arange(len(target))[:, None] < lengths, source=source)
+
+    def _seen(self, rows: np.ndarray) -> np.ndarray:
+        """Clips (B, FRAMES, SIZE) float32 in [0, 1]."""
+        return self._frames[rows].astype(np.float32) / np.float32(LARGEST)
+
+    def scorer(self) -> SymbolScorer:
+        """Of teacher-forced answers; ``generate`` has the primary metric."""
+        return SymbolScorer()
+
+    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
+        """exact_match: the share of clips whose greedy sentence is right to its end token."""
+        rows = self._rows[split]
+        said, wanted = self._told(generator, rows), [self._captions[row] for row in rows]
+        right = np.array([answer == caption for answer, caption in zip(said, wanted, strict=True)])
+        scores = {"exact_match": float(right.mean())}
+        if split != "test":
+            return scores, []
+        first = np.argsort(right, kind="stable")
+        samples = tuple((f"clip[{rows[n]}]", said[n], wanted[n]) for n in first[:SAMPLES])
+        pairs = [{(actor.colour, actor.movement) for actor in self._actors[row]} for row in rows]
+        strips = self._strips(rows[first[: _scenes.SHOWN]])
+        return scores, [
+            TextSamples(("clip", "said", "wanted"), samples),
+            _scenes.by_pair({" ".join(pair): [pair in here for here in pairs] for pair in self._held["test"]}, right),
+            _scenes.shown(strips, said, wanted, "clips"),
+        ]
+
+    def _told(self, generator: Generator, rows: np.ndarray) -> list[str]:
+        """What the network says to the clips ``rows``."""
+        codec, said = self.codec(), list[str]()
+        for start in range(0, len(rows), AT_ONCE):
+            prompt = codec.prompt(self._seen(rows[start : start + AT_ONCE]))
+            tokens = generator(prompt, codec.length, end=codec.end)
+            said += [codec.spelled(column) for column in tokens.T.tolist()]
+        return said
+
+    def _strips(self, rows: np.ndarray) -> np.ndarray:
+        """The frames of each clip side by side, with a grey line between two, (N, SIDE, …, 3) in [0, 1]."""
+        frames = self._seen(rows).reshape(-1, FRAMES, *clips.PICTURE).transpose(0, 1, 3, 4, 2)  # (N, FRAMES, h, w, 3)
+        lined = np.pad(frames, ((0, 0), (0, 0), (0, 0), (0, 1), (0, 0)), constant_values=0.6)
+        return np.concatenate(list(lined.swapaxes(0, 1)), axis=2)[:, :, :-1]
+
+    def said(self, network: Answering) -> list[Row]:
+        rows = self._rows["test"]
+        texts = spelled(self._seen(rows).reshape(len(rows), -1), LARGEST)
+        told, wanted = self._told(network.generate, rows), [self._captions[row] for row in rows]
+        return [{"text": t, "truth": w, "answer": s} for t, w, s in zip(texts, wanted, told, strict=True)]
+
+    def baselines(self) -> Metrics:
+        """The sentence that is most frequent in training, and words that a linear classifier each chooses by the last
+        frame alone."""
+        return dict(self._floors)
+
+    @cached_property
+    def _floors(self) -> Metrics:
+        train, test = self._rows["train"], self._rows["test"]
+        slots = [_slots(self._actors[row]) for row in range(len(self._actors))]
+        return _scenes.floors(self._frames[:, -1], slots, self._captions, train, test, "last frame")
+
+    def fingerprint(self) -> str:
+        """A hash of what was drawn."""
+        return hashlib.sha256(self._frames.tobytes() + "\n".join(self._captions).encode()).hexdigest()
+
+
+def _slots(actors: list[Actor]) -> tuple[str, ...]:
+    """Colour, shape and movement of both, in the sentence's order; the last three empty of a single one."""
+    words = [word for actor in sorted(actors) for word in actor]
+    return (*words, *[""] * (6 - len(words)))
