@@ -47,6 +47,12 @@ def spelled(flat: np.ndarray, largest: float) -> list[str]:
     return [" ".join(map(str, one)) for one in values.tolist()]
 
 
+def grey(pixels: int) -> Picture:
+    """A grey picture of so many pixels, square where it can be."""
+    side = math.isqrt(pixels)
+    return (1, side, side) if side * side == pixels else (1, 1, pixels)
+
+
 @register("picture_classes")
 @dataclass(frozen=True)
 class PictureClasses(Codec):
@@ -76,7 +82,8 @@ class PictureClasses(Codec):
 
     @property
     def shape(self) -> Shape:
-        return Shape(inputs=self.width, tokens=False, outputs=len(self.labels), answers="last", loss="softmax")
+        whole = grey(self.width) if self.width == len(self.places) else None
+        return Shape(self.width, False, len(self.labels), answers="last", loss="softmax", picture=whole)
 
     def encode(self, texts: Sequence[str]) -> Batch:
         """x (T, width, B) float32."""
@@ -118,9 +125,7 @@ class Captions(Codec):
 
     @property
     def picture(self) -> Picture:
-        """A grey one, square where it can be."""
-        side = math.isqrt(self.size)
-        return (1, side, side) if side * side == self.size else (1, 1, self.size)
+        return grey(self.size)
 
     @property
     def shape(self) -> Shape:

@@ -11,7 +11,7 @@ from seqexp.numerics.initializers import he
 from seqexp.numerics.params import Layout, Params
 from seqexp.numerics.tape import Tape
 
-MAPS = (16, 32)  # of the two convolutions
+MAPS = (8, 16)  # of the two convolutions
 K = 3  # a window's side
 WINDOW_BYTES = 1 << 19  # of the windows that are multiplied at once: they stay in a core's own cache
 

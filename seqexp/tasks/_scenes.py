@@ -2,14 +2,14 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from seqexp.data.batch import Split
 from seqexp.data.generated import scenes
-from seqexp.data.generated.scenes import Group
+from seqexp.data.generated.scenes import Group, Unseen
 from seqexp.data.splits import PARTS
 from seqexp.data.summary import Summary
 from seqexp.numerics.rng import Purpose, stream
@@ -22,18 +22,16 @@ FITTED = 2000  # examples that a floor is fitted to, at most
 
 @dataclass(frozen=True)
 class Scenes:
-    """pictures (N, F) uint8; what each shows, and in words; the rows of each split; the pairs that are held out."""
+    """pictures (N, F) uint8; what each shows, and in words; the rows of each split."""
 
     pictures: np.ndarray
     groups: list[list[Group]]
     captions: list[str]
     rows: dict[Split, np.ndarray]
-    held: dict[Split, frozenset[scenes.Pair]]
 
 
-def drawn(sizes: dict[Split, int], split_seed: int) -> Scenes:
+def drawn(sizes: dict[Split, int], unseen: Unseen, split_seed: int) -> Scenes:
     """So many scenes of each split."""
-    held = scenes.held_out(split_seed)
     rows: dict[Split, np.ndarray] = {}
     pictures: list[np.ndarray] = []
     groups: list[list[Group]] = []
@@ -41,23 +39,26 @@ def drawn(sizes: dict[Split, int], split_seed: int) -> Scenes:
         rng = stream(split_seed, Purpose.DATA, number)
         rows[split] = np.arange(len(groups), len(groups) + sizes[split])
         for _ in rows[split]:
-            groups.append(scenes.scene(rng, split, held))
+            groups.append(scenes.scene(rng, split, unseen, split_seed))
             pictures.append(scenes.drawn(rng, groups[-1]).ravel())
-    return Scenes(np.stack(pictures), groups, list(map(scenes.caption, groups)), rows, held)
+    return Scenes(np.stack(pictures), groups, list(map(scenes.caption, groups)), rows)
 
 
-def tell(found: Scenes) -> None:
+def tell(found: Scenes, unseen: Unseen, split_seed: int) -> None:
     """The line of what was drawn."""
-    pairs = {
-        split: ", ".join(f"{scenes.COUNTS[n - 1]} {colour}" for n, colour in sorted(found.held[split]))
-        for split in found.held
-    }
+    more = "two counts with their colours in a test picture are never together in training"
+    if unseen == "counts":
+        held = scenes.held_counts(split_seed)
+        pairs = {
+            split: ", ".join(f"{scenes.COUNTS[n - 1]} {colour}" for n, colour in sorted(held[split])) for split in held
+        }
+        more = f"only the test has {pairs['test']}, only validation {pairs['val']}"
     Summary(
         source="scenes",
         name="pictures",
         rows=len(found.captions),
         parts={split: len(rows) for split, rows in found.rows.items()},
-        more=[f"only the test has {pairs['test']}, only validation {pairs['val']}"],
+        more=[more],
     ).tell()
 
 
@@ -70,8 +71,7 @@ def fingerprint(found: Scenes) -> str:
 
 def slots(groups: Sequence[Group]) -> tuple[str, ...]:
     """Six words, the last three empty of a single group, in the caption's order."""
-    ordered = sorted(groups, key=lambda group: (-group.number, group.colour))
-    words = [word for group in ordered for word in (str(group.number), group.colour, group.kind)]
+    words = [word for group in scenes.in_order(groups) for word in (str(group.number), group.colour, group.kind)]
     return (*words, *[""] * (6 - len(words)))
 
 
@@ -96,13 +96,11 @@ def floors(
     }
 
 
-def by_pair(here: Mapping[str, Sequence[bool]], right: np.ndarray) -> TextSamples:
-    """How many test examples with each pair that training never had were told right; ``here``: which have it."""
-    lines = []
-    for pair, which in sorted(here.items()):
-        mask = np.array(which, bool)
-        lines.append((pair, f"{mask.sum()}", f"{right[mask].mean():.3f}" if mask.any() else ""))
-    return TextSamples(("never seen in training", "examples", "exact match"), tuple(lines), "unseen_pairs")
+def by_what(what: Sequence[str], right: np.ndarray) -> TextSamples:
+    """How many of the test examples of each kind were told right; ``what`` (N,): the kind of each."""
+    kinds = np.array(what)
+    lines = [(kind, f"{(kinds == kind).sum()}", f"{right[kinds == kind].mean():.3f}") for kind in sorted(set(what))]
+    return TextSamples(("test examples", "number", "exact match"), tuple(lines), "by_kind")
 
 
 def shown(pictures: np.ndarray, said: Sequence[str], wanted: Sequence[str], name: str) -> Images:

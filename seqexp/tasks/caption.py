@@ -41,13 +41,15 @@ class Caption(Task):
     by ``split_seed``, are for training. Their names are in any ``language`` of num2words.
     ``scenes``: one to four coloured shapes, told word by word: "two red circles and a blue square"
     (``data.generated.scenes``). ``examples`` of them, 500 of validation and 1,000 of the test are drawn by
-    ``split_seed``. Each test picture has a count and a colour together that training and validation never have.
+    ``split_seed``. ``unseen`` says what training never has of a test picture: "together" (or None), two
+    counts with their colours in one picture, such as two reds beside a blue; "counts", one count with its colour.
     """
 
     source: Literal["digits", "mnist-small", "scenes"]
     language: str
     examples: Annotated[int, Ge(1)]
     split_seed: Annotated[int, Ge(0)]
+    unseen: scenes.Unseen | None = None
     data_dir: str | None = None
 
     primary_metric = "exact_match"
@@ -78,13 +80,15 @@ class Caption(Task):
 
     def _draw(self) -> None:
         self.solved = 0.95
-        self._scenes = found = _scenes.drawn({"train": self.examples, **GENERATED_SIZES}, self.split_seed)
+        unseen: scenes.Unseen = self.unseen or "together"
+        sizes: dict[Split, int] = {"train": self.examples, **GENERATED_SIZES}
+        self._scenes = found = _scenes.drawn(sizes, unseen, self.split_seed)
         self._names = tuple(sorted(set(found.captions)))
         number = {name: n for n, name in enumerate(self._names)}
         self._which = np.array([number[name] for name in found.captions])
         self._rows, self._largest, self._pictures = dict(found.rows), 255.0, found.pictures
         self._data = _scenes.fingerprint(found)
-        _scenes.tell(found)
+        _scenes.tell(found, unseen, self.split_seed)
 
     def _units(self, name: str) -> list[str]:
         return name.split() if self.source == "scenes" else list(name)
@@ -162,15 +166,15 @@ class Caption(Task):
         return ConfusionMatrix((*self._names, OTHER), counts)
 
     def _of_scenes(self, right: np.ndarray, said: list[str], wanted: list[str]) -> list[Artifact]:
-        """How pairs that training never had were told, and pictures with what was said of them."""
+        """How counts were told right, and pictures with what was said of them."""
         assert self._scenes is not None
         rows = self._rows["test"]
-        pairs = [{(group.number, group.colour) for group in self._scenes.groups[row]} for row in rows]
-        held = {f"{scenes.COUNTS[pair[0] - 1]} {pair[1]}": pair for pair in self._scenes.held["test"]}
+        counts = [sorted((group.number for group in self._scenes.groups[row]), reverse=True) for row in rows]
+        what = [f"{' and '.join(map(str, found))} of a colour" for found in counts]
         chosen = rows[np.argsort(right, kind="stable")[: _scenes.SHOWN]]
         pictures = self._shown(chosen).reshape(-1, *scenes.PICTURE).transpose(0, 2, 3, 1)
         return [
-            _scenes.by_pair({name: [pair in here for here in pairs] for name, pair in held.items()}, right),
+            _scenes.by_what(what, right),
             _scenes.shown(pictures, said, wanted, "scenes"),
         ]
 

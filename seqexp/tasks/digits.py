@@ -1,4 +1,4 @@
-"""Which digit is it? A picture is read row by row or pixel by pixel; the last step answers."""
+"""Which digit is it? A picture is read row by row, pixel by pixel or at once; the last step answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,14 +30,14 @@ class Digits(Task):
     ``mnist-small``: the first 20,000 training pictures of MNIST, 28 x 28, the last 2,000 of them for validation, and
     its 10,000 test pictures.
 
-    order:    rows (as many steps as rows, each a row of pixels) or pixels (one a step, line by line; Le, Jaitly and
-              Hinton 2015).
+    order:    rows (as many steps as rows, each a row of pixels), pixels (one a step, line by line; Le, Jaitly and
+              Hinton 2015), or whole: the picture is one step, which enters through ``model.picture_encoder``.
     permuted: the pixels change places, all pictures' in the same way, drawn by ``split_seed``: what is near in the
               picture is then far apart in time.
     """
 
     source: Literal["scikit-learn", "mnist-small"]
-    order: Literal["rows", "pixels"]
+    order: Literal["rows", "pixels", "whole"]
     permuted: bool
     split_seed: Annotated[int, Ge(0)]
     data_dir: str | None = None
@@ -55,12 +55,12 @@ class Digits(Task):
         self._places = np.arange(pixels)  # step by step, which pixel is seen
         if self.permuted:
             self._places = stream(self.split_seed, Purpose.DATA).permutation(pixels)
-        self._width = self._size if self.order == "rows" else 1
+        self._width = {"rows": self._size, "pixels": 1, "whole": pixels}[self.order]
         self._passes = FixedPasses("digits", self._splits, np.full(len(self._digits), pixels // self._width))
 
     @property
     def shape(self) -> Shape:
-        return Shape(inputs=self._width, tokens=False, outputs=len(LABELS), answers="last", loss="softmax")
+        return self.codec().shape
 
     def codec(self) -> PictureClasses:
         return PictureClasses(tuple(self._places.tolist()), self._width, float(self._pictures.max()), LABELS)
@@ -69,7 +69,7 @@ class Digits(Task):
         return self._passes.batches(split, batch_size)
 
     def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
-        """x (T, X, B) float32 in [0, 1]: T rows of X pixels, or T pixels with X = 1; target (B,) the digits."""
+        """x (T, X, B) float32 in [0, 1]: T rows of X pixels, T pixels with X = 1, or one step; target (B,)."""
         rows = self._passes.rows(seed, split, index, batch_size)
         x = self._sequences(rows).T.reshape(-1, self._width, len(rows))
         return Batch(x, self._digits[rows])
@@ -89,7 +89,8 @@ class Digits(Task):
         return _DigitScorer(self.picture)
 
     def baselines(self) -> Metrics:
-        """Test accuracy of the commonest digit, and of logistic regression on the last row of pixels seen."""
+        """Test accuracy of the commonest digit, and of logistic regression on the last row of pixels seen, or on the
+        whole picture where that is one step."""
         return dict(self._baselines)
 
     @cached_property
@@ -98,11 +99,12 @@ class Digits(Task):
 
         train, test = self._splits["train"], self._splits["test"]
         truth = self._digits[test]
-        last = [self._sequences(rows)[:, -self._size :] for rows in (train, test)]
+        whole = self.order == "whole"
+        last = [self._sequences(rows)[:, 0 if whole else -self._size :] for rows in (train, test)]
         linear = LogisticRegression(max_iter=2000).fit(last[0], self._digits[train])
         return {
             "majority": float(np.mean(truth == np.bincount(self._digits[train]).argmax())),
-            "last row": float(linear.score(last[1], truth)),
+            "linear" if whole else "last row": float(linear.score(last[1], truth)),
         }
 
     def fingerprint(self) -> str:

@@ -15,7 +15,7 @@ from seqexp.config.build import build_network, build_optimizer, build_task
 from seqexp.numerics.functions import softplus
 from seqexp.runs.tables import rows_as_csv
 from seqexp.runs.trained import EVALUATED, Trained, predictions
-from seqexp.tasks import listops, logic, polyphony, sentiment, series_classify, tagging, treebank
+from seqexp.tasks import listops, logic, polyphony, sentiment, series_classify, tagging, treebank, video
 from seqexp.training.trainer import Trainer, Training
 from tests.runs.small import checked
 
@@ -46,6 +46,7 @@ SMALL = {
     "temporal_order": ["task.length=12", "task.examples=70"],
     "translate": ["task.examples=50", "task.largest=300"],
     "treebank": ["task.examples=40", "task.nodes=true"],
+    "video": ["task.examples=20"],
     "word_lm": ["task.source=TEXT", "task.length=8"],
 }
 every_task = pytest.mark.parametrize("name", tasks.names())
@@ -56,7 +57,7 @@ def asked(tmp_path_factory):
     """name -> its task, a network with drawn weights, the trainer that has both, and the rows of predictions.csv."""
     folder, made = tmp_path_factory.mktemp("own"), {}
     patch = pytest.MonkeyPatch()
-    for module in (polyphony, treebank, listops, logic, sentiment, series_classify, tagging):
+    for module in (polyphony, treebank, listops, logic, sentiment, series_classify, tagging, video):
         patch.setattr(module, "GENERATED_SIZES", {"val": 10, "test": 70})  # more than a batch, and quickly made
     (folder / "text.txt").write_text(TEXT)
     (folder / "table.csv").write_text(LABELLED)

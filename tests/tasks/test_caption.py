@@ -47,7 +47,7 @@ def test_an_epoch_shows_each_picture_once():
     task = create(examples=100)
     shown = np.concatenate([task.batch(0, "train", index, 32).features for index in range(4, 8)], axis=1)
     assert shown.shape == (64, 100)
-    want = task._pictures[task._rows["train"]]
+    want = task._shown(task._rows["train"])
     assert sorted(map(bytes, np.ascontiguousarray(shown.T))) == sorted(map(bytes, want))
 
 
@@ -59,7 +59,7 @@ def test_what_is_said_is_scored_and_shown():
         return np.tile(np.array(said + [end] * (steps - 3))[:, None], prompt.size)
 
     metrics, (samples, confusion) = task.generate(always_one, "test")
-    ones = (task._digits[task._rows["test"]] == 1).mean()
+    ones = (task._which[task._rows["test"]] == 1).mean()
     assert metrics["exact_match"] == pytest.approx(ones)
     assert samples.rows[0][1] == "un" != samples.rows[0][2]
     assert confusion.counts[:, 1].sum() == confusion.counts.sum() == len(task._rows["test"])

@@ -1,21 +1,21 @@
 """Clips of one or two coloured shapes that move, and the words for them: "the red circle moves left".
 
-A clip has six frames of 20 x 20 places of red, green and blue. Where a shape is in the last frame is drawn alike for
+A clip has five frames of 16 x 16 places of red, green and blue. Where a shape is in the last frame is drawn alike for
 every movement, so that this frame does not tell where it comes from. The words name the colour first that comes first
 in the alphabet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from seqexp.data import splits
 from seqexp.data.batch import Split
 from seqexp.data.generated import scenes
-from seqexp.data.generated.scenes import COLOURS, DARKEST, KINDS, SIZES
-from seqexp.numerics.rng import Purpose, stream
+from seqexp.data.generated.scenes import COLOURS, DARKEST, KINDS
 
-FRAMES, SIDE = 6, 20
+FRAMES, SIDE = 5, 16
 PICTURE = (3, SIDE, SIDE)
 MOVEMENTS = {  # words -> rows and columns a step
     "moves left": (0, -1),
@@ -24,9 +24,8 @@ MOVEMENTS = {  # words -> rows and columns a step
     "moves down": (1, 0),
     "stands still": (0, 0),
 }
+SIZES = (5, 6)
 SPEEDS = (1, 2)  # places a frame
-
-Pair = tuple[str, str]  # a colour and a movement
 
 
 class Actor(NamedTuple):
@@ -54,31 +53,20 @@ def parsed(text: str) -> list[Actor] | None:
     return actors if len({actor.colour for actor in actors}) == len(actors) <= 2 else None
 
 
-def held_out(split_seed: int) -> dict[Split, frozenset[Pair]]:
-    """The pairs of colour and movement that only validation, and that only the test has: five each, every movement
-    once and no colour twice."""
-    colours = stream(split_seed, Purpose.SPLIT).permutation(list(COLOURS)).tolist()
-    shifts: dict[Split, int] = {"test": 0, "val": len(colours) // 2}
-    return {
-        split: frozenset((colours[(n + shift) % len(colours)], movement) for n, movement in enumerate(MOVEMENTS))
-        for split, shift in shifts.items()
-    }
-
-
-def clip(rng: np.random.Generator, split: Split, held: dict[Split, frozenset[Pair]]) -> list[Actor]:
-    """One or two shapes. Of a held-out split one has a pair of that split, and none has one of the other split."""
-    other = held["val"] if split == "test" else held["test"]
-    own = sorted(held[split]) if split in held else []
+def clip(rng: np.random.Generator, split: Split, split_seed: int) -> list[Actor]:
+    """One or two shapes, whose words are those of no other part."""
     while True:
-        pairs = [own[int(rng.integers(len(own)))] if own else _pair(rng)]
-        pairs += [_pair(rng) for _ in range(int(rng.integers(2)))]
-        colours = {colour for colour, _ in pairs}
-        if len(colours) == len(pairs) and not other & set(pairs) and (own or not held["val"] & set(pairs)):
-            return [Actor(colour, KINDS[int(rng.integers(len(KINDS)))], movement) for colour, movement in pairs]
+        actors = [
+            Actor(_one(rng, COLOURS), _one(rng, KINDS), _one(rng, MOVEMENTS)) for _ in range(1 + (rng.random() < 0.6))
+        ]
+        different = len({actor.colour for actor in actors}) == len(actors)
+        if different and splits.part_of(caption(actors).encode(), split_seed) == split:
+            return actors
 
 
-def _pair(rng: np.random.Generator) -> Pair:
-    return list(COLOURS)[int(rng.integers(len(COLOURS)))], list(MOVEMENTS)[int(rng.integers(len(MOVEMENTS)))]
+def _one(rng: np.random.Generator, words: Iterable[str]) -> str:
+    listed = list(words)
+    return listed[int(rng.integers(len(listed)))]
 
 
 def drawn(rng: np.random.Generator, actors: Sequence[Actor]) -> np.ndarray:

@@ -1,16 +1,17 @@
 """Pictures of one to four coloured shapes, and the words for them: "two red circles and a blue square".
 
-A picture has 24 x 24 places of red, green and blue, cut into nine cells of 8 x 8; each shape lies in a cell of its own,
-in a size, place and brightness of its own. The words name the larger group first, of equal ones the colour that comes
-first in the alphabet.
+A picture has 24 x 24 places of red, green and blue. Shapes lie in nine cells of 7 x 7, which are moved together by up
+to three places; each shape has a cell and a brightness of its own. Two groups differ in colour and number; the words
+name the larger one first.
 """
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
+from seqexp.data import splits
 from seqexp.data.batch import Split
 from seqexp.numerics.rng import Purpose, stream
 
@@ -18,21 +19,25 @@ COLOURS = {
     "blue": (0, 0, 255),
     "cyan": (0, 255, 255),
     "green": (0, 255, 0),
+    "orange": (255, 128, 0),
     "purple": (255, 0, 255),
     "red": (255, 0, 0),
+    "white": (255, 255, 255),
     "yellow": (255, 255, 0),
 }
 KINDS = ("circle", "square", "triangle")
 COUNTS = ("a", "two", "three", "four")
 MOST = len(COUNTS)  # shapes of a picture
-SIDE, CELLS = 24, 3
-CELL = SIDE // CELLS
-SIZES = (5, 6, 7)  # of a shape
-DARKEST = 0.6
+HELD_OUT = 3  # counts, from one, that are held out with some colour; four shapes fill a picture
+SIDE, CELLS, CELL = 24, 3, 7
+SIZE = 6  # of a shape, so that between two cells is a gap
+DARKEST = 0.8
+TWO = 0.97  # how often two groups are drawn; many of them do not fit
 PICTURE = (3, SIDE, SIDE)
 WORDS = (*COUNTS, *COLOURS, *KINDS, *(f"{kind}s" for kind in KINDS), "and")
 
 Pair = tuple[int, str]  # a count and a colour
+Unseen = Literal["together", "counts"]
 
 
 class Group(NamedTuple):
@@ -48,8 +53,12 @@ class Group(NamedTuple):
 
 def caption(groups: Sequence[Group]) -> str:
     """The words for a picture of these groups, in whatever order they come."""
-    first, *rest = sorted(groups, key=lambda group: (-group.number, group.colour))
-    return " ".join([*first.words(), *(word for group in rest for word in ("and", *group.words()))])
+    return " and ".join(" ".join(group.words()) for group in in_order(groups))
+
+
+def in_order(groups: Sequence[Group]) -> list[Group]:
+    """The larger group first."""
+    return sorted(groups, key=lambda group: -group.number)
 
 
 def parsed(text: str) -> list[Group] | None:
@@ -61,34 +70,51 @@ def parsed(text: str) -> list[Group] | None:
         if count not in COUNTS or colour not in COLOURS or kind.removesuffix("s") not in KINDS:
             return None
         groups.append(Group(COUNTS.index(count) + 1, colour, kind.removesuffix("s")))
-    colours = {group.colour for group in groups}
-    return groups if sum(group.number for group in groups) <= MOST and len(colours) == len(groups) <= 2 else None
+    return groups if sum(group.number for group in groups) <= MOST and differ(groups) else None
 
 
-def held_out(split_seed: int) -> dict[Split, frozenset[Pair]]:
-    """The pairs of count and colour that only validation, and that only the test has: four each, every count once and
-    no colour twice, so that training has every count and every colour in most of its pairs."""
+def part_of(groups: Sequence[Group], unseen: Unseen, split_seed: int) -> Split | None:
+    """The one part that a scene may be in; None of one that would be in two.
+
+    unseen: what only one part has. "together": two counts with their colours in one picture, such as two reds beside a
+            blue; a picture of one colour is for training. "counts": a count with a colour, such as two reds.
+    """
+    pairs = sorted((group.number, group.colour) for group in groups)
+    if unseen == "together":
+        return splits.part_of(repr(pairs).encode(), split_seed) if len(pairs) > 1 else "train"
+    held = held_counts(split_seed)
+    parts = {split for split, own in held.items() if own & set(pairs)}
+    return parts.pop() if len(parts) == 1 else None if parts else "train"
+
+
+@cache
+def held_counts(split_seed: int) -> dict[Split, frozenset[Pair]]:
+    """The counts with a colour that only validation, and that only the test has: three each, every count once and no
+    colour twice, so that training has every count and every colour in most of its pairs."""
     colours = stream(split_seed, Purpose.SPLIT).permutation(list(COLOURS)).tolist()
-    shifts: dict[Split, int] = {"test": 0, "val": len(colours) // 2}
     return {
-        split: frozenset((count, colours[(count - 1 + shift) % len(colours)]) for count in range(1, MOST + 1))
-        for split, shift in shifts.items()
+        "test": frozenset((n + 1, colours[n]) for n in range(HELD_OUT)),
+        "val": frozenset((n + 1, colours[HELD_OUT + n]) for n in range(HELD_OUT)),
     }
 
 
-def scene(rng: np.random.Generator, split: Split, held: dict[Split, frozenset[Pair]]) -> list[Group]:
-    """A scene of one or two groups. One of a held-out split has a pair of that split, and none of the other one's."""
-    other = held["val"] if split == "test" else held["test"]
-    own = sorted(held[split]) if split in held else []
+def scene(rng: np.random.Generator, split: Split, unseen: Unseen, split_seed: int) -> list[Group]:
+    """A scene of one or two groups that may be in this part."""
     while True:
-        count, colour = own[rng.integers(len(own))] if own else _pair(rng, MOST)
-        groups = [Group(count, colour, _one(rng, KINDS))]
-        if count < MOST and rng.random() < 2 / 3:
-            groups.append(Group(*_pair(rng, MOST - count), _one(rng, KINDS)))
-        pairs = {(group.number, group.colour) for group in groups}
-        colours = {group.colour for group in groups}
-        if len(colours) == len(groups) and not pairs & other and (own or not pairs & held["val"]):
+        groups = [Group(*_pair(rng, MOST), _one(rng, KINDS))]
+        if rng.random() < TWO:
+            groups.append(Group(*_pair(rng, MOST), _one(rng, KINDS)))
+        if (
+            sum(group.number for group in groups) <= MOST
+            and differ(groups)
+            and part_of(groups, unseen, split_seed) == split
+        ):
             return groups
+
+
+def differ(groups: Sequence[Group]) -> bool:
+    """Whether no two groups have a colour or a number in common, so that the words have one order."""
+    return len({group.colour for group in groups}) == len({group.number for group in groups}) == len(groups)
 
 
 def _pair(rng: np.random.Generator, most: int) -> Pair:
@@ -103,12 +129,11 @@ def drawn(rng: np.random.Generator, groups: Iterable[Group]) -> np.ndarray:
     """A picture (3, SIDE, SIDE) uint8 of these groups, 0 where nothing is."""
     picture = np.zeros(PICTURE, np.uint8)
     cells = iter(rng.permutation(CELLS * CELLS).tolist())
+    corner = rng.integers(0, SIDE - CELLS * CELL + 1, 2)
     for group in groups:
         for _ in range(group.number):
-            size = SIZES[rng.integers(len(SIZES))]
-            cell = np.array(divmod(next(cells), CELLS)) * CELL
-            top, left = cell + rng.integers(0, CELL - size, 2)  # so that shapes never touch
-            stamp(picture, group, size, top, left, rng.uniform(DARKEST, 1))
+            top, left = corner + np.array(divmod(next(cells), CELLS)) * CELL
+            stamp(picture, group, SIZE, top, left, rng.uniform(DARKEST, 1))
     return picture
 
 
@@ -127,7 +152,7 @@ def outline(kind: str, size: int) -> np.ndarray:
     """Where a shape is, (size, size) bool."""
     at = np.arange(size) - (size - 1) / 2
     if kind == "circle":
-        return np.asarray(at[:, None] ** 2 + at**2 <= 0.9 * size**2 / 4)  # else one of 6 is a square without corners
+        return np.asarray(at[:, None] ** 2 + at**2 <= 0.9 * size**2 / 4)  # else a square without corners
     if kind == "triangle":  # as wide at each row as the row is far from the tip
         return np.asarray(np.abs(at) <= (np.arange(size)[:, None] + 1) / 2)
     return np.ones((size, size), bool)
