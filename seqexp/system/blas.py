@@ -19,14 +19,27 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+_allowed = 1  # outside of ``limited``
+
+
+def allowed() -> int:
+    """The threads of the innermost ``limited``, which compiled kernels keep to as well."""
+    return _allowed
+
+
 @contextmanager
 def limited(threads: int) -> Iterator[None]:
     """Inside the block, the BLAS runs on this many threads, whatever the process had before."""
+    global _allowed
     import numpy  # noqa: F401 - only a loaded BLAS can be limited
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=threads, user_api="blas"):
-        yield
+    before, _allowed = _allowed, threads
+    try:
+        with threadpool_limits(limits=threads, user_api="blas"):
+            yield
+    finally:
+        _allowed = before
 
 
 def kernels() -> str:
