@@ -49,6 +49,18 @@ static INLINE int64_t NAME(width)(int64_t left) { return left >= 6 ? 6 : left >=
 static INLINE int64_t NAME(width)(int64_t left) { return left >= 3 ? 3 : left; }
 #endif
 
+/* TILE(G, N) with both numbers constant, by way of ONE(N) to FOUR(N), which the caller defines. */
+#define OF_VECTORS(G, n)                                                                                               \
+    if (G == 4) {                                                                                                      \
+        OF_WIDTH(n, FOUR)                                                                                              \
+    } else if (G == 3) {                                                                                               \
+        OF_WIDTH(n, THREE)                                                                                             \
+    } else if (G == 2) {                                                                                               \
+        OF_WIDTH(n, TWO)                                                                                               \
+    } else {                                                                                                           \
+        OF_WIDTH(n, ONE)                                                                                               \
+    }
+
 /* Pack panels of four vectors of rows, the last one of fewer: rows as units, weights W[row * rows + k * along]. */
 void NAME(pack_units)(void *to, const void *weights, int64_t rows, int64_t along, int64_t K, int64_t vectors) {
     R *panel = to;
@@ -100,15 +112,7 @@ static __attribute__((noinline)) void NAME(multiply)(const R *panel, int64_t K, 
 #define TWO(N) TILE(2, N)
 #define THREE(N) TILE(3, N)
 #define FOUR(N) TILE(4, N)
-            if (G == 4) {
-                OF_WIDTH(n, FOUR)
-            } else if (G == 3) {
-                OF_WIDTH(n, THREE)
-            } else if (G == 2) {
-                OF_WIDTH(n, TWO)
-            } else {
-                OF_WIDTH(n, ONE)
-            }
+            OF_VECTORS(G, n)
         }
         panel += G * VL * K;
     }
@@ -141,4 +145,57 @@ static INLINE R *NAME(slot)(const struct pass *s, int64_t t, int64_t b, int64_t 
 
 static INLINE R *NAME(reset)(const struct pass *s, int64_t t, int64_t b) {
     return (R *)s->reset + ((t % s->slots) * s->B + b) * (PAD + s->Hp) + PAD;
+}
+
+static INLINE void NAME(outer_tile)(const int G, const int N, const R *dz, const R *a, int64_t a_row, int64_t rows,
+                                    R *sum, int64_t sum_row) {
+    V sums[4][NR];
+#pragma GCC unroll 8
+    for (int j = 0; j < N; j++)
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) sums[g][j] = LOAD(sum + j * sum_row + g * VL);
+#pragma GCC unroll 1
+    for (int64_t n = 0; n < rows; n++, dz += G * VL, a += a_row) {
+        V d[4];
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) d[g] = LOAD(dz + g * VL);
+#pragma GCC unroll 8
+        for (int j = 0; j < N; j++) {
+            V x = EVERY(a[j]);
+#pragma GCC unroll 4
+            for (int g = 0; g < G; g++) sums[g][j] += d[g] * x;
+        }
+    }
+#pragma GCC unroll 8
+    for (int j = 0; j < N; j++)
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) STORE(sum + j * sum_row + g * VL, sums[g][j]);
+}
+
+/* A weight gradient: sum (K, width) += a^T dz, of a (rows, K) and dz (rows, width), a row each ..._row numbers; of its
+   vectors [first, last). memory holds 4 VL rows numbers. The order of the sum is that of the rows. */
+void NAME(outer)(void *sum, int64_t sum_row, const void *dz, int64_t dz_row, const void *a, int64_t a_row, int64_t rows,
+                 int64_t K, int64_t first, int64_t last, void *memory) {
+    unsigned long before = without_subnormals();
+    for (int64_t v = first; v < last; v += 4) {
+        const int64_t G = last - v < 4 ? last - v : 4;
+        R *packed = memory, *to = (R *)sum + v * VL;
+        for (int64_t n = 0; n < rows; n++)
+            memcpy(packed + n * G * VL, (const R *)dz + n * dz_row + v * VL, G * VL * sizeof(R));
+        for (int64_t k = 0, n; k < K; k += n) {
+            n = NAME(width)(K - k);
+#define TILE(G, N) NAME(outer_tile)(G, N, packed, (const R *)a + k, a_row, rows, to + k * sum_row, sum_row)
+#define ONE(N) TILE(1, N)
+#define TWO(N) TILE(2, N)
+#define THREE(N) TILE(3, N)
+#define FOUR(N) TILE(4, N)
+            OF_VECTORS(G, n)
+#undef TILE
+#undef ONE
+#undef TWO
+#undef THREE
+#undef FOUR
+        }
+    }
+    with_subnormals(before);
 }

@@ -52,3 +52,4 @@ static const double SERIES[] = {2.57293241773623047e-11, 4.45581790833606449e-10
 #undef SIGMOID
 #undef LOG2_E
 #undef OF_WIDTH
+#undef OF_VECTORS

@@ -56,8 +56,18 @@ static INLINE V NAME(parts_of_power)(V x, V *power) {
 
 /* Keeps what is no number. */
 static INLINE V NAME(within)(V x, R range) {
+#if BYTES == 64 && FLOATS == 32
+    return (V)_mm512_max_ps((__m512)EVERY(-range), _mm512_min_ps((__m512)EVERY(range), (__m512)x));
+#elif BYTES == 64
+    return (V)_mm512_max_pd((__m512d)EVERY(-range), _mm512_min_pd((__m512d)EVERY(range), (__m512d)x));
+#elif BYTES == 32 && FLOATS == 32
+    return (V)_mm256_max_ps((__m256)EVERY(-range), _mm256_min_ps((__m256)EVERY(range), (__m256)x));
+#elif BYTES == 32
+    return (V)_mm256_max_pd((__m256d)EVERY(-range), _mm256_min_pd((__m256d)EVERY(range), (__m256d)x));
+#else
     x = NAME(chosen)(x > range, EVERY(range), x);
     return NAME(chosen)(x < -range, EVERY(-range), x);
+#endif
 }
 
 #define LOG2_E ((R)1.44269504088896340736)

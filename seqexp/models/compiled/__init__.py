@@ -3,6 +3,6 @@
 ``models.create(name, backend="compiled")`` makes them. A model that is not here runs in NumPy.
 """
 
-from seqexp.models.compiled import lstm
+from seqexp.models.compiled import gru, lstm, rnn
 
-__all__ = ["lstm"]
+__all__ = ["gru", "lstm", "rnn"]

@@ -82,30 +82,21 @@ class CompiledLSTM(LSTMVariant):
         after = run.begin_back(dh, dstate, 5 if self.gate_recurrence else 2)
         if self.gate_recurrence:
             after = self._start_after(run, after, dstate)
-        # W_h^T: units as rows, a weight of unit m and gate row k is padded[k, 1 + m].
-        run.point(of_h=self._transposed(run, "of_hT", padded[:, :, 1 : 1 + H].reshape(-1, H)))
+        run.point(of_h=run.packed_transpose("of_hT", padded[:, :, 1 : 1 + H]))
         if self.gate_recurrence:
             R = self._between_gates(run, p["R"]).reshape(3 * Hp, 3 * Hp)
             run.point(of_g=run.packed_units("of_gT", R, 1, 3 * Hp, (3 * Hp, 3 * Hp)))
         dx = run.new_dx(need_dx)
         W_x = padded[:, :, 1 + H :]
         for start, stop, dz in run.chunks():
-            run.add_product(dW[:, :K], dz, run.stacked(start, stop, 0, K), run.at)
+            run.add_product(dW[:, :K], run.at, dz, run.stacked(start, stop, 0, K))
             run.through_x(dW[:, 1 + H :], W_x, dz, start, stop, dx)
-            self._through_gates(run, grad, dz, start, stop)
+            self._through_own(run, grad, dz, start, stop)
         parts = [0, 1, *(2 + gate for gate in self._own_gates() if self.gate_recurrence)]
         dstate0 = after[:, parts, :H].transpose(1, 2, 0).reshape(-1, run.B)
         return None if dx is None else dx.swapaxes(1, 2), dstate0.copy()
 
-    def _transposed(self, run: Pass, name: str, W_h: np.ndarray) -> np.ndarray:
-        """W_h (K, H) packed for products with W_h^T, its columns padded."""
-        K, H = W_h.shape
-        wide = run.tape.array(name + " wide", (K, run.Hp), run.dtype)
-        wide[:, H:] = 0
-        wide[:, :H] = W_h
-        return run.packed_units(name, wide, 1, run.Hp, (run.Hp, K))
-
-    def _through_gates(self, run: Pass, grad: Params, dz: np.ndarray, start: int, stop: int) -> None:
+    def _through_own(self, run: Pass, grad: Params, dz: np.ndarray, start: int, stop: int) -> None:
         """dR and dp of these steps."""
         H, own = self.hidden_size, self._own_gates()
         if self.gate_recurrence:
@@ -118,7 +109,7 @@ class CompiledLSTM(LSTMVariant):
             )
             for block, gate in enumerate(own):
                 cell = c if gate == 0 else c_before
-                grad["p"][block * H : (block + 1) * H, 0] += np.einsum("nh,nh->h", dz[:, gate, :H], cell)
+                grad["p"][block * H : (block + 1) * H, 0] += np.einsum("nh,nh->h", dz[:, gate, :H], cell.reshape(-1, H))
 
     def _start_after(self, run: Pass, after: np.ndarray, dstate: np.ndarray | None) -> np.ndarray:
         """after with dstate's gates where the kernel has them."""

@@ -4,16 +4,19 @@ A column's numbers lie side by side: x and h are (T, B, ·) in memory, and views
 whole vectors, Hp of them; what is added to the numbers of weights and gates is zero.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from seqexp.kernels import library, threads
 from seqexp.numerics.tape import Tape, add_columns, token_columns
 
 LINE = 64  # bytes
 CHUNK_COLUMNS = 1024  # of a weight gradient's product
+LARGE_PRODUCT = 150_000  # numbers of a weight gradient from which on the BLAS is faster
 SPLIT_WORK = 200_000  # multiply-adds of a step from which on a second thread pays
 
 
@@ -34,6 +37,7 @@ class Pass:
         self.library = library.library()
         self.struct = self.library.ffi.new("struct pass *")
         self.pad = LINE // self.dtype.itemsize
+        self.lanes = library.vector_bits() // (8 * self.dtype.itemsize)
         self.H, self.Hp = H, -(-H // self.pad) * self.pad
         self.at, self.gates, self.rows = list(at), gates, rows
         self.kept: dict[str, np.ndarray] = {}  # whose memory the struct points to
@@ -105,9 +109,16 @@ class Pass:
     def packed_units(self, name: str, W: np.ndarray, rows: int, along: int, shape: tuple[int, int]) -> np.ndarray:
         """A matrix of this shape, rows padded, whose weight (row, k) is W's memory [row * rows + k * along]."""
         to = self.tape.array(name, (shape[0] * shape[1],), self.dtype)
-        lanes = library.vector_bits() // (8 * self.dtype.itemsize)
-        self._call("pack_units", to, W, rows, along, shape[1], shape[0] // lanes)
+        self._call("pack_units", to, W, rows, along, shape[1], shape[0] // self.lanes)
         return to
+
+    def packed_transpose(self, name: str, W_h: np.ndarray) -> np.ndarray:
+        """W_h (G, Hp, H) packed for products with its transpose (H, G Hp), H padded."""
+        K = W_h.shape[0] * self.Hp
+        wide = self.tape.array("wide", (*W_h.shape[:2], self.Hp), self.dtype)
+        wide[:, :, self.H :] = 0
+        wide[:, :, : self.H] = W_h
+        return self.packed_units(name, wide, 1, self.Hp, (self.Hp, K))
 
     def forward(self) -> np.ndarray:
         """All steps; h (T, H, B)."""
@@ -134,7 +145,7 @@ class Pass:
         self.point(after=after, dh=dh)
         return after
 
-    def chunks(self) -> Any:
+    def chunks(self) -> Iterator[tuple[int, int, np.ndarray]]:
         """The way back, in chunks of steps: (start, stop, dz (columns, gates, Hp)) of each, the last one first."""
         n = max(1, min(self.steps, -(-CHUNK_COLUMNS // max(1, self.B))))
         for start in reversed(range(0, self.steps, n)):
@@ -145,18 +156,29 @@ class Pass:
             self._run("backward")
             yield start, stop, dz.reshape(-1, self.gates, self.Hp)
 
-    def add_product(self, dW: np.ndarray, dz: np.ndarray, columns: np.ndarray, at: Sequence[int]) -> None:
-        """dW (·H, K) += dz^T columns; dz (N, G, Hp), columns (…, K), N of them; ``at``: the gates that dW's blocks are."""
-        N, G, _ = dz.shape
-        K = columns.shape[-1]
-        part = self.tape.array("dW", (G, self.Hp, K), self.dtype)
-        flat = as_matrix(dz.reshape(N, G * self.Hp) if dz.flags.c_contiguous else dz, N)
-        np.matmul(flat.T, as_matrix(columns, N), out=part.reshape(-1, K))
-        if dW.flags.c_contiguous and list(at) == list(range(G)):
-            dW.reshape(G, self.H, K)[:] += part[:, : self.H]
+    def add_product(self, dW: np.ndarray, at: Sequence[int], dz: np.ndarray, columns: np.ndarray) -> None:
+        """dW (·H, K) += dz^T columns, of the blocks that the gates ``at`` are; dz (n·B, G, Hp), columns (n, B, K)."""
+        (N, G, Hp), K, H = dz.shape, columns.shape[2], self.H
+        if G * Hp * K > LARGE_PRODUCT:
+            part = self.tape.array("part", (G * Hp, K), self.dtype)
+            columns = columns.reshape(N, K)  # a view: the steps follow each other
+            np.matmul(flat(dz).T, columns, out=part)
+            for block, gate in enumerate(at):
+                dW[block * H : (block + 1) * H] += part[gate * Hp : gate * Hp + H]
             return
+        sums = self.tape.array("part", (K, G, Hp), self.dtype)
+        sums[:] = 0
+        size, vectors = self.dtype.itemsize, G * Hp // self.lanes
+        count = min(threads.allowed(), max(1, N * sums.size // SPLIT_WORK), vectors // 4 or 1)
+        ends = [4 * (-(-vectors // 4) * part // count) for part in range(count)] + [vectors]
+        scratch = self.tape.array("packed rows", (count, 4 * self.lanes * N), self.dtype)
+        outer, memory = self.library.function("outer", self.dtype), self.library.pointer
+        places = (memory(sums), G * Hp, memory(dz), dz.strides[0] // size, memory(columns), columns.strides[1] // size)
+        threads.together(
+            [partial(outer, *places, N, K, ends[n], min(ends[n + 1], vectors), memory(scratch[n])) for n in range(count)]
+        )
         for block, gate in enumerate(at):
-            dW[block * self.H : (block + 1) * self.H] += part[gate, : self.H]
+            self._turn(dW[block * H : (block + 1) * H][None], sums[None, :, gate, :H], adds=True)
 
     def stacked(self, start: int, stop: int, first: int, last: int) -> np.ndarray:
         """Rows [first, last) of the columns [1; h; x] of these steps, (·, B, last - first)."""
@@ -165,13 +187,12 @@ class Pass:
     def through_x(
         self, dW_x: np.ndarray, W_x: np.ndarray, dz: np.ndarray, start: int, stop: int, dx: np.ndarray | None
     ) -> None:
-        """Of tokens dW_x (·H, X); else dx (T, B, X) of the steps, where it is wanted; W_x (gates, Hp, X)."""
+        """Of tokens dW_x (·H, X); else dx (T, B, X) of the steps, where it is wanted; W_x (G, Hp, X), dz (n·B, G, Hp)."""
         if self.x.ndim == 2:
             own = dz[:, self.at, : self.H].reshape(len(dz), -1)
             add_columns(dW_x, self.x[start:stop].ravel(), own.T)
         elif dx is not None:
-            flat = dz.reshape(len(dz), -1)
-            np.matmul(flat, W_x.reshape(flat.shape[1], -1), out=dx[start:stop].reshape(len(dz), -1))
+            np.matmul(flat(dz), W_x.reshape(-1, self.X), out=dx[start:stop].reshape(len(dz), -1))
 
     def new_dx(self, wanted: bool) -> np.ndarray | None:
         """Memory for dx as (T, B, X), zero beyond the last step."""
@@ -187,11 +208,13 @@ class Pass:
         if source.strides[-1] != size or source.dtype != self.dtype:
             np.copyto(to, source.swapaxes(1, 2))
             return
-        T, R, B = source.shape
-        strides = [step // size for step in (*to.strides[:2], *source.strides[:2])]
-        self.library.function("turn", self.dtype)(
-            self.library.pointer(to), *strides[:2], self.library.pointer(source), *strides[2:], T, R, B
-        )
+        self._turn(to, source)
+
+    def _turn(self, to: np.ndarray, source: np.ndarray, adds: bool = False) -> None:
+        """to (T, B, R) = source (T, R, B), or +=; the last stride of both is 1."""
+        strides = [step // self.dtype.itemsize for step in (*to.strides[:2], *source.strides[:2])]
+        places = (self.library.pointer(to), *strides[:2], self.library.pointer(source), *strides[2:])
+        self.library.function("turn", self.dtype)(*places, *source.shape, adds)
 
     def _call(self, name: str, to: np.ndarray, source: np.ndarray, *numbers: int) -> None:
         self.library.function(name, self.dtype)(self.library.pointer(to), self.library.pointer(source), *numbers)
@@ -201,17 +224,19 @@ class Pass:
         work = self.B * self.Hp * (self.Hp + self.X) * self.gates
         count = min(threads.allowed(), max(1, work // SPLIT_WORK), self.B)
         kernel = self.library.function(f"{self.cell}_{way}", self.dtype)
-        calls = []
+        kept = []  # what the structs point to
+        calls: list[Callable[[], None]] = []
         for first in range(count):
             mine = np.ascontiguousarray(self.column[first::count])  # in turn, as the longest ones come first
             lengths = self.lengths[mine]
             s = self.struct if count == 1 else self.library.ffi.new("struct pass *", self.struct[0])
             s.columns = len(mine)
             s.column, s.length = self.library.integers(mine), self.library.integers(lengths)
-            calls.append((s, mine, lengths))
-        threads.together([lambda s=call[0]: kernel(s) for call in calls])
+            kept.append((mine, lengths))
+            calls.append(partial(kernel, s))
+        threads.together(calls)
 
 
-def as_matrix(columns: np.ndarray, N: int) -> np.ndarray:
-    """(…, K) as (N, K): a view where the steps' columns follow each other evenly."""
-    return columns.reshape(N, -1)
+def flat(dz: np.ndarray) -> np.ndarray:
+    """(N, G, Hp) as a view (N, G·Hp), also of a few gates of each row."""
+    return as_strided(dz, (len(dz), dz.shape[1] * dz.shape[2]), (dz.strides[0], dz.itemsize))
