@@ -20,7 +20,7 @@ OWN = (
     *("sweep", "study", "plugins", "stop"),
 )
 NEVER: dict[str, Any] = {"training.patience": None, "training.stop_when_solved": False}  # stop=never
-TOP = ("dtype", "threads", "optimizer", "tracking", "data_dir")
+TOP = ("dtype", "threads", "backend", "optimizer", "tracking", "data_dir")
 GROUPS = ("task", "model", "optimizer", "training", "tracking")
 
 

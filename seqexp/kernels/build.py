@@ -1,4 +1,4 @@
-"""Compiles the kernels: ``python -m seqexp.kernels.build NAME FOLDER``. A process of its own, since a compiler talks."""
+"""Compiles the kernels: ``python -m seqexp.kernels.build NAME FOLDER BITS``, a process of its own: compilers talk."""
 
 import sys
 from pathlib import Path

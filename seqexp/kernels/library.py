@@ -11,13 +11,14 @@ import tempfile
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from seqexp.kernels.build import FLAGS, FUNCTIONS, SOURCES
 
-logger = logging.getLogger(__name__)
+Backend = Literal["numpy", "compiled"]
+logger = logging.getLogger("seqexp")
 INSTALL = "pip install 'seqexp[fast]', and a C compiler (cc)"
 LETTERS = {"f": "f", "d": "d"}  # of NumPy's number types -> the ending of their kernels
 LONGEST = 300  # seconds that a compiler may take
@@ -59,10 +60,24 @@ def missing() -> str | None:
     return found if isinstance(found, str) else None
 
 
+def usable(backend: Backend) -> Backend:
+    """The backend, or numpy where it is compiled and there are no kernels, which is said once."""
+    if backend == "compiled" and (why := missing()) is not None:
+        _say(f"backend=compiled: {why}; NumPy computes")
+        return "numpy"
+    return backend
+
+
+@cache
+def _say(line: str) -> None:
+    logger.warning("%s", line)
+
+
 @cache
 def vector_bits() -> int:
     """The widest vectors that this CPU has and the kernels use; 128 stands for any CPU."""
-    from numpy._core._multiarray_umath import __cpu_features__ as has  # what NumPy itself chooses by
+    umath: Any = importlib.import_module("numpy._core._multiarray_umath")  # has what NumPy itself chooses by
+    has = umath.__cpu_features__
 
     if all(has.get(name) for name in ("AVX512F", "AVX512DQ", "AVX512VL")):
         return 512

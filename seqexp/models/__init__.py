@@ -16,12 +16,14 @@ import re
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
+from seqexp.kernels.library import Backend
 from seqexp.models.arrangement import Arrangement
 from seqexp.models.core import Bidirected, Celled, Core, Gated, Rows, is_bidirectional, output_size
 from seqexp.system.registry import Registry, fields
 
 __all__ = [
     "Arrangement",
+    "Backend",
     "Bidirected",
     "Celled",
     "Core",
@@ -46,7 +48,6 @@ __all__ = [
 Reads = Literal["sequences", "trees"]
 C = TypeVar("C", bound=type)
 Fields = dict[str, tuple[Any, Any]]  # name -> (type, default)
-Backend = Literal["numpy", "compiled"]
 _registry: Registry[type] = Registry("model", __name__)
 _compiled: dict[str, type] = {}  # what backend=compiled makes of a registered model
 

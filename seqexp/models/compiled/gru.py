@@ -70,6 +70,8 @@ class CompiledGRU(GRU):
     def _reset_columns(self, run: Pass) -> np.ndarray:
         """[1; r h] of each slot, with h at the first multiple of a line."""
         columns = run.tape.array("reset", (run.slots, run.B, run.pad + run.Hp), run.dtype)
+        if (run.lengths < run.T).any():
+            columns[:] = 0  # padding leaves no r h, and what memory holds may be no number
         columns[:, :, run.pad - 1] = 1
         return columns
 
@@ -92,7 +94,9 @@ class CompiledGRU(GRU):
         if after:
             run.point(of_h=run.packed_transpose("of_hT", np.concatenate([W_h[Z : Z + 2], W_h[N : N + 1]])))
         else:
-            run.point(of_h=run.packed_transpose("of_hT", W_h[Z : Z + 2]), of_g=run.packed_transpose("of_gT", W_h[N : N + 1]))
+            run.point(
+                of_h=run.packed_transpose("of_hT", W_h[Z : Z + 2]), of_g=run.packed_transpose("of_gT", W_h[N : N + 1])
+            )
         dx, W_x = run.new_dx(need_dx), padded[:3, :, 1 + H :]
         for start, stop, dz in run.chunks():
             h = run.stacked(start, stop, 0, 1 + H)

@@ -174,9 +174,11 @@ class Pass:
         scratch = self.tape.array("packed rows", (count, 4 * self.lanes * N), self.dtype)
         outer, memory = self.library.function("outer", self.dtype), self.library.pointer
         places = (memory(sums), G * Hp, memory(dz), dz.strides[0] // size, memory(columns), columns.strides[1] // size)
-        threads.together(
-            [partial(outer, *places, N, K, ends[n], min(ends[n + 1], vectors), memory(scratch[n])) for n in range(count)]
-        )
+        calls = []
+        for n in range(count):
+            some = (N, K, ends[n], min(ends[n + 1], vectors), memory(scratch[n]))
+            calls.append(partial(outer, *places, *some))
+        threads.together(calls)
         for block, gate in enumerate(at):
             self._turn(dW[block * H : (block + 1) * H][None], sums[None, :, gate, :H], adds=True)
 
@@ -187,7 +189,7 @@ class Pass:
     def through_x(
         self, dW_x: np.ndarray, W_x: np.ndarray, dz: np.ndarray, start: int, stop: int, dx: np.ndarray | None
     ) -> None:
-        """Of tokens dW_x (·H, X); else dx (T, B, X) of the steps, where it is wanted; W_x (G, Hp, X), dz (n·B, G, Hp)."""
+        """Of tokens dW_x (·H, X); else dx (T, B, X) of the steps, where it is wanted; W_x (G, Hp, X), dz (N, G, Hp)."""
         if self.x.ndim == 2:
             own = dz[:, self.at, : self.H].reshape(len(dz), -1)
             add_columns(dW_x, self.x[start:stop].ravel(), own.T)
