@@ -56,7 +56,8 @@ def threads(settings: Settings, hidden: int) -> int:
         return int(settings["threads"])
     model = settings["model"]
     rows = _core(model, model["name"], hidden, 1).layout.tallest
-    return blas.threads_for(rows * 2 * hidden * settings["training"]["batch_size"])
+    work = rows * 2 * hidden * settings["training"]["batch_size"]
+    return blas.threads_for(work, kernels=settings.get("backend") == "compiled")
 
 
 def build_optimizer(settings: Settings, backend: models.Backend = "numpy") -> optimizers.Optimizer:

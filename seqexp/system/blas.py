@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 WORTH_A_THREAD = 1_500_000  # multiply-adds a step from which on a second thread was faster; see docs/performance.md
+WORTH_A_KERNEL = 150_000  # the same of compiled kernels, whose threads meet once a pass
 
 
-def threads_for(work: int) -> int:
+def threads_for(work: int, kernels: bool = False) -> int:
     """How many threads a step's product of so many multiply-adds is worth: one, or of large layers two."""
-    return min(available(), 2) if work >= WORTH_A_THREAD else 1
+    return min(available(), 2) if work >= (WORTH_A_KERNEL if kernels else WORTH_A_THREAD) else 1
 
 
 def available() -> int:

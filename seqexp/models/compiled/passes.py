@@ -17,7 +17,7 @@ from seqexp.numerics.tape import Tape, add_columns, token_columns
 LINE = 64  # bytes
 CHUNK_COLUMNS = 1024  # of a weight gradient's product
 LARGE_PRODUCT = 150_000  # numbers of a weight gradient from which on the BLAS is faster
-SPLIT_WORK = 200_000  # multiply-adds of a step from which on a second thread pays
+SPLIT_WORK = 10_000_000  # multiply-adds of a call that are worth another thread
 
 
 def runs(dtype: np.dtype[Any]) -> bool:
@@ -223,7 +223,8 @@ class Pass:
 
     def _run(self, way: str) -> None:
         """The cell's kernel, its columns dealt out to the threads."""
-        work = self.B * self.Hp * (self.Hp + self.X) * self.gates
+        steps = self.steps if way == "forward" else self.struct.stop - self.struct.start
+        work = steps * self.B * self.Hp * (self.Hp + self.X) * self.gates
         count = min(threads.allowed(), max(1, work // SPLIT_WORK), self.B)
         kernel = self.library.function(f"{self.cell}_{way}", self.dtype)
         kept = []  # what the structs point to
