@@ -9,7 +9,7 @@ FUNCTIONS = """
 void pack_units_{0}(void *, const void *, int64_t, int64_t, int64_t, int64_t);
 void pack_gates_{0}(void *, const void *, int64_t, int64_t, int64_t, int64_t);
 void outer_{0}(void *, int64_t, const void *, int64_t, const void *, int64_t,
-               int64_t, int64_t, int64_t, int64_t, void *);
+             int64_t, int64_t, int64_t, void *);
 void lstm_forward_{0}(const struct pass *);
 void lstm_backward_{0}(const struct pass *);
 void gru_forward_{0}(const struct pass *);
@@ -17,7 +17,7 @@ void gru_backward_{0}(const struct pass *);
 void rnn_forward_{0}(const struct pass *);
 void rnn_backward_{0}(const struct pass *);
 void turn_{0}(void *, int64_t, int64_t, const void *, int64_t, int64_t,
-              int64_t, int64_t, int64_t, int);
+              int64_t, int64_t, int64_t);
 void adam_{0}(void *, const void *, void *, void *, int64_t, double, double, double, double);
 """
 

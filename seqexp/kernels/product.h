@@ -147,44 +147,48 @@ static INLINE R *NAME(reset)(const struct pass *s, int64_t t, int64_t b) {
     return (R *)s->reset + ((t % s->slots) * s->B + b) * (PAD + s->Hp) + PAD;
 }
 
-static INLINE void NAME(outer_tile)(const int G, const int N, const R *dz, const R *a, int64_t a_row, int64_t rows,
-                                    R *sum, int64_t sum_row) {
+static INLINE void NAME(outer_tile)(const int G, const int N, const R *packed, const R *dz, int64_t dz_row,
+                                    int64_t rows, R *dW, int64_t dW_row, int64_t count) {
     V sums[4][NR];
 #pragma GCC unroll 8
     for (int j = 0; j < N; j++)
 #pragma GCC unroll 4
-        for (int g = 0; g < G; g++) sums[g][j] = LOAD(sum + j * sum_row + g * VL);
+        for (int g = 0; g < G; g++) sums[g][j] = EVERY(0);
 #pragma GCC unroll 1
-    for (int64_t n = 0; n < rows; n++, dz += G * VL, a += a_row) {
-        V d[4];
+    for (int64_t n = 0; n < rows; n++, packed += G * VL, dz += dz_row) {
+        V a[4];
 #pragma GCC unroll 4
-        for (int g = 0; g < G; g++) d[g] = LOAD(dz + g * VL);
+        for (int g = 0; g < G; g++) a[g] = LOAD(packed + g * VL);
 #pragma GCC unroll 8
         for (int j = 0; j < N; j++) {
-            V x = EVERY(a[j]);
+            V d = EVERY(dz[j]);
 #pragma GCC unroll 4
-            for (int g = 0; g < G; g++) sums[g][j] += d[g] * x;
+            for (int g = 0; g < G; g++) sums[g][j] += a[g] * d;
         }
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 1
     for (int j = 0; j < N; j++)
-#pragma GCC unroll 4
-        for (int g = 0; g < G; g++) STORE(sum + j * sum_row + g * VL, sums[g][j]);
+#pragma GCC unroll 1
+        for (int g = 0; g < G; g++) {
+            R *to = dW + j * dW_row + g * VL;
+            NAME(store_some)(to, NAME(load_some)(to, count - g * VL) + sums[g][j], count - g * VL);
+        }
 }
 
-/* A weight gradient: sum (K, width) += a^T dz, of a (rows, K) and dz (rows, width), a row each ..._row numbers; of its
-   vectors [first, last). memory holds 4 VL rows numbers. The order of the sum is that of the rows. */
-void NAME(outer)(void *sum, int64_t sum_row, const void *dz, int64_t dz_row, const void *a, int64_t a_row, int64_t rows,
-                 int64_t K, int64_t first, int64_t last, void *memory) {
+/* A weight gradient: dW (H, K) += dz^T a, of dz (rows, H) and a (rows, K), a row each ..._row numbers; the sum runs in
+   the order of the rows. Reads up to a vector beyond a's K. memory holds 4 VL rows numbers. */
+void NAME(outer)(void *dW, int64_t dW_row, const void *dz, int64_t dz_row, const void *a, int64_t a_row, int64_t rows,
+                 int64_t H, int64_t K, void *memory) {
     unsigned long before = without_subnormals();
-    for (int64_t v = first; v < last; v += 4) {
-        const int64_t G = last - v < 4 ? last - v : 4;
-        R *packed = memory, *to = (R *)sum + v * VL;
+    for (int64_t k = 0; k < K; k += 4 * VL) {
+        const int64_t left = K - k, G = left > 3 * VL ? 4 : (left + VL - 1) / VL;
+        R *packed = memory;
         for (int64_t n = 0; n < rows; n++)
-            memcpy(packed + n * G * VL, (const R *)dz + n * dz_row + v * VL, G * VL * sizeof(R));
-        for (int64_t k = 0, n; k < K; k += n) {
-            n = NAME(width)(K - k);
-#define TILE(G, N) NAME(outer_tile)(G, N, packed, (const R *)a + k, a_row, rows, to + k * sum_row, sum_row)
+            memcpy(packed + n * G * VL, (const R *)a + n * a_row + k, G * VL * sizeof(R));
+        for (int64_t u = 0, n; u < H; u += n) {
+            n = NAME(width)(H - u);
+#define TILE(G, N)                                                                                                     \
+    NAME(outer_tile)(G, N, packed, (const R *)dz + u, dz_row, rows, (R *)dW + u * dW_row + k, dW_row, left)
 #define ONE(N) TILE(1, N)
 #define TWO(N) TILE(2, N)
 #define THREE(N) TILE(3, N)

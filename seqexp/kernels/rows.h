@@ -2,9 +2,9 @@
 
 enum { NAME(BLOCK) = 16 };
 
-/* to[t][c][r] = from[t][r][c], or += with adds. */
+/* to[t][c][r] = from[t][r][c]. */
 void NAME(turn)(void *to_, int64_t to_step, int64_t to_row, const void *from_, int64_t from_step, int64_t from_row,
-                int64_t steps, int64_t rows, int64_t columns, int adds) {
+                int64_t steps, int64_t rows, int64_t columns) {
     for (int64_t t = 0; t < steps; t++)
         for (int64_t r0 = 0; r0 < rows; r0 += NAME(BLOCK))
             for (int64_t c0 = 0; c0 < columns; c0 += NAME(BLOCK)) {
@@ -13,8 +13,7 @@ void NAME(turn)(void *to_, int64_t to_step, int64_t to_row, const void *from_, i
                 R *to = (R *)to_ + t * to_step;
                 const R *from = (const R *)from_ + t * from_step;
                 for (int64_t c = c0; c < c1; c++)
-                    for (int64_t r = r0; r < r1; r++)
-                        to[c * to_row + r] = from[r * from_row + c] + (adds ? to[c * to_row + r] : 0);
+                    for (int64_t r = r0; r < r1; r++) to[c * to_row + r] = from[r * from_row + c];
             }
 }
 

@@ -44,8 +44,7 @@ class CompiledGRU(GRU):
         H, W, after = self.hidden_size, p["W"], self.reset == "after"
         check_input(x, self.input_size, W.dtype, "gru")
         tape.x, tape.ends, tape.dx_lent = x, Ends(lengths, x.shape[0], x.shape[-1]), False
-        run = Pass(tape, "gru", W.dtype, H, [0, 1, 2], 4 if after else 3, 4 if after else 3)
-        tape.views = {"pass": run}
+        run = Pass.on(tape, "gru", W.dtype, H, [0, 1, 2], 4 if after else 3, 4 if after else 3)
         run.begin(x, lengths, self.input_size, keep)
         run.h[0] = 0 if state0 is None else state0.T
         padded = run.spread("W", W)  # rows n, z, r, and with reset=after zeros

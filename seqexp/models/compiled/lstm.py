@@ -43,8 +43,7 @@ class CompiledLSTM(LSTMVariant):
         H, W = self.hidden_size, p["W"]
         tokens = check_input(x, self.input_size, W.dtype, "lstm")
         tape.x, tape.ends, tape.dx_lent = x, Ends(lengths, x.shape[0], x.shape[-1]), False
-        run = Pass(tape, "lstm", W.dtype, H, [GATES.index(gate) for gate in self.rows], 4, 5)
-        tape.views = {"pass": run}
+        run = Pass.on(tape, "lstm", W.dtype, H, [GATES.index(gate) for gate in self.rows], 4, 5)
         run.begin(x, lengths, self.input_size, keep)
         run.h[0] = 0 if state0 is None else state0[:H].T
         first = run.left[0]  # (B, 5, Hp)

@@ -15,8 +15,8 @@ from seqexp.kernels import library, threads
 from seqexp.numerics.tape import Tape, add_columns, token_columns
 
 LINE = 64  # bytes
-CHUNK_COLUMNS = 1024  # of a weight gradient's product
-LARGE_PRODUCT = 150_000  # numbers of a weight gradient from which on the BLAS is faster
+LARGE_PRODUCT = 150_000  # numbers of a weight gradient from which on the BLAS is faster than a kernel
+FEW_COLUMNS, MANY_COLUMNS = 256, 1024  # of a chunk, for a kernel's product and for the BLAS's
 SPLIT_WORK = 10_000_000  # multiply-adds of a call that are worth another thread
 
 
@@ -33,6 +33,7 @@ class Pass:
     """
 
     def __init__(self, tape: Tape, cell: str, dtype: Any, H: int, at: Sequence[int], gates: int, rows: int) -> None:
+        self.made_for = (cell, dtype, H, *at, gates, rows)
         self.tape, self.cell, self.dtype = tape, cell, np.dtype(dtype)
         self.library = library.library()
         self.struct = self.library.ffi.new("struct pass *")
@@ -41,6 +42,17 @@ class Pass:
         self.H, self.Hp = H, -(-H // self.pad) * self.pad
         self.at, self.gates, self.rows = list(at), gates, rows
         self.kept: dict[str, np.ndarray] = {}  # whose memory the struct points to
+        self.lengths = self.column = np.empty(0, np.int64)
+        self.steps = -1
+
+    @classmethod
+    def on(cls, tape: Tape, cell: str, dtype: Any, H: int, at: Sequence[int], gates: int, rows: int) -> "Pass":
+        """The tape's own, made anew only for another cell."""
+        run = tape.views.get("pass")
+        if run is None or run.made_for != (cell, dtype, H, *at, gates, rows):
+            run = cls(tape, cell, dtype, H, at, gates, rows)
+            tape.views = {"pass": run}
+        return run
 
     def begin(self, x: np.ndarray, lengths: np.ndarray | None, inputs: int, keep: bool) -> None:
         """Memory for the columns [1; h; x] and for ``rows`` of each step, x in it, and which columns go how far."""
@@ -59,10 +71,13 @@ class Pass:
         self.h = self.stack[:, :, pad : pad + H]  # (T+1, B, H), from h_0 on
         if self.X:
             self._take(x, self.stack[:T, :, pad + H : pad + H + self.X])
-        self.lengths = np.full(B, T) if lengths is None else np.asarray(lengths, np.int64)
-        self.column = np.arange(B) if lengths is None else np.argsort(-self.lengths, kind="stable")
-        self.steps = int(self.lengths.max(initial=0))
-        if lengths is not None:
+        if lengths is None:
+            if self.kept.get("whole") is not self.lengths or self.lengths.shape != (B,) or self.steps != T:
+                self.kept["whole"] = self.lengths = np.full(B, T)
+                self.column, self.steps = np.arange(B), T if B else 0
+        else:
+            self.lengths = np.asarray(lengths, np.int64)
+            self.column, self.steps = np.argsort(-self.lengths, kind="stable"), int(self.lengths.max(initial=0))
             dead = np.arange(T)[:, None] >= self.lengths  # (T, B)
             self.stack[:T, :, pad + H :][dead] = 0  # whatever padding holds, it stays out
             self.h[1:][dead] = 0
@@ -73,9 +88,9 @@ class Pass:
     def point(self, **arrays: np.ndarray | None) -> None:
         """Set pointers of the struct to arrays, which live as long as the pass."""
         for name, array in arrays.items():
-            setattr(self.struct, name, self.library.pointer(array))
-            if array is not None:
-                self.kept[name] = array
+            if array is None or self.kept.get(name) is not array:  # else it points there from the pass before
+                setattr(self.struct, name, self.library.pointer(array))
+                self.kept[name] = array  # type: ignore[assignment]
 
     def spread(self, name: str, W: np.ndarray) -> np.ndarray:
         """W (·H, K) with each block's rows at its gate, (gates, Hp, K), zeros between."""
@@ -90,6 +105,7 @@ class Pass:
         """What each step's sums begin with: the bias (gates, Hp), and of tokens their column of W_x (·H, X) too."""
         if self.x.ndim == 3:
             self.point(table=bias)
+            self.struct.which = self.library.ffi.NULL
             return
         columns, which = token_columns(W_x, self.x, self.tape)
         table = self.tape.array("table", (len(columns), self.gates, self.Hp), self.dtype)
@@ -147,40 +163,43 @@ class Pass:
 
     def chunks(self) -> Iterator[tuple[int, int, np.ndarray]]:
         """The way back, in chunks of steps: (start, stop, dz (columns, gates, Hp)) of each, the last one first."""
-        n = max(1, min(self.steps, -(-CHUNK_COLUMNS // max(1, self.B))))
+        columns = FEW_COLUMNS if self._is_small(self.gates, 1 + self.H + self.X) else MANY_COLUMNS
+        n = max(1, min(self.steps, -(-columns // max(1, self.B))))
+        memory = self.tape.array("dz", (n, self.B, self.gates, self.Hp), self.dtype)
+        self.point(dz=memory)
         for start in reversed(range(0, self.steps, n)):
             stop = min(start + n, self.steps)
-            dz = self.tape.array("dz", (n, self.B, self.gates, self.Hp), self.dtype)[: stop - start]
-            self.point(dz=dz)
             self.struct.start, self.struct.stop = start, stop
             self._run("backward")
-            yield start, stop, dz.reshape(-1, self.gates, self.Hp)
+            yield start, stop, memory[: stop - start].reshape(-1, self.gates, self.Hp)
+
+    def _is_small(self, gates: int, K: int) -> bool:
+        """Whether a weight gradient's product is one for a kernel, and not for the BLAS."""
+        return gates * self.Hp * K <= LARGE_PRODUCT
 
     def add_product(self, dW: np.ndarray, at: Sequence[int], dz: np.ndarray, columns: np.ndarray) -> None:
-        """dW (·H, K) += dz^T columns, of the blocks that the gates ``at`` are; dz (n·B, G, Hp), columns (n, B, K)."""
+        """dW (·H, K) += dz^T columns, of the blocks that the gates ``at`` are; dz (N, G, Hp), columns (n, B, K)."""
         (N, G, Hp), K, H = dz.shape, columns.shape[2], self.H
-        if G * Hp * K > LARGE_PRODUCT:
-            part = self.tape.array("part", (G * Hp, K), self.dtype)
-            columns = columns.reshape(N, K)  # a view: the steps follow each other
-            np.matmul(flat(dz).T, columns, out=part)
-            for block, gate in enumerate(at):
-                dW[block * H : (block + 1) * H] += part[gate * Hp : gate * Hp + H]
+        if self._is_small(self.gates, 1 + H + self.X):
+            self._sum_product(dW, at, dz, columns)
             return
-        sums = self.tape.array("part", (K, G, Hp), self.dtype)
-        sums[:] = 0
-        size, vectors = self.dtype.itemsize, G * Hp // self.lanes
-        count = min(threads.allowed(), max(1, N * sums.size // SPLIT_WORK), vectors // 4 or 1)
-        ends = [4 * (-(-vectors // 4) * part // count) for part in range(count)] + [vectors]
-        scratch = self.tape.array("packed rows", (count, 4 * self.lanes * N), self.dtype)
-        outer, memory = self.library.function("outer", self.dtype), self.library.pointer
-        places = (memory(sums), G * Hp, memory(dz), dz.strides[0] // size, memory(columns), columns.strides[1] // size)
-        calls = []
-        for n in range(count):
-            some = (N, K, ends[n], min(ends[n + 1], vectors), memory(scratch[n]))
-            calls.append(partial(outer, *places, *some))
-        threads.together(calls)
+        part = self.tape.array("part", (G * Hp, K), self.dtype)
+        np.matmul(flat(dz).T, columns.reshape(N, K), out=part)  # a view: the steps follow each other
         for block, gate in enumerate(at):
-            self._turn(dW[block * H : (block + 1) * H][None], sums[None, :, gate, :H], adds=True)
+            dW[block * H : (block + 1) * H] += part[gate * Hp : gate * Hp + H]
+
+    def _sum_product(self, dW: np.ndarray, at: Sequence[int], dz: np.ndarray, columns: np.ndarray) -> None:
+        (N, _, Hp), K, H, size = dz.shape, columns.shape[2], self.H, self.dtype.itemsize
+        scratch = self.tape.array("packed rows", (len(at), 4 * self.lanes * N), self.dtype)
+        outer, place = self.library.function("outer", self.dtype), self.library.pointer
+        dW_row, dz_row, columns_row = dW.strides[0] // size, dz.strides[0] // size, columns.strides[1] // size
+        calls = []
+        for block, gate in enumerate(at):
+            to, of = dW[block * H :], dz[:, gate]
+            rows = (place(to), dW_row, place(of), dz_row, place(columns), columns_row)
+            calls.append(partial(outer, *rows, N, H, K, place(scratch[block])))
+        count = min(threads.allowed(), max(1, N * K * Hp * len(at) // SPLIT_WORK))
+        threads.together([partial(run_all, calls[first::count]) for first in range(count)])
 
     def stacked(self, start: int, stop: int, first: int, last: int) -> np.ndarray:
         """Rows [first, last) of the columns [1; h; x] of these steps, (·, B, last - first)."""
@@ -212,11 +231,11 @@ class Pass:
             return
         self._turn(to, source)
 
-    def _turn(self, to: np.ndarray, source: np.ndarray, adds: bool = False) -> None:
-        """to (T, B, R) = source (T, R, B), or +=; the last stride of both is 1."""
+    def _turn(self, to: np.ndarray, source: np.ndarray) -> None:
+        """to (T, B, R) = source (T, R, B); the last stride of both is 1."""
         strides = [step // self.dtype.itemsize for step in (*to.strides[:2], *source.strides[:2])]
         places = (self.library.pointer(to), *strides[:2], self.library.pointer(source), *strides[2:])
-        self.library.function("turn", self.dtype)(*places, *source.shape, adds)
+        self.library.function("turn", self.dtype)(*places, *source.shape)
 
     def _call(self, name: str, to: np.ndarray, source: np.ndarray, *numbers: int) -> None:
         self.library.function(name, self.dtype)(self.library.pointer(to), self.library.pointer(source), *numbers)
@@ -238,6 +257,11 @@ class Pass:
             kept.append((mine, lengths))
             calls.append(partial(kernel, s))
         threads.together(calls)
+
+
+def run_all(calls: Sequence[Callable[[], None]]) -> None:
+    for call in calls:
+        call()
 
 
 def flat(dz: np.ndarray) -> np.ndarray:

@@ -25,8 +25,7 @@ def compiled_forward(
     H, X = len(W), W.shape[1] - 1 - len(W)
     check_input(x, X, W.dtype, "rnn")
     tape.x, tape.ends, tape.dx_lent = x, ends, False
-    run = Pass(tape, "rnn", W.dtype, H, [0], 1, 0)
-    tape.views = {"pass": run}
+    run = Pass.on(tape, "rnn", W.dtype, H, [0], 1, 0)
     run.begin(x, ends.lengths, X, keep=True)
     run.h[0] = 0 if state0 is None else state0.T
     padded = run.spread("W", W)
