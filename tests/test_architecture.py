@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the bottom up: a package may import those before it, never one behind it. ARCHITECTURE.md says what each is for.
 STOREYS = {
-    "the ground": ("system", "numerics"),
+    "the ground": ("system", "numerics", "kernels"),
     "the science": ("data", "codecs", "models", "networks", "tasks", "training", "mechanism"),
     "proof and pictures": ("statistics", "plots"),
     "the work": ("tracking", "config", "testing", "runs", "sweeps"),

@@ -138,14 +138,14 @@ MUTANTS = [
     Mutant(
         "dtype is no part of the signature",
         "config.run_config",
-        '"seed", "dtype", "threads"}',
-        '"seed", "threads"}',
+        '"seed", "dtype", "threads", "backend"}',
+        '"seed", "threads", "backend"}',
         f"{SIGNATURE}::test_every_key_of_the_top_level",
     ),
     Mutant(
         "threads are no part of the signature",
         "config.run_config",
-        '"seed", "dtype", "threads"}',
+        '"seed", "dtype", "threads", "backend"}',
         '"seed", "dtype"}',
         f"{SIGNATURE}::test_every_key_of_the_top_level",
     ),
@@ -252,15 +252,15 @@ MUTANTS = [
     Mutant(
         "unequal clipping: no warning",
         "comparison.warnings",
-        '("training.", "optimizer.", "dtype", "threads")',
-        '("training.epochs", "optimizer.", "dtype", "threads")',
+        '("training.", "optimizer.", "dtype", "threads", "backend")',
+        '("training.epochs", "optimizer.", "dtype", "threads", "backend")',
         f"{SETTING}[training.clip_norm-1.0-None]",
     ),
     Mutant(
         "unequal epochs: no warning",
         "comparison.warnings",
-        '("training.", "optimizer.", "dtype", "threads")',
-        '("training.clip_norm", "optimizer.", "dtype", "threads")',
+        '("training.", "optimizer.", "dtype", "threads", "backend")',
+        '("training.clip_norm", "optimizer.", "dtype", "threads", "backend")',
         f"{SETTING}[training.epochs-20-40]",
     ),
 ]

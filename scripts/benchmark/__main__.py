@@ -39,6 +39,9 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--peer-python", metavar="PATH", help="an interpreter that has torch and jax, if this one does not"
     )
+    parser.add_argument(
+        "--clock", choices=["wall", "cpu"], default="wall", help="cpu: the processes' own time, on a busy machine"
+    )
     options = parser.parse_args(words)
     if options.resume and options.json is None:
         parser.error("--resume: expected --json FILE with it, whose rows to keep")
@@ -78,6 +81,7 @@ def main() -> None:
 
     from scripts.benchmark import core, report, steps, ways
     from scripts.benchmark.cases import all_cases
+    from seqexp.kernels import library
 
     rounds = options.rounds or (3 if options.quick else 11)
     seconds = options.seconds or (0.05 if options.quick else 0.15)
@@ -95,6 +99,10 @@ def main() -> None:
     grid = [case for case in cases if "x" in case.shape and not case.vocabulary]
     if "steps" in chosen["section"]:
         interpreters = {"seqexp": sys.executable}
+        if (why := library.missing()) is None:
+            interpreters["compiled"] = sys.executable
+        else:
+            report.console.print(f"[yellow]backend=compiled: {why}[/]")
         for peer in chosen["peer"]:
             python = children.find_interpreter(peer, options.peer_python)
             if python is None:
@@ -102,7 +110,7 @@ def main() -> None:
                 report.console.print(f"[yellow]{peer} is not installed: {install}[/]")
             else:
                 interpreters[peer] = python
-        plan = steps.Plan(rounds, seconds, wait=not options.no_wait)
+        plan = steps.Plan(rounds, seconds, not options.no_wait, options.clock)
         for threads in options.threads:
             steps.measure(cases, interpreters, threads, plan, figures)
         steps.summarise(figures, plan.wait)

@@ -51,8 +51,8 @@ def find_interpreter(peer: str, peer_python: str | None) -> str | None:
 class Child:
     """One side with a number of threads, ready to be asked."""
 
-    def __init__(self, side: str, python: str, threads: int) -> None:
-        self.side = side
+    def __init__(self, side: str, python: str, threads: int, clock: str = "wall") -> None:
+        self.side, self.clock = side, clock
         command = [python, "-m", "scripts.benchmark.server", side, str(threads)]
         self._process = subprocess.Popen(
             command,
@@ -72,7 +72,7 @@ class Child:
 
     def seconds(self, steps: int) -> float:
         """Seconds a step, over that many."""
-        return float(self._ask(steps=steps)["seconds"]) / steps
+        return float(self._ask(steps=steps, clock=self.clock)["seconds"]) / steps
 
     def close(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):

@@ -1,19 +1,20 @@
 """seqexp's side: the shipped Trainer's own step, on given weights and batches."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from scripts.benchmark.cases import CLIP_NORM, LEARNING_RATE, Case, batches, weights
 from seqexp import models
 from seqexp.config.build import threads
 from seqexp.data.batch import Batch
+from seqexp.kernels import library
 from seqexp.networks import Chain, Embedding
 from seqexp.numerics.functions import BUFFER
-from seqexp.system.blas import kernels
+from seqexp.system.blas import kernels, limited
 from seqexp.tasks import Task
 from seqexp.training import optimizers
 from seqexp.training.trainer import Trainer, Training
@@ -23,21 +24,24 @@ class Side:
     """One side of the comparison: ``prepare`` a case, then call what it returns, step after step."""
 
     name = "seqexp"
+    backend: models.Backend = "numpy"
 
     def __init__(self, threads: int) -> None:
         np.setbufsize(BUFFER)  # as Trainer.fit does for its steps
+        self._limit = ExitStack()
         self.threads = threads  # at most; two stand for ``threads=auto`` on a machine of two cores
 
     def version(self) -> str:
         return f"numpy {np.__version__}, {kernels()}"
 
     def prepare(self, case: Case, variant: str) -> Callable[[], Any]:
-        threadpool_limits(self.threads_for(case), user_api="blas")  # until the next case
-        core = create_core(case)
+        self._limit.close()
+        self._limit.enter_context(limited(self.threads_for(case)))  # until the next case
+        core = create_core(case, self.backend)
         embedding = Embedding(case.vocabulary, case.X) if case.vocabulary else None
         network = Chain(core, case.outputs, "steps" if case.every_step else "last", embedding)
         training = Training(epochs=1_000_000, batch_size=case.B, clip_norm=CLIP_NORM, patience=None, max_seconds=None)
-        adam = optimizers.create("adam", learning_rate=LEARNING_RATE)
+        adam = optimizers.create("adam", backend=self.backend, learning_rate=LEARNING_RATE)
         trainer = Trainer(network, cast(Task, FixedBatches(case)), adam, training, seed=0)
         for name, value in weights(case).items():
             part = "embedding" if name == "E" else "readout" if name in ("W_hy", "b_y") else "core"
@@ -52,7 +56,8 @@ class Side:
         if self.threads == 1:
             return 1
         model = {"name": case.kind.cell} | settings(case)
-        auto = threads({"threads": "auto", "model": model, "training": {"batch_size": case.B}}, case.H)
+        about = {"threads": "auto", "model": model, "training": {"batch_size": case.B}, "backend": self.backend}
+        auto = threads(about, case.H)
         return min(self.threads, auto)
 
     def loss(self, result: Any) -> float:
@@ -77,9 +82,19 @@ class FixedBatches:
         return self._batches[index % len(self._batches)]
 
 
-def create_core(case: Case) -> models.Core:
+class CompiledSide(Side):
+    """The same with ``backend=compiled``."""
+
+    name = "compiled"
+    backend = "compiled"
+
+    def version(self) -> str:
+        return f"kernels for {library.vector_bits()} bits, {super().version()}"
+
+
+def create_core(case: Case, backend: models.Backend = "numpy") -> models.Core:
     """The case's core alone; a vocabulary has been embedded before it."""
-    return models.create(case.kind.cell, input_size=case.X, hidden_size=case.H, **settings(case))
+    return models.create(case.kind.cell, input_size=case.X, hidden_size=case.H, backend=backend, **settings(case))
 
 
 def settings(case: Case) -> dict[str, Any]:

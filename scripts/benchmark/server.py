@@ -1,6 +1,6 @@
 """One side in a process of its own: prepares cases and runs steps as it is told, a JSON line a request on stdin.
 
-python -m scripts.benchmark.server seqexp|torch|jax THREADS
+python -m scripts.benchmark.server seqexp|compiled|torch|jax THREADS
 """
 
 import gc
@@ -13,7 +13,12 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-MODULES = {"seqexp": "ours", "torch": "torch_peer", "jax": "jax_peer"}
+SIDES = {  # side -> where its class is
+    "seqexp": ("ours", "Side"),
+    "compiled": ("ours", "CompiledSide"),
+    "torch": ("torch_peer", "Side"),
+    "jax": ("jax_peer", "Side"),
+}
 LOSSES = 3  # of a fresh start, told for the comparison
 TRIAL_SECONDS = 0.3  # for each variant
 
@@ -23,7 +28,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no answer
     pin(threads)
-    side = importlib.import_module(f"scripts.benchmark.{MODULES[name]}").Side(threads)
+    module, cls = SIDES[name]
+    side = getattr(importlib.import_module(f"scripts.benchmark.{module}"), cls)(threads)
 
     def answer(**content: Any) -> None:
         answers.write(json.dumps(content) + "\n")
@@ -41,7 +47,7 @@ def main() -> None:
                 answer(variant=variant, losses=losses)
             else:
                 assert step is not None
-                answer(seconds=run(side, step, request["steps"], wait))
+                answer(seconds=run(side, step, request["steps"], wait, request["clock"]))
         except Exception:
             answer(error=traceback.format_exc().strip())
 
@@ -72,22 +78,23 @@ def trial(side: Any, step: Callable[[], Any], wait: bool) -> float:
     return min(run(side, step, steps, wait) for _ in range(3)) / steps
 
 
-def run(side: Any, step: Callable[[], Any], steps: int, wait: bool) -> float:
+def run(side: Any, step: Callable[[], Any], steps: int, wait: bool, clock: str = "wall") -> float:
     """Seconds that ``steps`` steps take, after one that is not counted.
 
     A step ends with its loss as a number, as in a loop that logs it or stops at nan; without ``wait`` only the last
-    does, which lets JAX start a step before the one before has ended.
+    does, which lets JAX start a step before the one before has ended. ``clock``: wall, or cpu, the process's own time.
     """
+    now = time.process_time if clock == "cpu" else time.perf_counter
     gc.collect()
     side.loss(step())
     gc.disable()
-    start = time.perf_counter()
+    start = now()
     for _ in range(steps):
         result = step()
         if wait:
             side.loss(result)
     side.loss(result)
-    seconds = time.perf_counter() - start
+    seconds = now() - start
     gc.enable()
     return seconds
 

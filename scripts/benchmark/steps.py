@@ -15,6 +15,7 @@ from scripts.benchmark.report import Figures, Row, console, geometric_mean, mill
 
 SETTLE = 0.04  # seconds before each run on several threads: the other side's idle threads spin for about 0.03
 LOSS_TOLERANCE = 1e-4
+OURS = {"seqexp", "compiled"}
 TARGETS = {  # (peer, model) -> (each ratio, geometric mean) at most
     ("torch", "rnn"): (0.6, 0.40),
     ("torch", "stacked_rnn"): (0.6, 0.40),
@@ -28,11 +29,12 @@ TARGETS = {  # (peer, model) -> (each ratio, geometric mean) at most
 
 @dataclass(frozen=True)
 class Plan:
-    """How to measure: paired runs a case, seconds a run, and whether every step waits for its loss."""
+    """How to measure: paired runs a case, seconds a run, whether every step waits for its loss, and by which clock."""
 
     rounds: int
     seconds: float
     wait: bool
+    clock: str = "wall"
 
 
 def measure(cases: Sequence[Case], interpreters: dict[str, str], threads: int, plan: Plan, figures: Figures) -> None:
@@ -43,7 +45,7 @@ def measure(cases: Sequence[Case], interpreters: dict[str, str], threads: int, p
     console.print(f"\n[bold]whole training steps, {threads} thread{'s' * (threads > 1)}[/]{kept}")
     if not fresh:
         return
-    children = {side: Child(side, python, threads) for side, python in interpreters.items()}
+    children = {side: Child(side, python, threads, plan.clock) for side, python in interpreters.items()}
     try:
         for child in children.values():
             console.print(f"  {child.side}: {child.version}")
@@ -53,7 +55,7 @@ def measure(cases: Sequence[Case], interpreters: dict[str, str], threads: int, p
             console.print("  " + describe(row))
             for side in [side for side, reason in row["failed"].items() if "ended with" in reason]:
                 children[side].close()
-                children[side] = Child(side, interpreters[side], threads)
+                children[side] = Child(side, interpreters[side], threads, plan.clock)
     finally:
         for child in children.values():
             child.close()
@@ -72,13 +74,21 @@ def one_case(case: Case, children: dict[str, Child], threads: int, plan: Plan) -
             row["failed"][side] = str(failure)
     times = paired_times({side: children[side] for side in steps}, steps, threads, plan.rounds)
     row["seconds"] = {side: statistics.median(values) for side, values in times.items()}
-    row["ratio"], row["quartiles"] = {}, {}
-    for peer in times:
-        if peer != "seqexp" and "seqexp" in times:
-            ratios = sorted(ours / theirs for ours, theirs in zip(times["seqexp"], times[peer], strict=True))
-            row["ratio"][peer] = statistics.median(ratios)
-            row["quartiles"][peer] = [ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]]
+    row["clock"], row["ratio"], row["quartiles"], row["compiled"] = plan.clock, {}, {}, {}
+    for peer in [peer for peer in times if peer not in OURS]:
+        if "seqexp" in times:
+            row["ratio"][peer], row["quartiles"][peer] = ratio(times["seqexp"], times[peer])
+        if "compiled" in times:
+            row["compiled"][peer], _ = ratio(times["compiled"], times[peer])
+    if len(OURS & times.keys()) == len(OURS):
+        row["compiled"]["seqexp"], _ = ratio(times["compiled"], times["seqexp"])
     return row
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, list[float]]:
+    """The median and the quartiles of the ratios of neighbouring runs."""
+    ratios = sorted(mine / other for mine, other in zip(ours, theirs, strict=True))
+    return statistics.median(ratios), [ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]]
 
 
 def paired_times(
@@ -101,6 +111,8 @@ def describe(row: Row) -> str:
         text += f"  {side} {milliseconds(seconds):>8}"
         if side in row["ratio"]:
             text += f" [bold]{row['ratio'][side]:5.2f}[/]"
+        if side in row["compiled"]:
+            text += f" [bold]{row['compiled'][side]:5.2f}[/]"
     first = {side: values[0] for side, values in row["losses"].items()}
     if len(first) > 1:
         apart = max(first.values()) - min(first.values())

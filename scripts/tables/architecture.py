@@ -30,7 +30,7 @@ BEGIN, END = "<!-- packages: begin -->", "<!-- packages: end -->"
 COLUMNS = {
     "commands": 2, "report": 3, "comparison": 3, "sweeps": 1, "runs": 2, "config": 1, "tracking": 0, "plots": 3,
     "statistics": 4, "mechanism": 2, "training": 2, "networks": 1, "tasks": 3, "models": 1, "data": 3, "codecs": 3,
-    "system": 0.5,
+    "system": 0.5, "kernels": 1,
     "numerics": 3.5, "testing": 0, "api": 2, "microscope": 2,
 }  # fmt: skip
 WIDE = ("system", "numerics")  # whose boxes span two columns, since nearly everything stands on them

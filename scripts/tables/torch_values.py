@@ -37,7 +37,7 @@ class Case:
 
     def core(self) -> Core:
         """Our network of the same sizes."""
-        more = {"reset": "after"} if self.model == "gru" else {}
+        more: dict[str, Any] = {"reset": "after"} if self.model == "gru" else {}
         layers, both = self.num_layers, self.bidirectional
         return models.create(self.model, input_size=X, hidden_size=H, num_layers=layers, bidirectional=both, **more)
 

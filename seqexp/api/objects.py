@@ -61,7 +61,7 @@ class Own:
 
     def _network(self, task: Task, run_config: RunConfig) -> Network:
         if self.model is None:
-            return build_network(run_config.settings["model"], task.shape)
+            return build_network(run_config.settings["model"], task.shape, run_config.settings.get("backend", "numpy"))
         if _has(self.model, NETWORK):
             return self.model  # type: ignore[return-value]
         core, shape = self.model, task.shape

@@ -117,7 +117,8 @@ def _tuning(contest: Contest) -> Iterator[str]:
 
 
 def _settings(contest: Contest) -> Iterator[str]:
-    unlike = differing([entry.any for entry in contest.entries], ("training.", "optimizer.", "dtype", "threads"))
+    settings = ("training.", "optimizer.", "dtype", "threads", "backend")
+    unlike = differing([entry.any for entry in contest.entries], settings)
     studies = _won(contest).values()
     for key, values in unlike.items():
         if not all(study is not None and key in study.space for study in studies):  # else each model has its best

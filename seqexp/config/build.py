@@ -12,6 +12,7 @@ import numpy as np
 from seqexp import models, tasks
 from seqexp.config.schema import group_fields
 from seqexp.data.shape import Picture
+from seqexp.kernels import library
 from seqexp.models.trees import TreeCore
 from seqexp.networks import Chain, Convolution, Dense, Embedding, Encoder, EncoderDecoder, Network, TreeNetwork
 from seqexp.system import blas
@@ -38,14 +39,14 @@ def build_task(settings: Settings, data_dir: str | None) -> Task:
     return tasks.create(settings["name"], **own, **({"data_dir": data_dir} if takes_data else {}))
 
 
-def build_network(settings: Settings, shape: Shape) -> Network:
+def build_network(settings: Settings, shape: Shape, backend: models.Backend = "numpy") -> Network:
     """The network that fits the task, its hidden size as given or as ``param_budget`` allows. UserError where the model
     lacks a setting."""
     legal = group_fields("model", settings)
     for key in settings:
         if key not in legal:
             raise UserError(unknown_key("model", key, list(legal)))
-    network = partial(_network, settings, shape)
+    network = partial(_network, {**settings, "backend": library.usable(backend)}, shape)
     hidden = settings.get("hidden_size")
     return largest(network, settings["param_budget"]) if hidden is None else network(hidden)
 
@@ -57,11 +58,13 @@ def threads(settings: Settings, hidden: int) -> int:
         return int(settings["threads"])
     model = settings["model"]
     rows = _core(model, model["name"], hidden, 1).layout.tallest
-    return blas.threads_for(rows * 2 * hidden * settings["training"]["batch_size"])
+    work = rows * 2 * hidden * settings["training"]["batch_size"]
+    return blas.threads_for(work, kernels=settings.get("backend") == "compiled")
 
 
-def build_optimizer(settings: Settings) -> optimizers.Optimizer:
-    return optimizers.create(settings["name"], **{key: value for key, value in settings.items() if key != "name"})
+def build_optimizer(settings: Settings, backend: models.Backend = "numpy") -> optimizers.Optimizer:
+    own = {key: value for key, value in settings.items() if key != "name"}
+    return optimizers.create(settings["name"], backend=library.usable(backend), **own)
 
 
 def check_memory(network: Network, settings: Settings) -> None:
@@ -201,7 +204,8 @@ def _core(settings: Settings, model: str, hidden: int, inputs: int) -> models.Co
     cls: Any = models.lookup(models.model_of(model))
     kinds = [(models.own_fields(name), models.arrangement_fields(name)) for name in (settings["name"], model)]
     shared = [key for here, there in zip(*kinds, strict=True) for key in there if key in here]
-    own = {key: settings[key] for key in shared if key in settings}
+    own: dict[str, Any] = {key: settings[key] for key in shared if key in settings}
     if model != settings["name"] and own.get("freeze_gates"):
         own["freeze_gates"] = tuple(gate for gate in own["freeze_gates"] if gate in cls.gate_names)
+    own["backend"] = settings.get("backend", "numpy")
     return models.create(models.model_of(model), input_size=inputs, hidden_size=hidden, **own)

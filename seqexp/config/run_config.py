@@ -13,13 +13,15 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from seqexp.config.compose import keys_of
+from seqexp.kernels import library
 from seqexp.system import plugins
 from seqexp.system.errors import UserError, masked, unknown_key
 from seqexp.system.regular_files import Unreadable
 from seqexp.system.yaml_files import read_yaml
 
 LONGEST_CONFIG = 100_000  # bytes of a stored config
-DECIDING = {"model", "task", "optimizer", "training", "seed", "dtype", "threads"}  # groups and keys of the top level
+# Groups and keys of the top level.
+DECIDING = {"model", "task", "optimizer", "training", "seed", "dtype", "threads", "backend"}
 NOT_DECIDING = {"training.checkpoint_every", "task.margin"}  # do not change the result
 
 
@@ -91,7 +93,10 @@ def check(cfg: DictConfig) -> RunConfig:
     assert isinstance(config, dict)
     if isinstance(named := config.get("plugins"), list):  # else it is refused below
         plugins.load(named)
-    run_config = checked({str(key): value for key, value in config.items()})
+    settings = {str(key): value for key, value in config.items()}
+    if settings.get("backend") == "compiled":  # before it is signed: a signature says what has computed
+        settings["backend"] = library.usable("compiled")
+    run_config = checked(settings)
     threads, cores = run_config.settings["threads"], os.cpu_count() or 1
     if threads != "auto" and threads > cores:  # not in a stored config: that run may be another machine's
         raise UserError(f"threads: expected at most {cores}, the cores here, or auto; got {threads}")

@@ -34,6 +34,7 @@ TOP: Fields = {
     "seed": (Annotated[int, Ge(0)], NO_DEFAULT),
     "dtype": (Literal["float32", "float64"], NO_DEFAULT),
     "threads": (Annotated[int, Ge(1)] | Literal["auto"], NO_DEFAULT),
+    "backend": (Annotated[models.Backend, ADDED], "numpy"),
     "plugins": (list[str], []),  # modules
     "data_dir": (str | None, None),
     "test": (bool, True),

@@ -16,12 +16,14 @@ import re
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
+from seqexp.kernels.library import Backend
 from seqexp.models.arrangement import Arrangement
 from seqexp.models.core import Bidirected, Celled, Core, Gated, Rows, is_bidirectional, output_size
 from seqexp.system.registry import Registry, fields
 
 __all__ = [
     "Arrangement",
+    "Backend",
     "Bidirected",
     "Celled",
     "Core",
@@ -39,6 +41,7 @@ __all__ = [
     "own_fields",
     "reads_of",
     "register",
+    "register_compiled",
 ]
 
 
@@ -46,11 +49,22 @@ Reads = Literal["sequences", "trees"]
 C = TypeVar("C", bound=type)
 Fields = dict[str, tuple[Any, Any]]  # name -> (type, default)
 _registry: Registry[type] = Registry("model", __name__)
+_compiled: dict[str, type] = {}  # what backend=compiled makes of a registered model
 
 
 def register(name: str) -> Callable[[C], C]:
     """Class decorator: makes the class ``models.create(name)``."""
     return _registry.register(name)
+
+
+def register_compiled(name: str) -> Callable[[C], C]:
+    """Class decorator: makes the class ``models.create(name, backend="compiled")``."""
+
+    def decorate(cls: C) -> C:
+        _compiled[name] = cls
+        return cls
+
+    return decorate
 
 
 def names(reads: Reads | None = None) -> list[str]:
@@ -107,11 +121,14 @@ def arrangement_fields(name: str) -> Fields:
     return {key: field for key, field in fields(Arrangement).items() if key not in without}
 
 
-def create(name: str, *, input_size: int, hidden_size: int, **settings: Any) -> Core:
+def create(name: str, *, input_size: int, hidden_size: int, backend: Backend = "numpy", **settings: Any) -> Core:
     """A core by name: ``create("lstm", input_size=X, hidden_size=H, num_layers=2, forget_bias=0)``.
 
     Without layers, directions or a learned state it is the plain cell, else what ``Arrangement`` makes of it.
+    ``backend``: a model without kernels runs in NumPy either way.
     """
     cls = lookup(name)
+    if backend == "compiled":
+        cls = _compiled.get(name, cls)
     arrangement = Arrangement(**{key: settings.pop(key) for key in arrangement_fields(name) if key in settings})
     return arrangement.of(lambda inputs: cls(input_size=inputs, hidden_size=hidden_size, **settings), input_size)

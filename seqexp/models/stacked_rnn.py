@@ -35,6 +35,9 @@ class StackedRNN:
     recurrent_init: Recurrent = "orthogonal"
     recurrent_scale: Annotated[float, Ge(0)] = 1.0
 
+    layer_forward = staticmethod(layer_forward)
+    layer_backward = staticmethod(layer_backward)
+
     @property
     def mask_count(self) -> int:
         return self.num_layers - 1
@@ -88,7 +91,7 @@ class StackedRNN:
         for l, rows in enumerate(self._rows()):
             below = h if l == 0 or masks is None else h * masks[l - 1]
             start = None if state0 is None else state0[rows]
-            h, state[rows] = layer_forward(p[f"W.{l + 1}"], below, start, ends, tape.layers[l], self.activation)
+            h, state[rows] = self.layer_forward(p[f"W.{l + 1}"], below, start, ends, tape.layers[l], self.activation)
         return h, state, tape if keep else None
 
     def backward(
@@ -108,7 +111,7 @@ class StackedRNN:
                 dh = dh * tape.masks[l]
             end = None if dstate is None else dstate[rows]
             W, dW = p[f"W.{l + 1}"], grad[f"W.{l + 1}"]
-            dh, dstate0[rows] = layer_backward(W, dW, dh, end, tape.layers[l], self.activation, l > 0 or need_dx)
+            dh, dstate0[rows] = self.layer_backward(W, dW, dh, end, tape.layers[l], self.activation, l > 0 or need_dx)
         return dh, dstate0
 
     def _rows(self) -> list[slice]:

@@ -57,11 +57,13 @@ class Ends:
     steps:    the longest column's length; nothing is computed beyond it.
     shortest: from this step on some columns have ended; ``dead[t]`` (1, B) says which.
     at:       step -> the columns for which it is the last; -1 for columns of length 0.
+    lengths:  of each column; None if all have T.
     """
 
     def __init__(self, lengths: np.ndarray | None, T: int, B: int) -> None:
         self.at: dict[int, Columns]
         self.dead: np.ndarray | None = None
+        self.lengths = lengths
         if lengths is None:
             self.steps = self.shortest = T
             self.at = {T - 1: slice(None)}

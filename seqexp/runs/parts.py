@@ -32,7 +32,7 @@ def built(run_config: RunConfig) -> Parts:
         task = _task(cls, json.dumps(settings["task"]), settings["data_dir"], run_config.files)
     else:
         task = build_task(settings["task"], settings["data_dir"])
-    network = build_network(settings["model"], task.shape)
+    network = build_network(settings["model"], task.shape, settings.get("backend", "numpy"))
     check_memory(network, settings)
     return Parts(task, network)
 

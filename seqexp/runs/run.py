@@ -168,7 +168,7 @@ class _Run:
         return Trainer(
             self.network,
             self.task,
-            build_optimizer(settings["optimizer"]),
+            build_optimizer(settings["optimizer"], settings.get("backend", "numpy")),
             Training(**self.run_config.group("training")),
             seed=settings["seed"],
             dtype=np.dtype(settings["dtype"]).type,

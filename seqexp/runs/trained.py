@@ -83,7 +83,7 @@ def finished(path: Path) -> tuple[RunResult, RunConfig]:
 def best(path: Path, run_config: RunConfig, shape: Shape) -> tuple[Network, Params]:
     """A run's network and best weights. UserError where they do not fit the shape, or are damaged."""
     file = path / CHECKPOINTS / BEST
-    network = build_network(run_config.settings["model"], shape)
+    network = build_network(run_config.settings["model"], shape, run_config.settings.get("backend", "numpy"))
     try:
         there = os.stat(file, follow_symlinks=False).st_size
     except OSError as error:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 WORTH_A_THREAD = 1_500_000  # multiply-adds a step from which on a second thread was faster; see docs/performance.md
+WORTH_A_KERNEL = 150_000  # the same of compiled kernels, whose threads meet once a pass
 
 
-def threads_for(work: int) -> int:
+def threads_for(work: int, kernels: bool = False) -> int:
     """How many threads a step's product of so many multiply-adds is worth: one, or of large layers two."""
-    return min(available(), 2) if work >= WORTH_A_THREAD else 1
+    return min(available(), 2) if work >= (WORTH_A_KERNEL if kernels else WORTH_A_THREAD) else 1
 
 
 def available() -> int:
@@ -19,14 +20,27 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+_allowed = 1  # outside of ``limited``
+
+
+def allowed() -> int:
+    """The threads of the innermost ``limited``, which compiled kernels keep to as well."""
+    return _allowed
+
+
 @contextmanager
 def limited(threads: int) -> Iterator[None]:
     """Inside the block, the BLAS runs on this many threads, whatever the process had before."""
+    global _allowed
     import numpy  # noqa: F401 - only a loaded BLAS can be limited
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=threads, user_api="blas"):
-        yield
+    before, _allowed = _allowed, threads
+    try:
+        with threadpool_limits(limits=threads, user_api="blas"):
+            yield
+    finally:
+        _allowed = before
 
 
 def kernels() -> str:

@@ -7,14 +7,16 @@ table's touched rows stay zero (see ``params.Gradient``); an optimizer need not 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 
+from seqexp.kernels import library
+from seqexp.kernels.library import Backend
 from seqexp.numerics import memory
 from seqexp.numerics.functions import flush
 from seqexp.numerics.params import Span
@@ -22,6 +24,7 @@ from seqexp.system.registry import Registry
 
 State = dict[str, np.ndarray]
 Fraction = Annotated[float, Ge(0), Lt(1)]
+Change = Callable[..., None]  # (w, g or None, M, V, 1 / power1, of_square, factor, epsilon)
 Spans = Sequence[Span]  # of a gradient; none: all of it may be nonzero
 WHOLE: Spans = ()
 
@@ -42,6 +45,7 @@ class Optimizer(Protocol):
 
 
 _registry: Registry[type] = Registry("optimizer")
+_compiled: dict[str, type] = {}
 
 
 def names() -> list[str]:
@@ -54,9 +58,20 @@ def lookup(name: str) -> type:
     return _registry.lookup(name)
 
 
-def create(name: str, **settings: Any) -> Optimizer:
-    """An optimizer by name: ``create("adam", learning_rate=1e-3)``."""
-    return lookup(name)(**settings)
+def register_compiled(name: str) -> Callable[[type], type]:
+    """Class decorator: makes the class ``create(name, backend="compiled")``."""
+
+    def decorate(cls: type) -> type:
+        _compiled[name] = cls
+        return cls
+
+    return decorate
+
+
+def create(name: str, *, backend: Backend = "numpy", **settings: Any) -> Optimizer:
+    """An optimizer by name: ``create("adam", learning_rate=1e-3)``; one without kernels is NumPy's either way."""
+    cls = lookup(name)
+    return (_compiled.get(name, cls) if backend == "compiled" else cls)(**settings)
 
 
 def clip(grad: np.ndarray, clip_norm: float | None, spans: Spans = WHOLE) -> float:
@@ -197,6 +212,8 @@ class Adam(_Scheduled):
     beta2: Fraction = 0.999
     epsilon: Annotated[float, Gt(0)] = 1e-8
 
+    change: ClassVar[Change | None] = None  # compiled: all of a block's operations in one pass
+
     def init(self, flat: np.ndarray) -> State:
         return {"M": memory.zeros_like(flat), "V": memory.zeros_like(flat)}
 
@@ -218,12 +235,13 @@ class Adam(_Scheduled):
         # v_hat = root^2 V, so sqrt(v_hat) + epsilon = root (sqrt(V) + epsilon / root); likewise m_hat.
         root = math.sqrt((1 - self.beta2) * power2 / (1 - self.beta2**step))
         factor = rate * (1 - self.beta1) * power1 / (1 - self.beta1**step) / root
+        of_square = power1**2 / power2  # g is divided by power1 first; V wants g^2 / power2
 
         def enter(g: np.ndarray, M: np.ndarray, V: np.ndarray) -> None:
             g *= 1 / power1
             M += g
             g *= g
-            g *= power1**2 / power2  # g was divided by power1 above; V wants g^2 / power2
+            g *= of_square
             V += g
 
         for start, stop, width, rows in spans:
@@ -232,8 +250,13 @@ class Adam(_Scheduled):
                 M_rows, V_rows = table_M[rows], table_V[rows]
                 enter(table_g[rows], M_rows, V_rows)
                 table_M[rows], table_V[rows] = M_rows, V_rows
+        blocks = self._blocks(flat, grad, state, rate, step, spans)
+        if self.change is not None:
+            for w, g, m, v in blocks:
+                self.change(w, g, m, v, 1 / power1, of_square, factor, self.epsilon / root)
+            return
         scratch = np.empty(BLOCK, flat.dtype) if spans else grad  # zeros between a table's rows have to stay zero
-        for w, g, m, v in self._blocks(flat, grad, state, rate, step, spans):
+        for w, g, m, v in blocks:
             if g is not None:
                 enter(g, m, v)
             s = scratch[: w.size] if g is None else g
@@ -242,3 +265,14 @@ class Adam(_Scheduled):
             np.divide(m, s, out=s)
             s *= factor
             w -= s
+
+
+@register_compiled("adam")
+@dataclass(kw_only=True, frozen=True)
+class CompiledAdam(Adam):
+    """``Adam`` in one pass over a block instead of ten (``kernels/rows.h``)."""
+
+    @staticmethod
+    def change(w: np.ndarray, g: np.ndarray | None, M: np.ndarray, V: np.ndarray, *numbers: float) -> None:
+        kernels = library.library()
+        kernels.function("adam", w.dtype)(*map(kernels.pointer, (w, g, M, V)), w.size, *numbers)

@@ -18,10 +18,11 @@ from seqexp.runs import reader
 from seqexp.training import optimizers
 from tests.fabricated import run_result
 
-DECIDES = {"seed", "dtype", "threads", "test"}
+DECIDES = {"seed", "dtype", "threads", "backend", "test"}
 INERT = {"data_dir", "resume", "retry_failed", "probes", "figures", "predictions", "plugins", "cache"}
 INERT_IN_GROUPS = {"training.checkpoint_every", "task.margin"}  # and all of tracking
-CANDIDATES = [[50], None, True, False, 2, 3, 1, 12, 0.25, 0.75, 2.5, *models.names(), ["f"], ["z"], ["i"], {"mse": 0.5}]
+CANDIDATES: list[Any] = [[50], None, True, False, 2, 3, 1, 12, 0.25, 0.75, 2.5, *models.names(), ["f"], ["z"], ["i"]]
+CANDIDATES += [{"mse": 0.5}, "compiled"]
 
 
 def conf(path) -> dict[str, Any]:

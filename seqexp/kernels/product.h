@@ -1,0 +1,205 @@
+/* Products of a packed matrix with a few columns: a tile's sums stay in registers from the first k to the last.
+
+   A panel is up to four vectors of rows, their weights adjacent for each k: (K, G, VL). Each number is the same sum in
+   the same order, whatever columns are beside it. */
+
+/* to[g][j] += sum_k panel[k][g] * column[j][k]. G and N are constants wherever this is used. */
+static INLINE void NAME(accumulate)(V (*to)[NR], const int G, const int N, const R *panel, int64_t K,
+                                    const R *const *column) {
+    V sums[4][NR];
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++)
+#pragma GCC unroll 8
+        for (int j = 0; j < N; j++) sums[g][j] = to[g][j];
+#pragma GCC unroll 1
+    for (int64_t k = 0; k < K; k++, panel += G * VL) {
+        V w[4];
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) w[g] = LOAD(panel + g * VL);
+#pragma GCC unroll 8
+        for (int j = 0; j < N; j++) {
+            V x = EVERY(column[j][k]);
+#pragma GCC unroll 4
+            for (int g = 0; g < G; g++) sums[g][j] += w[g] * x;
+        }
+    }
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++)
+#pragma GCC unroll 8
+        for (int j = 0; j < N; j++) to[g][j] = sums[g][j];
+}
+
+/* CALL(N) with the constant N = n. */
+#if NR == 6
+#define OF_WIDTH(n, CALL)                                                                                              \
+    switch (n) {                                                                                                       \
+    case 1: CALL(1); break;                                                                                            \
+    case 2: CALL(2); break;                                                                                            \
+    case 4: CALL(4); break;                                                                                            \
+    default: CALL(6);                                                                                                  \
+    }
+static INLINE int64_t NAME(width)(int64_t left) { return left >= 6 ? 6 : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
+#else
+#define OF_WIDTH(n, CALL)                                                                                              \
+    switch (n) {                                                                                                       \
+    case 1: CALL(1); break;                                                                                            \
+    case 2: CALL(2); break;                                                                                            \
+    default: CALL(3);                                                                                                  \
+    }
+static INLINE int64_t NAME(width)(int64_t left) { return left >= 3 ? 3 : left; }
+#endif
+
+/* TILE(G, N) with both numbers constant, by way of ONE(N) to FOUR(N), which the caller defines. */
+#define OF_VECTORS(G, n)                                                                                               \
+    if (G == 4) {                                                                                                      \
+        OF_WIDTH(n, FOUR)                                                                                              \
+    } else if (G == 3) {                                                                                               \
+        OF_WIDTH(n, THREE)                                                                                             \
+    } else if (G == 2) {                                                                                               \
+        OF_WIDTH(n, TWO)                                                                                               \
+    } else {                                                                                                           \
+        OF_WIDTH(n, ONE)                                                                                               \
+    }
+
+/* Pack panels of four vectors of rows, the last one of fewer: rows as units, weights W[row * rows + k * along]. */
+void NAME(pack_units)(void *to, const void *weights, int64_t rows, int64_t along, int64_t K, int64_t vectors) {
+    R *panel = to;
+    for (int64_t v = 0; v < vectors; v += 4) {
+        int64_t G = vectors - v < 4 ? vectors - v : 4;
+        const R *W = (const R *)weights + v * VL * rows;
+        for (int64_t k = 0; k < K; k++)
+            for (int64_t l = 0; l < G * VL; l++) *panel++ = W[l * rows + k * along];
+    }
+}
+
+/* Pack panels of G gates: the g-th vector of panel v holds rows g * Hp + v * VL, … */
+void NAME(pack_gates)(void *to, const void *weights, int64_t rows, int64_t K, int64_t G, int64_t Hp) {
+    R *panel = to;
+    for (int64_t u = 0; u < Hp; u += VL)
+        for (int64_t k = 0; k < K; k++)
+            for (int64_t g = 0; g < G; g++)
+                for (int64_t l = 0; l < VL; l++) *panel++ = ((const R *)weights)[(g * Hp + u + l) * rows + k];
+}
+
+static INLINE void NAME(units_tile)(const int G, const int N, const R *panel, int64_t K, const R *in, int64_t in_row,
+                                    R *out, int64_t out_row, const int64_t *column, int64_t count, int adds) {
+    V sums[4][NR];
+    const R *from[NR];
+#pragma GCC unroll 1
+    for (int j = 0; j < N; j++) {
+        from[j] = in + column[j] * in_row;
+#pragma GCC unroll 1
+        for (int g = 0; g < G; g++)
+            sums[g][j] = adds ? NAME(load_some)(out + column[j] * out_row + g * VL, count - g * VL) : EVERY(0);
+    }
+    NAME(accumulate)(sums, G, N, panel, K, from);
+#pragma GCC unroll 1
+    for (int j = 0; j < N; j++)
+#pragma GCC unroll 1
+        for (int g = 0; g < G; g++)
+            NAME(store_some)(out + column[j] * out_row + g * VL, sums[g][j], count - g * VL);
+}
+
+/* out[b] (+)= W in[b] for some columns b: of panels of units, as pack_units leaves them. */
+static __attribute__((noinline)) void NAME(multiply)(const R *panel, int64_t K, const R *in, int64_t in_row, R *out, int64_t out_row,
+                           int64_t count, const int64_t *column, int64_t columns, int adds) {
+    for (int64_t u = 0; u < count; u += 4 * VL) {
+        int64_t left = count - u, G = left > 3 * VL ? 4 : (left + VL - 1) / VL;
+        for (int64_t b = 0, n; b < columns; b += n) {
+            n = NAME(width)(columns - b);
+#define TILE(G, N) NAME(units_tile)(G, N, panel, K, in, in_row, out + u, out_row, column + b, left, adds)
+#define ONE(N) TILE(1, N)
+#define TWO(N) TILE(2, N)
+#define THREE(N) TILE(3, N)
+#define FOUR(N) TILE(4, N)
+            OF_VECTORS(G, n)
+        }
+        panel += G * VL * K;
+    }
+#undef TILE
+#undef ONE
+#undef TWO
+#undef THREE
+#undef FOUR
+}
+
+/* How many of the columns, the longest first, have a step t. */
+static INLINE int64_t NAME(live)(const struct pass *s, int64_t t) {
+    int64_t n = s->columns;
+    while (n > 0 && s->length[n - 1] <= t) n--;
+    return n;
+}
+
+/* What a column's sums begin with at step t. */
+static INLINE const R *NAME(start_of)(const struct pass *s, int64_t t, int64_t b, int64_t gates) {
+    return (const R *)s->table + (s->which ? s->which[t * s->B + b] * gates * s->Hp : 0);
+}
+
+static INLINE R *NAME(stacked)(const struct pass *s, int64_t t, int64_t b) {
+    return (R *)s->stack + (t * s->B + b) * s->LD + PAD;
+}
+
+static INLINE R *NAME(slot)(const struct pass *s, int64_t t, int64_t b, int64_t rows) {
+    return (R *)s->gates + ((t % s->slots) * s->B + b) * rows * s->Hp;
+}
+
+static INLINE R *NAME(reset)(const struct pass *s, int64_t t, int64_t b) {
+    return (R *)s->reset + ((t % s->slots) * s->B + b) * (PAD + s->Hp) + PAD;
+}
+
+static INLINE void NAME(outer_tile)(const int G, const int N, const R *packed, const R *dz, int64_t dz_row,
+                                    int64_t rows, R *dW, int64_t dW_row, int64_t count) {
+    V sums[4][NR];
+#pragma GCC unroll 8
+    for (int j = 0; j < N; j++)
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) sums[g][j] = EVERY(0);
+#pragma GCC unroll 1
+    for (int64_t n = 0; n < rows; n++, packed += G * VL, dz += dz_row) {
+        V a[4];
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) a[g] = LOAD(packed + g * VL);
+#pragma GCC unroll 8
+        for (int j = 0; j < N; j++) {
+            V d = EVERY(dz[j]);
+#pragma GCC unroll 4
+            for (int g = 0; g < G; g++) sums[g][j] += a[g] * d;
+        }
+    }
+#pragma GCC unroll 1
+    for (int j = 0; j < N; j++)
+#pragma GCC unroll 1
+        for (int g = 0; g < G; g++) {
+            R *to = dW + j * dW_row + g * VL;
+            NAME(store_some)(to, NAME(load_some)(to, count - g * VL) + sums[g][j], count - g * VL);
+        }
+}
+
+/* A weight gradient: dW (H, K) += dz^T a, of dz (rows, H) and a (rows, K), a row each ..._row numbers; the sum runs in
+   the order of the rows. Reads up to a vector beyond a's K. memory holds 4 VL rows numbers. */
+void NAME(outer)(void *dW, int64_t dW_row, const void *dz, int64_t dz_row, const void *a, int64_t a_row, int64_t rows,
+                 int64_t H, int64_t K, void *memory) {
+    unsigned long before = without_subnormals();
+    for (int64_t k = 0; k < K; k += 4 * VL) {
+        const int64_t left = K - k, G = left > 3 * VL ? 4 : (left + VL - 1) / VL;
+        R *packed = memory;
+        for (int64_t n = 0; n < rows; n++)
+            memcpy(packed + n * G * VL, (const R *)a + n * a_row + k, G * VL * sizeof(R));
+        for (int64_t u = 0, n; u < H; u += n) {
+            n = NAME(width)(H - u);
+#define TILE(G, N)                                                                                                     \
+    NAME(outer_tile)(G, N, packed, (const R *)dz + u, dz_row, rows, (R *)dW + u * dW_row + k, dW_row, left)
+#define ONE(N) TILE(1, N)
+#define TWO(N) TILE(2, N)
+#define THREE(N) TILE(3, N)
+#define FOUR(N) TILE(4, N)
+            OF_VECTORS(G, n)
+#undef TILE
+#undef ONE
+#undef TWO
+#undef THREE
+#undef FOUR
+        }
+    }
+    with_subnormals(before);
+}
