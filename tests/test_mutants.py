@@ -194,16 +194,16 @@ MUTANTS = [
     ),
     Mutant(
         "after optional stopping, run=true reports the fixed-n verdict",
-        "compare",
-        "sequential=made is not None",
+        "comparison.made_answer",
+        "sequential=True",
         "sequential=False",
         f"{RUN_TRUE}::test_after_optional_stopping_the_report_has_the_sequential_tests_verdict",
     ),
     Mutant(
         "run=true: the report judges by a margin that an older run was stored with",
-        "compare",
-        "margin=made.margin if made else words.margin",
-        "margin=words.margin",
+        "comparison.made_answer",
+        "margin=plan.margin",
+        "margin=query.margin",
         f"{RUN_TRUE}::test_the_report_judges_by_the_margin_that_the_test_was_run_with[made with another margin-[]-0.005]",  # noqa: E501
     ),
     Mutant(

@@ -117,7 +117,7 @@ def _commands(folder: Path, uri: str, each: int) -> dict[str, list[tuple[list[st
         "sweep": [["seqexp", "-m", "seed=0,1", *start[1:], "tracking=off"]],
         "compare": [["seqexp.compare", "a=rnn", "b=lstm", "task=adding", *more] for more in ([], ["dtype=float32"])],
         "compare run=true": [
-            ["seqexp.compare", "run=true", "a=rnn", "b=lstm", "task=adding", "max_seeds=2", *TINY[:-1]]
+            ["seqexp.compare", "run=true", "a=rnn", "b=lstm", "task=adding", "trials=2", "max_seeds=2", *TINY[:-1]]
         ],
         "explain": [["seqexp.explain", str(path)] for path in finished],
         "sync": [["seqexp.sync", str(path)] for path in killed],

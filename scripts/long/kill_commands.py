@@ -21,7 +21,7 @@ from scripts.long.kill_creation import start
 from scripts.long.killing import doubled_or_missing
 
 HELLO = ("task=hello", "training.epochs=3", "probes=false")
-PAIR = ("run=true", "a=rnn", "b=lstm", "max_seeds=3", "match=hidden", "model.hidden_size=8")
+PAIR = ("run=true", "a=rnn", "b=lstm", "tuned=false", "max_seeds=3", "match=hidden", "model.hidden_size=8")
 COMPARED = (*PAIR, "task=hello", "training.epochs=3")
 
 

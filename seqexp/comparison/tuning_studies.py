@@ -26,6 +26,7 @@ class Study:
     scores: Sequence[float | None]
     signatures: frozenset[str]
     best: Mapping[str, Any] = field(default_factory=dict)  # the winning values; none of a study without a winner
+    edges: Mapping[str, str] = field(default_factory=dict)  # those of them that no trial lies beyond: smallest, largest
 
     @property
     def words(self) -> dict[str, str]:
@@ -70,10 +71,21 @@ def _study(path: Path, task: str, model: str) -> Study | None:
             content["direction"],
             scores,
             frozenset(str(signature) for signature in content.get("signatures") or []),
-            dict(content.get("best") or {}),
+            best := dict(content.get("best") or {}),
+            _edges(best, content["scores"]),
         )
     except (OSError, Unreadable, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _edges(best: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The best values that are the smallest or the largest of all that were tried."""
+    found = {}
+    for key, value in best.items():
+        tried = [number for trial in trials if (number := finite((trial.get("values") or {}).get(key))) is not None]
+        if finite(value) is not None and len(set(tried)) > 2 and value in (min(tried), max(tried)):
+            found[key] = "smallest" if value == min(tried) else "largest"
+    return found
 
 
 def _age(path: Path) -> float:

@@ -8,11 +8,12 @@ from typing import Any
 from seqexp.comparison.contest import Claim, Contest, Entry
 from seqexp.comparison.tuning_studies import Study, winner
 from seqexp.comparison.wording import percent
-from seqexp.runs.reader import differing
+from seqexp.runs.reader import Run, differing
 from seqexp.statistics import families
 from seqexp.system.plurals import counted
 
 UNEQUAL = 0.02  # share of the parameters, unless one hidden unit is more
+MANY = 0.5  # share of a model's runs that were still improving from which on that is a warning
 UNEQUAL_TIME = 0.1  # share of the training seconds
 MACHINE = {"numpy": "NumPy", "blas": "BLAS"}
 
@@ -26,7 +27,10 @@ def warnings(contest: Contest, match: str | None) -> list[str]:
         *_budgets(contest, match),
         *_matched(contest, match),
         *_steps(contest),
+        *_too_short(contest),
+        *_plateaus(contest),
         *_tuning(contest),
+        *_edges(contest),
         *_settings(contest),
         *_code(contest),
         *_machines(contest),
@@ -35,20 +39,23 @@ def warnings(contest: Contest, match: str | None) -> list[str]:
 
 
 def _unreachable(claims: Iterable[Claim]) -> Iterator[str]:
-    few: dict[int, list[Claim]] = defaultdict(list)
+    few: dict[tuple[int, int], list[Claim]] = defaultdict(list)
     for claim in claims:
         if claim.typical is not None and not claim.typical.reachable:
-            few[min(claim.typical.n, claim.typical.m)].append(claim)
-    for n, alike in few.items():
-        terms, family = alike[0].terms, alike[0].family
-        level = percent(terms.level)
+            few[min(claim.typical.n, claim.typical.m), claim.family].append(claim)
+    for (n, family), alike in few.items():
+        terms = alike[0].terms
+        never = f"can never reach the {percent(terms.level)} level"
         if terms.sequential:
-            yield f"{counted(n, 'pair')}, tested after every pair, can never reach the {level} level"
+            yield f"{counted(n, 'pair')}, tested after every pair, {never}{_together(terms.claims)}"
             continue
         enough = next(n for n in range(1, 200) if families.reachable(2.0 ** (1 - n), family, terms.level))
         who = ", ".join(f"{claim.a} and {claim.b}" for claim in alike)
-        never = f"can never reach the {level} level{f' as one of {family} claims' if family > 1 else ''}"
-        yield f"{counted(n, 'run')} of {who} {never}; at least {enough} of each are needed"
+        yield f"{counted(n, 'run')} of {who} {never}{_together(family)}; at least {enough} of each are needed"
+
+
+def _together(claims: int) -> str:
+    return "" if claims == 1 else f", with {claims} claims in one report"
 
 
 def _missing_metric(entries: Iterable[Entry]) -> Iterator[str]:
@@ -98,6 +105,48 @@ def _steps(contest: Contest) -> Iterator[str]:
         used = ", ".join(f"{model} {count:.3g}" for model, count in epochs.items())
         ended = ", ".join(sorted(map(str, stops)))
         yield f"epochs used on average: {used} (ended by {ended}); stop=never makes them equal"
+
+
+def _too_short(contest: Contest) -> Iterator[str]:
+    """Models whose runs were still improving as their epochs ended."""
+    for entry in contest.entries:
+        finished = _finished(entry)
+        improving = [
+            run for run in finished if run.result.stop == "epochs" and run.result.best_step == run.result.steps
+        ]
+        if improving and len(improving) >= MANY * len(finished):
+            yield (
+                f"{len(improving)} of {len(finished)} {entry.model} runs were best in their last epoch, so that more "
+                f"training.epochs (now {entry.any.settings.get('training.epochs')}) may change the verdict"
+            )
+
+
+def _plateaus(contest: Contest) -> Iterator[str]:
+    """Models that patience stopped before they were better than an answer without memory."""
+    if contest.baseline is None:
+        return
+    name, floor = contest.baseline
+    sign = 1 if contest.terms.direction == "max" else -1
+    for entry in contest.entries:
+        finished = _finished(entry)
+        scores = [run.result.score(contest.terms.metric) for run in finished if run.result.stop == "patience"]
+        stuck = [score for score in scores if score is not None and sign * score <= sign * floor]
+        if stuck:
+            yield (
+                f"{len(stuck)} of {len(finished)} {entry.model} runs were stopped by patience on a plateau, no better "
+                f"than {name}; a larger training.patience, or stop=never, lets them go on"
+            )
+
+
+def _finished(entry: Entry) -> list[Run]:
+    return [run for run in entry.runs.values() if run.result.status == "FINISHED"]
+
+
+def _edges(contest: Contest) -> Iterator[str]:
+    for model, study in _won(contest).items():
+        for key, end in (study.edges if study is not None else {}).items():
+            best = study.best[key] if study is not None else ""
+            yield f"{model} was best at the {end} {key} that was tried ({best}): a wider space may change the verdict"
 
 
 def _tuning(contest: Contest) -> Iterator[str]:

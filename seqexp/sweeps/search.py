@@ -144,17 +144,6 @@ class Search:
     def runs(self) -> int:
         return sum(map(len, self._records))
 
-    def at_the_edge(self) -> dict[str, str]:
-        """The winning values of ranges that no trial lies beyond: key -> the smallest or the largest that was tried."""
-        found = {}
-        for key, value in (self.best or {}).items():
-            if self.space[key].is_ordered:
-                tried = [float(values[key]) for values in self._values]
-                for end, name in ((min(tried), "smallest"), (max(tried), "largest")):
-                    if float(value) == end and len(set(tried)) > 1:
-                        found[key] = name
-        return found
-
     def record(self) -> dict[str, Any]:
         """As a study of the tuned sweep leaves it, so that reports read both."""
         scores = [

@@ -16,8 +16,6 @@ class Range:
     step: float | None = None
     log: bool = False
 
-    is_ordered = True  # whether there are a smallest and a largest value
-
     @property
     def is_integer(self) -> bool:
         return isinstance(self.low, int) and isinstance(self.high, int)
@@ -67,8 +65,6 @@ class Choice:
     """Some words."""
 
     words: tuple[str, ...]
-
-    is_ordered = False
 
     def text(self) -> str:
         return f"choice({', '.join(self.words)})"

@@ -67,9 +67,8 @@ def test_runs_are_compared_by_metrics_of_its_own(folder):
         assert f"prices: test/{metric}, {better}" in done.stdout
     report = (folder / "runs/compare/prices_outside_gru_rnn/report.md").read_text()
     assert "'plugins=[outside]'" in report, "the command that makes the runs names it"
-    made = command(
-        folder, NAMED, *words, *TINY[:2], "run=true", "max_seeds=2", "hydra/launcher=basic", module="seqexp.compare"
-    )
+    more = ("run=true", "tuned=false", "max_seeds=2", "hydra/launcher=basic")
+    made = command(folder, NAMED, *words, *TINY[:2], *more, module="seqexp.compare")
     assert made.returncode == 0, made.stderr
 
 

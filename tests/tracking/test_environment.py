@@ -50,7 +50,7 @@ def test_runs_go_there_and_the_first_line_says_so(mode, tmp_path, monkeypatch):
     words = {
         "run": TRACKED,
         "sweep": ["-m", *TRACKED],
-        "compare": ["compare", "run=true", "a=rnn", "b=lstm", "hydra/launcher=basic"],
+        "compare": ["compare", "run=true", "a=rnn", "b=lstm", "hydra/launcher=basic", "tuned=false"],
     }[mode]
     more = ["task=hello", "training.epochs=1", "model.hidden_size=4", "match=hidden", "max_seeds=2"]
     done = seqexp(tmp_path, *words, *(more if mode == "compare" else []))
