@@ -11,7 +11,7 @@ from seqexp.comparison.floors import beside_floor
 from seqexp.comparison.query import Answer
 from seqexp.comparison.warnings import warnings
 from seqexp.comparison.wording import advice, answers, headline, number, percent, sentence
-from seqexp.report import across_tasks, capsule, figures, latex, mechanism, provenance, tables
+from seqexp.report import across_tasks, capsule, figures, latex, mechanism, provenance, tables, tuning
 from seqexp.report.provenance import Commands
 from seqexp.report.render import Box, Figure, Section, as_html, as_markdown
 from seqexp.runs.tables import as_rich, to_csv
@@ -148,12 +148,16 @@ def _task(contest: Contest, folder: Path) -> Section:
         ("learning", "Learning: lines are means, bands reach from the worst run to the best.", figures.learning),
         ("cost", "Score against time, a point a run.", figures.cost),
         ("tuning", f"Tuning: points are trials, lines the best so far. {_expected(contest)}", figures.tuning),
+        ("settings", "Tuning: each trial's score against its settings, with running medians.", tuning.marginals),
     ]
     for name, caption, draw in drawings:
         path = folder / f"{slug(contest)}_{name}.svg"
         figure = Figure(caption, path, half=name in ("learning", "cost"))
         _keep(section, figure, draw(contest, path))
     section.tables = [("Models, best mean first", tables.summary(contest))]
+    mattered = tuning.importance(contest)
+    if len(mattered):
+        section.tables.append(("Which settings mattered in tuning (fANOVA)", mattered))
     return section
 
 
