@@ -23,6 +23,6 @@ def test_the_setting_that_decides_has_most_of_the_variance():
 
 def test_too_few_trials_or_one_setting_say_nothing():
     some = trials(FEWEST, np.random.default_rng(0))
-    assert importances(some[:-1] + [(some[-1][0], None)]) == {}
+    assert importances([*some[:-1], (some[-1][0], None)]) == {}
     assert importances([({"rate": values["rate"]}, score) for values, score in some]) == {}
     assert importances([]) == {}

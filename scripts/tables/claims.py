@@ -1,0 +1,162 @@
+"""The claims of docs/: which figure has no command, and which differs from the rows that it was made from.
+
+    scripts/claims            # a line for each claim that does not hold; exit code 1 if there is one
+
+- Every section of docs/*.md with a measured figure, in a table or in a picture, has a command: in itself, or in a
+  section around it.
+- Every mean, half interval, difference and verdict of the catalogue's table, and every count in its words, is computed
+  again from docs/catalogue.csv, by formulas of its own.
+- Every published figure names its source on its page. One that ours does not reach is told under "Not reached".
+"""
+
+import csv
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from scripts.tables.catalogue import ROWS, typical_runs
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS, SCORES = ROOT / "docs", ROOT / "docs" / "catalogue.csv"
+UNREPEATED = "<!-- claims: no command is left -->"  # of a section that says so itself
+COMMAND = re.compile(
+    rf"(?:{re.escape(UNREPEATED)}|scripts/[a-z_]+|python -m (?:seqexp|scripts)|seqexp\.\w+|experiment=\w+)"
+)
+MEASURED = re.compile(r"^\|.*\|\s*\**[-+]?\d[\d,]*\.\d+", re.MULTILINE)  # a cell that begins with a decimal number
+PICTURE = re.compile(r"!\[[^]]*]\(([^)]+\.png)\)")
+PUBLISHED = {  # figure -> who printed it, as its page has to say; each was seen in the source itself
+    "8.45": "Bai, Kolter and Koltun 2018, table 1",
+    "8.91": "Bai, Kolter and Koltun 2018, table 1",
+    "3.29": "Bai, Kolter and Koltun 2018, table 1",
+    "4.05": "Bai, Kolter and Koltun 2018, table 1",
+    "2.120": "the readme of nanoGPT",
+    "0.9448": "the Theano tutorial of Mesnil",
+}
+SMALLER = ("nats", "bits", "error")  # words of a row in which a smaller figure is better
+
+
+@dataclass
+class Section:
+    """A heading, its level, what stands below it, and the sections around it."""
+
+    title: str
+    level: int
+    text: str = ""
+    around: list["Section"] = field(default_factory=list)
+
+
+def sections(page: str) -> list[Section]:
+    """A page's sections in their order; a ``#`` inside a fenced block is no heading."""
+    found, fenced = [Section("", 0)], False
+    for line in page.splitlines():
+        fenced ^= line.startswith("```")
+        heading = None if fenced else re.match(r"(#+) (.*)", line)
+        if heading is None:
+            found[-1].text += f"{line}\n"
+            continue
+        level = len(heading[1])
+        around = [*found[-1].around, found[-1]]
+        found.append(Section(heading[2], level, "", [one for one in around if one.level < level]))
+    return found
+
+
+def without_command(name: str, page: str) -> Iterator[str]:
+    """A line for each section whose figures nobody could make again."""
+    for section in sections(page):
+        shows = MEASURED.search(section.text) or PICTURE.search(section.text)
+        if shows and not any(COMMAND.search(one.text) for one in (section, *section.around)):
+            yield f"{name}: section {section.title!r} has figures and no command"
+
+
+def catalogue(page: str, rows: Sequence[dict[str, str]], judged: Mapping[str, str] | None) -> Iterator[str]:
+    """A line for each cell of the catalogue's table, and each count in its words, that the rows do not give. judged:
+    the verdicts by the row's words, None where they are not drawn again."""
+    values: dict[tuple[str, str], dict[str, float | None]] = defaultdict(dict)
+    for row in rows:
+        score = float(row["value"]) if row["status"] == "FINISHED" else None
+        values[row["words"], row["model"]][row["seed"]] = score
+    better = {row["words"]: 1 if row["direction"] == "max" else -1 for row in rows}
+    verdicts: Counter[str] = Counter()
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        words = cells[0].strip("`")
+        if words not in better or len(cells) < 7:
+            continue
+        for model, cell in zip(("rnn", "stacked_rnn", "lstm"), cells[2:5], strict=True):
+            yield from _mean(f"{words}, {model}", cell, [v for v in values[words, model].values() if v is not None])
+        lstm, rnn = values[words, "lstm"], values[words, "rnn"]
+        pairs = [(a, b) for seed, a in lstm.items() if a is not None and (b := rnn.get(seed)) is not None]
+        d = [better[words] * (a - b) for a, b in pairs]
+        said, _, verdict = cells[6].partition(": ")
+        if judged is not None and judged[words] != verdict:
+            yield f"tasks.md: {words}: {verdict!r} is not the typical run's verdict, {judged[words]!r}"
+        yield from _difference(words, said, np.array(d))
+        verdicts[verdict] += 1
+    told = re.search(r"typical run on (\d+) of the (\d+) rows,\s+worse on (\d+), equivalent on (\d+), and (\d+)", page)
+    counts = [verdicts[word] for word in ("better", "worse", "equivalent", "not resolved")]
+    if told is None or [int(told[n]) for n in (1, 3, 4, 5)] != counts or int(told[2]) != sum(counts):
+        yield f"tasks.md: its words have to count {counts} better, worse, equivalent and not resolved rows"
+
+
+def published(page: str) -> Iterator[str]:
+    """A line for each published figure without its source, and for each that ours misses without a word on it."""
+    missed = page.partition("**Not reached:**")[2].partition("\n\n")[0]
+    for line in page.splitlines():
+        cells = [cell.strip().strip("*") for cell in line.strip("|").split("|")]
+        if len(cells) != 7 or not re.fullmatch(r"[\d.]+", cells[2]) or not re.fullmatch(r"[\d.]+", cells[4]):
+            continue
+        source = PUBLISHED.get(cells[2])
+        if source is None or source not in " ".join(page.split()):
+            yield f"tasks.md: {cells[0]}: the published {cells[2]} names no source that was seen"
+        sign = -1 if any(word in cells[0] for word in SMALLER) else 1
+        name = cells[0].split(",")[0].split()[0]
+        if sign * float(cells[4]) < sign * float(cells[2]) and name not in missed:
+            yield f"tasks.md: {cells[0]}: {cells[4]} does not reach the published {cells[2]}, and no word says so"
+
+
+def wrong(*, quick: bool = False) -> list[str]:
+    """Every claim that does not hold, a line each. ``quick``: without drawing the verdicts again."""
+    pages = {page.name: page.read_text(encoding="utf-8") for page in sorted(DOCS.glob("*.md"))}
+    with open(SCORES, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    found = [line for name, page in pages.items() for line in without_command(name, page)]
+    judged = None if quick else {ROWS[name]: verdict for name, (verdict, _, _) in typical_runs(rows).items()}
+    return [*found, *catalogue(pages["tasks.md"], rows, judged), *published(pages["tasks.md"])]
+
+
+def _mean(where: str, cell: str, scores: Sequence[float]) -> Iterator[str]:
+    want = (float(np.mean(scores)), float(stats.t.ppf(0.975, len(scores) - 1) * stats.sem(scores)))
+    told = re.match(r"([\d.e-]+) ± ([\d.e-]+)$", cell)
+    if told is None or not all(map(_rounds, told.groups(), want)):
+        yield f"tasks.md: {where}: {cell!r} is not the mean {want[0]:.6g} ± {want[1]:.6g} of its rows"
+
+
+def _difference(words: str, cell: str, d: np.ndarray) -> Iterator[str]:
+    half = stats.t.ppf(0.975, len(d) - 1) * stats.sem(d)
+    want = (d.mean(), d.mean() - half, d.mean() + half)
+    told = re.fullmatch(r"([-+][\d.e-]+) \(([-+][\d.e-]+) to ([-+][\d.e-]+)\)", cell)
+    if told is None or not all(map(_rounds, told.groups(), want)):
+        shown = f"{want[0]:.6g} ({want[1]:.6g} to {want[2]:.6g})"
+        yield f"tasks.md: {words}: {cell!r} is not the difference of its rows, {shown}"
+
+
+def _rounds(text: str, value: float) -> bool:
+    """Whether the text is the value to three digits."""
+    return abs(float(text) - value) <= 0.0051 * abs(value) + 1e-9
+
+
+def main() -> None:
+    """Print what is wrong."""
+    found = wrong()
+    print("\n".join(found) or "every claim of docs/ has a command, and every recomputed figure agrees")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Each figure of docs/ has a command, and those from stored rows follow from them. scripts/claims also draws verdicts."""
+
+import csv
+
+import pytest
+
+from scripts.tables import claims
+
+
+def test_the_claims_of_the_docs_hold():
+    assert claims.wrong(quick=True) == []
+
+
+@pytest.fixture(scope="module")
+def page():
+    return (claims.DOCS / "tasks.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def rows():
+    with open(claims.SCORES, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("2.8 ± 0.00525", "2.7 ± 0.00525", "'2.7 ± 0.00525' is not the mean 2.8"),
+        ("2.8 ± 0.00525", "2.8 ± 0.00225", "is not the mean"),
+        ("+0.0579 (+0.0481 to", "+0.0579 (+0.0281 to", "is not the difference of its rows"),
+        ("+0.0677): better", "+0.0677): worse", "its words have to count"),
+        ("typical run on 12 of", "typical run on 13 of", "its words have to count [12, 4, 4, 2]"),
+    ],
+)
+def test_a_figure_that_its_rows_do_not_give_is_found(page, rows, old, new, says):
+    assert old in page
+    found = [*claims.catalogue(page.replace(old, new, 1), rows, None)]
+    assert len(found) == 1
+    assert says in found[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("Bai, Kolter and Koltun 2018, table 1, at", "somebody, at", "the published 8.45 names no source"),
+        ("| 3.29 | 3.6 |", "| 3.19 | 3.6 |", "the published 3.19 names no source"),
+        ("**8.415**", "**8.515**", "8.515 does not reach the published 8.45, and no word says so"),
+    ],
+)
+def test_a_published_figure_without_its_source_and_one_not_reached_in_silence_are_found(page, old, new, says):
+    assert old in page
+    assert any(says in line for line in claims.published(page.replace(old, new, 1)))
+
+
+def test_a_table_or_a_picture_without_a_command_is_found():
+    told = "# A\n\n## B\n\n| x |\n|---|\n| 0.97 |\n\n## C\n\n![d](e.png)\n\n## D\n\nwords alone\n"
+    assert [*claims.without_command("x.md", told)] == [
+        "x.md: section 'B' has figures and no command",
+        "x.md: section 'C' has figures and no command",
+    ]
+    assert [*claims.without_command("x.md", told.replace("# A\n", "# A\n\n`python -m seqexp`\n", 1))] == []
