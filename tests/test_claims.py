@@ -1,4 +1,4 @@
-"""Each figure of docs/ has a command, and those from stored rows follow from them. scripts/claims also draws verdicts."""
+"""Each figure of docs/ has a command, and those from stored rows follow from them; scripts/claims also judges anew."""
 
 import csv
 
