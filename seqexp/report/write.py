@@ -11,7 +11,7 @@ from seqexp.comparison.floors import beside_floor
 from seqexp.comparison.query import Answer
 from seqexp.comparison.warnings import warnings
 from seqexp.comparison.wording import advice, answers, headline, number, percent, sentence
-from seqexp.report import across_tasks, capsule, figures, latex, mechanism, provenance, tables, tuning
+from seqexp.report import across_tasks, capsule, figures, latex, mechanism, provenance, tables, tuning, variance
 from seqexp.report.provenance import Commands
 from seqexp.report.render import Box, Figure, Section, as_html, as_markdown
 from seqexp.runs.tables import as_rich, to_csv
@@ -156,6 +156,9 @@ def _task(contest: Contest, folder: Path) -> Section:
         _keep(section, figure, draw(contest, path))
     section.tables = [("Models, best mean first", tables.summary(contest))]
     mattered = tuning.importance(contest)
+    spread = variance.table(contest)
+    if len(spread):
+        section.tables.append(("Where the spread comes from (Bouthillier et al. 2021)", spread))
     if len(mattered):
         section.tables.append(("Which settings mattered in tuning (fANOVA)", mattered))
     return section
