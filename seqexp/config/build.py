@@ -185,10 +185,14 @@ def _picture_encoder(settings: Settings, picture: Picture | None, numbers: int =
             raise UserError(f"model.picture_encoder: expected dense, since no step reads a whole picture; got {kind}")
         return Dense(numbers, size) if numbers else None
     if kind == "off":
-        raise UserError("model.picture_encoder: expected conv or dense, since there is nothing but pictures to read")
+        raise UserError(
+            "model.picture_encoder: expected conv, conv_sum or dense, since pictures are all there is to read"
+        )
     if not size:
         raise UserError("model.embedding_size: expected at least 1, the numbers of a picture; got 0")
-    return Convolution(picture, size) if kind == "conv" else Dense(math.prod(picture), size)
+    if kind == "dense":
+        return Dense(math.prod(picture), size)
+    return Convolution(picture, size, summed=kind == "conv_sum")
 
 
 def _embedded_core(

@@ -28,7 +28,7 @@ NETWORK: Fields = {  # what every model's group has besides the constructor's ow
     "embedding_size": (Annotated[int, Ge(0)], NO_DEFAULT),
     "dropout": (Annotated[float, Ge(0), Lt(1)], NO_DEFAULT),
     "decoder": (str | None, None),
-    "picture_encoder": (Annotated[Literal["conv", "dense", "off"], ADDED], "dense"),
+    "picture_encoder": (Annotated[Literal["conv", "conv_sum", "dense", "off"], ADDED], "dense"),
 }
 TOP: Fields = {
     "seed": (Annotated[int, Ge(0)], NO_DEFAULT),

@@ -11,7 +11,8 @@ from seqexp.numerics.initializers import he
 from seqexp.numerics.params import Layout, Params
 from seqexp.numerics.tape import Tape
 
-MAPS = (8, 16)  # of the two convolutions
+MAPS = (8, 32)  # of the two convolutions
+SUM_SCALE = 0.25  # of sums over places: numbers of about the size that places have
 K = 3  # a window's side
 WINDOW_BYTES = 1 << 19  # of the windows that are multiplied at once: they stay in a core's own cache
 
@@ -21,10 +22,11 @@ class Convolution:
 
         z^l = W^l * a^{l-1} + b^l        windows of 3 x 3, zeros around the picture, so that its size stays
         a^l = max(0, the largest of each 2 x 2 of z^l)
-        y   = W a^2 + b                  a^2 as one column
+        y   = W a^2 + b                  a^2 as one column; with ``summed``, of each map's sum over all places
 
-    The sizes are halved, and an odd last row or column is left out; a side of 1 stays as it is. Of equal largest
-    numbers the first gets the derivative.
+    Sums say what is there and how often, but not where: one weight counts for all places (as the mean of Lin, Chen and
+    Yan 2014 does). The sizes are halved, and an odd last row or column is left out; a side of 1 stays as it is. Of
+    equal largest numbers the first gets the derivative.
     W.l (maps, C·3·3), its columns channel by channel and window row by row; b.l (maps, 1); W (Y, …), b (Y, 1).
     Source: LeCun, Bottou, Bengio and Haffner 1998, with the rectifier of Nair and Hinton 2010 and He et al. 2015's
     initial weights.
@@ -32,7 +34,7 @@ class Convolution:
 
     part = "convolution"
 
-    def __init__(self, picture: Picture, outputs: int, maps: tuple[int, ...] = MAPS) -> None:
+    def __init__(self, picture: Picture, outputs: int, maps: tuple[int, ...] = MAPS, *, summed: bool = False) -> None:
         channels, height, width = picture
         self.picture, self.inputs, self.outputs = picture, channels * height * width, outputs
         self.layout = Layout()
@@ -42,7 +44,8 @@ class Convolution:
             layer.add_to(self.layout)
             self._layers.append(layer)
             channels, height, width = filters, layer.pooled[0], layer.pooled[1]
-        self._dense = Dense(channels * height * width, outputs)
+        self.summed = summed
+        self._dense = Dense(channels if summed else channels * height * width, outputs)
         self.layout.add("W", (outputs, self._dense.inputs))
         self.layout.add("b", (outputs, 1))
 
@@ -56,13 +59,19 @@ class Convolution:
         a = x.reshape(*self.picture, x.shape[1])
         for layer in self._layers:
             a = layer.forward(p, a, memory)
-        return self._dense.forward(p, a.reshape(-1, x.shape[1]))
+        return self._dense.forward(p, self._column(a))
+
+    def _column(self, a: np.ndarray) -> np.ndarray:
+        """What the linear map reads of the last answer (maps, height, width, N)."""
+        return SUM_SCALE * a.sum(axis=(1, 2)) if self.summed else a.reshape(-1, a.shape[-1])
 
     def backward(self, p: Params, grad: Params, dy: np.ndarray, x: np.ndarray, memory: Tape) -> None:
         """Add to grad what follows from dy (Y, N). Nobody asks for the derivative of a picture."""
         last = self._layers[-1]
         a = last.answer(memory, dy.shape[1], dy.dtype)
-        da: np.ndarray | None = self._dense.backward(p, grad, dy, a.reshape(-1, dy.shape[1])).reshape(a.shape)
+        dcolumn = self._dense.backward(p, grad, dy, self._column(a))
+        places = SUM_SCALE * dcolumn[:, None, None] if self.summed else dcolumn.reshape(a.shape)
+        da: np.ndarray | None = np.broadcast_to(places, a.shape)
         for layer in reversed(self._layers):
             assert da is not None
             da = layer.backward(p, grad, da, memory)

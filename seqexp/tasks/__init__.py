@@ -112,6 +112,10 @@ class Task(Protocol):
 
     @abstractmethod
     def scorer(self) -> Scorer: ...
+    def test_scorer(self) -> Scorer:
+        """The scorer of the final test, which may tell more than there is time for in each validation."""
+        return self.scorer()
+
     def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
         """Metrics and samples of free-running generation; empty where the task does not generate."""
         return {}, []

@@ -16,6 +16,7 @@ from seqexp.data.summary import Summary
 from seqexp.data.text import Vocabulary
 from seqexp.system.errors import UserError
 from seqexp.tasks import Generator, Metrics, Shape, Task
+from seqexp.tasks._typing import Bigram, TypingScorer, Typist
 from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.scorers import LikelihoodScorer, Unit, in_unit
 
@@ -76,6 +77,9 @@ class Language(Task):
         self.vocabulary = Vocabulary.build([parts["train"]], self.min_count)
         summary.refuse_empty(self.vocabulary, self.source, self.min_count, (self.line_end,))
         self._ids = {split: self.vocabulary.encode(parts[split]) for split in PARTS}
+        known = set(self.vocabulary.tokens)
+        unknown = [len(token) for token in parts["test"] if token not in known]
+        self.unknown_letters = float(np.mean(unknown)) if unknown else 0.0  # of such a word of the test
         self._start = int(self.vocabulary.encode([self.line_end])[0])
         Summary(
             source=self.source,
@@ -148,6 +152,15 @@ class Language(Task):
 
     def scorer(self) -> LikelihoodScorer:
         return LikelihoodScorer(self.unit)
+
+    def typist(self) -> Typist:
+        """Who types the test text, and takes what is offered."""
+        raise NotImplementedError
+
+    def test_scorer(self) -> TypingScorer:
+        """Likelihood and predictive typing, the network's beside a bigram's."""
+        counts = Bigram(self._ids["train"], len(self.vocabulary), self._start)
+        return TypingScorer(self.unit, self.typist(), self.typist(), counts)
 
     def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
         """Four texts that begin after a line end, from the trained network."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from seqexp.codecs.cuts import Cut
 from seqexp.tasks import register
 from seqexp.tasks._language import Language
+from seqexp.tasks._typing import CharacterTypist
 
 
 @register("char_lm")
@@ -22,6 +23,9 @@ class CharLM(Language):
 
     def tokens(self, text: str) -> list[str]:
         return list(text)
+
+    def typist(self) -> CharacterTypist:
+        return CharacterTypist(self.vocabulary.tokens)
 
     def cut(self) -> Cut:
         return "characters"

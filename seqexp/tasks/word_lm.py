@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from seqexp.codecs.cuts import CUTS, Cut
 from seqexp.tasks import register
 from seqexp.tasks._language import Language
+from seqexp.tasks._typing import WordTypist
 
 EOS = "<eos>"
 
@@ -29,6 +30,9 @@ class WordLM(Language):
             text = "\n".join(part.replace("\n", " ") for part in text.split("\n\n"))
         lines = (CUTS[self.cut()](line) for line in text.split("\n"))
         return [token for line in lines if line for token in (*line, EOS)]
+
+    def typist(self) -> WordTypist:
+        return WordTypist(self.vocabulary.tokens, self.unknown_letters, (EOS,))
 
     def cut(self) -> Cut:
         return "spaces" if self.source == "ptb" else "words"

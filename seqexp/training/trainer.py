@@ -245,7 +245,7 @@ class Trainer:
         """The loss and the task's metrics on a split's batches (see ``_indices``) with ``p`` (default: the current
         weights), and the task's artifacts. A task that carries its state carries it through the split here too."""
         p = self.p if p is None else p
-        scorer, state = self.task.scorer(), None
+        scorer, state = self.task.test_scorer() if split == "test" else self.task.scorer(), None
         loss_sum, count = 0.0, 0
         # Without a tape a batch needs little memory, so small training batches need not slow the evaluation down.
         indices = self._indices(split, max(self.training.batch_size, 64))

@@ -9,9 +9,9 @@ from seqexp.numerics.tape import Tape
 from seqexp.testing.gradcheck import complex_step, worst_error
 
 
-def drawn(picture, maps=(3, 2), outputs=4, dtype=np.float64):
-    layer = Convolution(picture, outputs, maps)
-    p = Params.zeros(layer.layout, dtype)
+def drawn(picture, maps=(3, 2), outputs=4, summed=False):
+    layer = Convolution(picture, outputs, maps, summed=summed)
+    p = Params.zeros(layer.layout, np.float64)
     p.flat[:] = np.random.default_rng(5).standard_normal(p.flat.size)
     return layer, p
 
@@ -33,18 +33,19 @@ def by_hand(layer, p, x, maps):
         a = np.zeros((len(W), height // tall, width // wide, N))
         for i, j in np.ndindex(a.shape[1:3]):
             a[:, i, j] = np.maximum(0, z[:, i * tall : (i + 1) * tall, j * wide : (j + 1) * wide].max(axis=(1, 2)))
-    return p["W"] @ a.reshape(-1, N) + p["b"]
+    column = convolution.SUM_SCALE * a.sum(axis=(1, 2)) if layer.summed else a.reshape(-1, N)
+    return p["W"] @ column + p["b"]
 
 
 PICTURES = [(1, 4, 4), (3, 6, 5), (2, 3, 7), (1, 1, 3), (2, 1, 1)]
 
 
 @pytest.mark.parametrize("picture", PICTURES)
-@pytest.mark.parametrize("window_bytes", [convolution.WINDOW_BYTES, 500])
-def test_it_is_what_its_equations_say(picture, window_bytes, monkeypatch):
+@pytest.mark.parametrize("window_bytes, summed", [(convolution.WINDOW_BYTES, False), (500, False), (500, True)])
+def test_it_is_what_its_equations_say(picture, window_bytes, summed, monkeypatch):
     """Whatever pieces the windows are multiplied in: 500 bytes hold not even one place."""
     monkeypatch.setattr(convolution, "WINDOW_BYTES", window_bytes)
-    layer, p = drawn(picture)
+    layer, p = drawn(picture, summed=summed)
     x = np.random.default_rng(0).standard_normal((layer.inputs, 3))
     np.testing.assert_allclose(layer.forward(p, x, Tape()), by_hand(layer, p, x, 2), rtol=1e-12, atol=1e-12)
 
@@ -54,7 +55,7 @@ def test_it_is_what_its_equations_say(picture, window_bytes, monkeypatch):
 )
 def test_its_derivative_is_exact_and_is_added(picture, N, window_bytes, monkeypatch):
     monkeypatch.setattr(convolution, "WINDOW_BYTES", window_bytes)
-    layer, p = drawn(picture)
+    layer, p = drawn(picture, summed=N == 1)
     rng, memory = np.random.default_rng(1), Tape()
     x, dy = rng.standard_normal((layer.inputs, N)), rng.standard_normal((layer.outputs, N))
     layer.forward(p, rng.standard_normal((layer.inputs, N + 2)), memory)  # memory that has held another batch
