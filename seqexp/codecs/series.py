@@ -87,3 +87,37 @@ class SeriesClasses(Codec):
     def record(self, batch: Batch, y: np.ndarray) -> list[Row]:
         assert batch.lengths is not None
         return class_rows(["" for _ in range(batch.size)], self.labels, batch.answers(), y)
+
+
+@register("row_classes")
+@dataclass(frozen=True)
+class RowClasses(SeriesClasses):
+    """A row of numbers, typed with commas or spaces between them, and its class; a ? is missing where some were in
+    training."""
+
+    __pydantic_config__ = STRICT
+
+    def _read(self, text: str) -> np.ndarray:
+        expected = f"{len(self.mean)} numbers with commas or spaces between them"
+        words = text.replace(",", " ").replace(";", " ").split()
+        try:
+            row = np.array([np.nan if word.lower() in MISSING else float(word) for word in words])
+        except ValueError:
+            raise unread("row", text, expected) from None
+        gaps = np.isnan(row)
+        if (
+            row.shape != (len(self.mean),)
+            or np.isinf(row).any()
+            or gaps.all()
+            or (gaps.any() and self.missing != "mask")
+        ):
+            raise unread("row", text, expected)
+        return row[None]
+
+    def record(self, batch: Batch, y: np.ndarray) -> list[Row]:
+        width, x = len(self.mean), batch.x[0].astype(np.float64)  # (X, B)
+        values = x[:width] * np.array(self.deviation)[:, None] + np.array(self.mean)[:, None]
+        if self.missing == "mask":
+            values[x[width:] > 0] = np.nan
+        texts = [" ".join("?" if np.isnan(v) else f"{v:.9g}" for v in row) for row in values.T]
+        return class_rows(texts, self.labels, batch.answers(), y)

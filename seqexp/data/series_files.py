@@ -98,21 +98,31 @@ def _long(path: Path, columns: Columns) -> Labelled:
 
 
 def _wide(path: Path, columns: Columns) -> Labelled:
-    there = rows.names(path, [columns.label])
-    steps = columns.values or tuple(name for name in there if name != columns.label)
-    wanted = {"task.label_column": columns.label} | {f"task.value_columns[{n}]": name for n, name in enumerate(steps)}
+    found = read_rows(path, columns.label, columns.values)
+    series = []
+    for row in found.series:
+        there_to = np.flatnonzero(~np.isnan(row[0]))  # a shorter series ends in empty fields
+        series.append(row[0, : there_to[-1] + 1 if len(there_to) else 0, None])
+    return Labelled(series, found.labels, ("value",))
+
+
+def read_rows(path: Path, label_column: str, values: tuple[str, ...]) -> Labelled:
+    """The rows of a table as series of one step (1, X), whose channels are the columns of ``values``, or () all but the
+    class's. UserError, with the line, where it is malformed."""
+    there = rows.names(path, [label_column])
+    names = values or tuple(name for name in there if name != label_column)
+    wanted = {"task.label_column": label_column} | {f"task.value_columns[{n}]": name for n, name in enumerate(names)}
     faults = Faults(path)
-    series, labels = [], []
+    found, labels = [], []
     for line, fields in rows.read(path, wanted, faults):
         label = str(fields[0]).strip()
         if not label:
-            faults.add(line, f"expected a class in column {columns.label!r}; got none")
-        values = np.array([number(field, name, line, faults) for name, field in zip(steps, fields[1:], strict=True)])
-        there_to = np.flatnonzero(~np.isnan(values))  # a shorter series ends in empty fields
-        series.append(values[: there_to[-1] + 1 if len(there_to) else 0, None])
+            faults.add(line, f"expected a class in column {label_column!r}; got none")
+        row = [number(field, name, line, faults) for name, field in zip(names, fields[1:], strict=True)]
+        found.append(np.array([row], np.float64))
         labels.append(label)
     faults.refuse()
-    return Labelled(series, labels, ("value",))
+    return Labelled(found, labels, names)
 
 
 def number(field: object, name: str, line: int, faults: Faults) -> float:

@@ -38,6 +38,7 @@ SMALL = {
     "name_origin": ["task.source=TABLE", "task.text_column=text", "task.label_column=label"],
     "names": ["task.source=TABLE", "task.text_column=text", "task.label_column=label"],
     "offensive": ["task.source=TABLE", "task.min_count=1"],
+    "one_to_one": ["task.source=wine"],
     "polyphony": ["task.examples=20"],
     "right_context": ["task.length=6", "task.examples=70"],
     "sentiment": ["task.examples=20"],
