@@ -91,9 +91,12 @@ def find(task: Task, network: Network, p: Params, seed: int) -> Found:
     p = Params(network.layout, p.flat.astype(np.float64))
     before = network.init(stream(seed, Purpose.INIT), np.float64)
     try:
-        rows = _rows(network, p, before, list(_batches(task)), codec)
+        with np.errstate(all="ignore"):
+            rows = _rows(network, p, before, list(_batches(task)), codec)
     except NotByHand as why:
         return Found(why=str(why))
+    if not all(np.isfinite(values).all() for values in (*rows.values.values(), *rows.untrained.values())):
+        return Found(why="the network's numbers overflow on validation examples")
     return _probed(rows)
 
 
