@@ -51,6 +51,11 @@ class Look:
 
 def look(run: Usable, text: str) -> Look:
     """UserError where the text cannot be read, is too long, or the model does not read sequences."""
+    with np.errstate(all="ignore"):  # a network may overflow on a text, which the page then says
+        return _look(run, text)
+
+
+def _look(run: Usable, text: str) -> Look:
     network, codec = run.trained.network, run.codec
     if not isinstance(network, Chain | EncoderDecoder):
         raise UserError(f"on: expected a run of a model that reads sequences; {run.result.model} reads trees")
@@ -73,6 +78,10 @@ def look(run: Usable, text: str) -> Look:
         _by_hand(found, network, p, batch, dy, tape, reading, h)
     except NotByHand as why:
         found.without, found.plain = str(why), _plain(reading, h)
+    if not np.isfinite(found.course[1]).all():
+        found.so_far, found.course = [], ("", [])
+    if found.sensitive is not None and not np.isfinite(found.sensitive).all():
+        found.sensitive = None
     return found
 
 
@@ -103,6 +112,8 @@ def _by_hand(
     """Step the core there and back, if there are equations for it. NotByHand if not."""
     core, (of_core, fed) = reading.encoder.core, fed_of(reading)
     hand = step_all(core, of_core, fed, None)
+    if not np.isfinite(hand.h).all():
+        raise NotByHand(f"the numbers of {found.run.result.model} overflow on this text")
     found.differs = float(np.abs(hand.h - h).max(initial=0))
     if found.differs > AGREES * max(1.0, float(np.abs(h).max(initial=0))):
         raise NotByHand(f"the core of {found.run.result.model} does not compute what its class's equations say")

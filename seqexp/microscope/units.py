@@ -26,6 +26,8 @@ from seqexp.statistics.unit_probes import probes
 from seqexp.tasks import Task
 
 EXAMPLES, COLUMNS, ROWS = 256, 32, 20_000  # validation examples; in a batch; steps of them all
+LONGEST = 1 << 20  # pieces of an example
+BLOCK = 128  # steps: so long a piece of a longer example counts as one, as what it holds is seldom held longer
 FEWEST = 8  # examples with, and without, in each half
 CLASSES = 10  # that are probed one by one
 LEVEL, STRONG, FIRM = 0.05, 0.8, 0.5  # of p; AUC and R² from which a unit is named
@@ -75,13 +77,15 @@ class Rows:
     """Steps of validation examples, below each other.
 
     values: (layer, signal) -> (N, H), trained; untrained: the same. concepts: with a value for each of the steps that
-    it is asked at. example (N,). alone (N, ·): what is read at the step, or the token's id (N,).
+    it is asked at. column (N,): the example; piece (N,): of it, ``BLOCK`` steps long. alone (N, ·): what is read at the
+    step, or the token's id (N,).
     """
 
     values: dict[tuple[str, str], np.ndarray]
     untrained: dict[tuple[str, str], np.ndarray]
     concepts: list[tuple[Concept, np.ndarray]]
-    example: np.ndarray
+    column: np.ndarray
+    piece: np.ndarray
     alone: np.ndarray
 
 
@@ -91,9 +95,12 @@ def find(task: Task, network: Network, p: Params, seed: int) -> Found:
     p = Params(network.layout, p.flat.astype(np.float64))
     before = network.init(stream(seed, Purpose.INIT), np.float64)
     try:
-        rows = _rows(network, p, before, list(_batches(task)), codec)
+        with np.errstate(all="ignore"):
+            rows = _rows(network, p, before, list(_batches(task)), codec)
     except NotByHand as why:
         return Found(why=str(why))
+    if not all(np.isfinite(values).all() for values in (*rows.values.values(), *rows.untrained.values())):
+        return Found(why="the network's numbers overflow on validation examples")
     return _probed(rows)
 
 
@@ -112,7 +119,8 @@ def _batches(task: Task) -> Iterator[Batch]:
 
 def _rows(network: Network, p: Params, before: Params, batches: Sequence[Batch], codec: Codec | None) -> Rows:
     words = () if codec is None else codec.input_words
-    parts: dict[str, list[Any]] = {"trained": [], "untrained": [], "example": [], "alone": [], "words": [], "asked": []}
+    parts: dict[str, list[Any]] = {"trained": [], "untrained": [], "column": [], "piece": []}
+    parts |= {"alone": [], "words": [], "asked": []}
     count = total = 0
     for batch in batches:
         if total > ROWS:
@@ -123,7 +131,8 @@ def _rows(network: Network, p: Params, before: Params, batches: Sequence[Batch],
         for name, weights in (("trained", p), ("untrained", before)):
             signals = _signals(network, weights, batch)
             parts[name].append({key: value[order[0], :, order[1]] for key, value in signals.items()})
-        parts["example"].append(count + order[1])
+        parts["column"].append(count + order[1])
+        parts["piece"].append((count + order[1]) * LONGEST + order[0] // BLOCK)
         parts["alone"].append(reading.x[order[0], ..., order[1]])
         parts["asked"].append(_asked(batch, reading, codec)[order])
         for b, n in enumerate(reading.lengths.tolist()):
@@ -135,7 +144,8 @@ def _rows(network: Network, p: Params, before: Params, batches: Sequence[Batch],
         for name in ("trained", "untrained")
     )
     concepts = [*_of_words(parts["words"], words), *_of_answers(np.concatenate(parts["asked"]), codec)]
-    return Rows(values, untrained, concepts, np.concatenate(parts["example"]), np.concatenate(parts["alone"]))
+    column, piece, alone = (np.concatenate(parts[name]) for name in ("column", "piece", "alone"))
+    return Rows(values, untrained, concepts, column, np.unique(piece, return_inverse=True)[1], alone)
 
 
 def _asked(batch: Batch, reading: Reading, codec: Codec | None) -> np.ndarray:
@@ -189,8 +199,7 @@ def _probed(rows: Rows) -> Found:
     asked, p_values = [], []
     for concept, target in rows.concepts:
         told = ~np.isnan(target)
-        y, example = target[told], rows.example[told]
-        fitted = example % 2 == 0
+        y, example, fitted = target[told], rows.piece[told], rows.column[told] % 2 == 0
         if not _varies(y, example, fitted, concept.yes_no):
             continue
         found = probes(every[told], y, example, fitted, concept.yes_no)
@@ -212,7 +221,7 @@ def _probed(rows: Rows) -> Found:
                 layer, signal, unit = keys[number]
                 about = (concept.name, concept.yes_no, layer, signal, unit)
                 units.append(Unit(*about, score, told_p, alone, untrained_score, named))
-    return Found(units, len(keys) * len(asked), len(np.unique(rows.example)))
+    return Found(units, len(keys) * len(asked), len(np.unique(rows.piece)))
 
 
 def _varies(y: np.ndarray, example: np.ndarray, fitted: np.ndarray, yes_no: bool) -> bool:

@@ -186,3 +186,14 @@ def test_what_is_typed_gets_the_answer_that_it_got_in_the_test(asked, name):
             assert float(answer.text) == pytest.approx(float(wanted), rel=1e-3)
         elif name != "melody":
             assert answer.text == wanted
+
+
+@pytest.mark.parametrize("name", sorted(set(ONE_INPUT) - {"translate"}))
+def test_each_step_of_what_is_typed_is_told(asked, name):
+    task, _, rows = asked(name)
+    codec, text = task.codec(), next(row["text"] for row in rows if "<unk>" not in row["text"])
+    batch = codec.encode([text])
+    steps = codec.steps(text, batch)
+    assert len(steps) == len(batch.x)
+    if batch.x.ndim == 2 and name not in ("caption", "hello", "melody"):  # which begin with what nobody types
+        assert all(step.lower() in text.lower() for step in steps)

@@ -134,6 +134,15 @@ def test_a_core_without_equations_shows_what_is_known_of_it(run):
     assert np.abs(c).max() > 0
 
 
+def test_a_network_that_overflows_on_a_text_says_so(run):
+    one = other(run, "rnn", activation="relu")
+    core = one.trained.p.part("core")
+    core["W_hh"][:], core["b_h"][:] = 1e200, 1
+    found = content(shown(one))["runs"][0]
+    assert found["without"] == "the numbers of lstm overflow on this text"
+    assert found["soFar"] == found["course"]["values"] == []
+
+
 def test_a_strangers_words_are_no_html_and_run_no_script(run):
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
     codec = replace(run.codec, labels=(evil, "<b>&amp;"))
