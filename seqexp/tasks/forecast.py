@@ -113,7 +113,7 @@ class Forecast(Task):
             name = f"rmse_at_{self.horizon}"
             metrics.register(metrics.Metric(name, f"root mean squared error, {self.horizon} steps ahead", "min"))
         self._floors = Floors(self._asked, self._codec, self._season, lambda rows: self._scaled(self._asked, rows))
-        read.tell(self._rows, self._asked.lost, self._season)
+        read.tell(self._rows, self._asked.lost, self._season, self.level)
 
     # -- what is asked ------------------------------------------------------------------------------------------------
 

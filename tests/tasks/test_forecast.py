@@ -135,6 +135,12 @@ def test_named_times_cut_and_the_rest_is_not_used(make, table):
     assert asked(task, "test")[1].max() == 89
 
 
+@pytest.mark.parametrize(("level", "slope", "warned"), [("train", 1, True), ("last", 1, False), ("train", 0, False)])
+def test_a_series_that_leaves_the_range_of_training_is_told(make, table, caplog, level, slope, warned):
+    make(source=table(t=range(100), y=[slope * n + n % 2 for n in range(100)]), level=level)
+    assert ("try task.level=last" in caplog.text) == warned
+
+
 # -- scores -----------------------------------------------------------------------------------------------------------
 
 
