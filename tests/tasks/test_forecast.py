@@ -109,6 +109,7 @@ def test_a_gap_is_filled_from_its_window_alone_and_never_asked(make, table):
     rows = np.concatenate([batch.rows for batch in passes(task, "test", 16)])
     x = task._scaled(task._asked, rows)[0]
     assert x[-1, 0, at] == x[-2, 0, at]  # and not half-way to the 91 behind it
+    assert task._floors.persistence(rows)[:, at].tolist() == [89, 89, 89]
 
 
 def test_many_series_are_cut_at_the_same_time_and_scaled_each_by_its_own(make, table):
