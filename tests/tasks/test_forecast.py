@@ -8,6 +8,7 @@ import pytest
 
 from seqexp import tasks, testing
 from seqexp.codecs import Options
+from seqexp.data import time_series
 from seqexp.system.errors import UserError
 from seqexp.tasks import passes
 
@@ -140,6 +141,23 @@ def test_named_times_cut_and_the_rest_is_not_used(make, table):
 def test_a_series_that_leaves_the_range_of_training_is_told(make, table, caplog, level, slope, warned):
     make(source=table(t=range(100), y=[slope * n + n % 2 for n in range(100)]), level=level)
     assert ("try task.level=last" in caplog.text) == warned
+
+
+def test_sunspots_have_the_classic_parts(make, data_dir):
+    task = make(source="sunspots", data_dir=str(data_dir), window=12, horizon=1)
+    times = task._table.series[0].times
+    years = {split: [times[n] for n in task._asked.first[rows]] for split, rows in task._rows.items()}
+    assert {split: (of[0], of[-1], len(of)) for split, of in years.items()} == {
+        "train": ("1712", "1900", 189),
+        "val": ("1901", "1920", 20),
+        "test": ("1921", "1979", 59),
+    }
+
+
+def test_a_data_set_that_is_nowhere_says_what_to_install(make, monkeypatch, tmp_path):
+    monkeypatch.setattr(time_series.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"^task.source: co2: expected the package statsmodels.*pip install"):
+        make(source="co2", data_dir=str(tmp_path))
 
 
 # -- scores -----------------------------------------------------------------------------------------------------------
