@@ -8,7 +8,6 @@ import pytest
 
 from seqexp import tasks, testing
 from seqexp.codecs import Options
-from seqexp.data import time_series
 from seqexp.system.errors import UserError
 from seqexp.tasks import passes
 
@@ -155,7 +154,7 @@ def test_sunspots_have_the_classic_parts(make, data_dir):
 
 
 def test_a_data_set_that_is_nowhere_says_what_to_install(make, monkeypatch, tmp_path):
-    monkeypatch.setattr(time_series.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"^task.source: co2: expected the package statsmodels.*pip install"):
         make(source="co2", data_dir=str(tmp_path))
 
