@@ -38,7 +38,7 @@ def stretch(plot: ForecastPlot, path: Path) -> None:
             *axes.get_legend_handles_labels(), loc="outside lower center", ncols=5, title="root mean squared error"
         )
         how = "one step ahead" if plot.horizon == 1 else f"{plot.horizon} steps ahead, from each grey line"
-        headline(axes, "", f"{of} forecast {how}\n{verdict(plot.errors)}")
+        headline(axes, "", f"forecasts of {of} {how}\n{verdict(plot.errors)}")
 
 
 def by_step(plot: ByStepAhead, path: Path) -> None:
@@ -48,7 +48,7 @@ def by_step(plot: ByStepAhead, path: Path) -> None:
             axes.plot(ahead, values, marker="o" if len(values) <= 20 else None, label=name, **LOOKS.get(name, {}))
         axes.set(xlabel="steps ahead", ylabel=f"root mean squared error of {plot.target}")
         axes.set_ylim(bottom=0)
-        axes.legend()
+        axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         best = np.min([values for name, values in plot.errors.items() if name != NETWORK], axis=0)
         ahead_of = int((plot.errors[NETWORK] < best).sum())
         message = f"at {ahead_of} of {len(best)} steps ahead the network beats all methods without memory"

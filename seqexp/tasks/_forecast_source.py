@@ -1,5 +1,6 @@
 """What ``forecast`` reads: a table of series, where its parts begin, and what cannot be forecast of it."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,14 +13,18 @@ from seqexp.data.splits import PARTS
 from seqexp.data.summary import Summary
 from seqexp.data.time_series import Columns, TimeSeries, TimeTable
 from seqexp.data.timestamps import NUMBER, Clock
+from seqexp.data.windows import Level
 from seqexp.system.errors import UserError
 from seqexp.system.plurals import counted
 from seqexp.tasks._forecast_windows import Cuts, cuts
 
 GENERATED = ("mackey-glass", "seasonal")
 NAMED = (*GENERATED, *time_series.STATSMODELS)
+MUCH = 0.1
 SHARE = 0.15  # of all times for validation, and as many for the test
 CLASSIC = {"val_from": "1901", "test_from": "1921", "until": "1979"}  # sunspots: Weigend et al. 1990
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,28 @@ class Read:
                     "task.window, or other times (task.val_from, task.test_from)"
                 )
 
-    def tell(self, rows: Mapping[Split, np.ndarray], lost: int, season: int) -> None:
-        """Log what was read, in one line; nothing of what is generated."""
+    def beyond(self) -> float:
+        """The share of validation's values to forecast that are larger or smaller than all of training's."""
+        outside = count = 0
+        for series, known in zip(self.table.series, self.known, strict=True):
+            when, values = series.moments, series.values[:, 0]
+            asked = values[(when >= self.cuts.val) & (when < self.cuts.test)]
+            outside += int(((asked < np.nanmin(known[:, 0])) | (asked > np.nanmax(known[:, 0]))).sum())
+            count += int((~np.isnan(asked)).sum())
+        return outside / max(1, count)
+
+    def tell(self, rows: Mapping[Split, np.ndarray], lost: int, season: int, level: Level) -> None:
+        """Log what was read, in one line; nothing of what is generated. A warning where validation goes where training
+        never was, and the network reads levels."""
         if self.source in GENERATED:
             return
+        if level == "train" and (share := self.beyond()) > MUCH:
+            _log.warning(
+                "%s: %.0f %% of validation's values lie beyond all of training's, where a network has never been; "
+                "try task.level=last",
+                self.source,
+                100 * share,
+            )
         table, more = self.table, [f"a step is {self.table.clock.told()}"]
         if table.uneven:
             more.append(f"{counted(table.uneven, 'step')} of another length")

@@ -112,16 +112,20 @@ class Forecast(Task):
         if self.horizon > 1:
             name = f"rmse_at_{self.horizon}"
             metrics.register(metrics.Metric(name, f"root mean squared error, {self.horizon} steps ahead", "min"))
-        self._floors = Floors(self._asked, self.codec(), self._season, lambda rows: self._scaled(self._asked, rows))
-        read.tell(self._rows, self._asked.lost, self._season)
+        self._floors = Floors(self._asked, self._codec, self._season, lambda rows: self._scaled(self._asked, rows))
+        read.tell(self._rows, self._asked.lost, self._season, self.level)
 
     # -- what is asked ------------------------------------------------------------------------------------------------
 
     @property
     def shape(self) -> Shape:
-        return self.codec().shape
+        return self._codec.shape
 
     def codec(self) -> Forecasts:
+        return self._codec
+
+    @cached_property
+    def _codec(self) -> Forecasts:
         clock = self._table.clock
         return Forecasts(
             strategy=self.strategy,
@@ -155,7 +159,7 @@ class Forecast(Task):
         of = self._trained if split == "train" else self._asked
         x, base, mean, deviation = self._scaled(of, rows)
         target = (of.truth(rows) - mean) / deviation - base
-        return self.codec().asked(x, target.astype(np.float32), rows)
+        return self._codec.asked(x, target.astype(np.float32), rows)
 
     def _order(self, seed: int, epoch: int) -> np.ndarray:
         """The last one asked for is kept."""

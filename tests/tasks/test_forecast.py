@@ -109,6 +109,7 @@ def test_a_gap_is_filled_from_its_window_alone_and_never_asked(make, table):
     rows = np.concatenate([batch.rows for batch in passes(task, "test", 16)])
     x = task._scaled(task._asked, rows)[0]
     assert x[-1, 0, at] == x[-2, 0, at]  # and not half-way to the 91 behind it
+    assert task._floors.persistence(rows)[:, at].tolist() == [89, 89, 89]
 
 
 def test_many_series_are_cut_at_the_same_time_and_scaled_each_by_its_own(make, table):
@@ -133,6 +134,29 @@ def test_named_times_cut_and_the_rest_is_not_used(make, table):
     task = make(source=source, val_from=1950, test_from="1970", until="1989")
     assert [asked(task, split)[1].min() for split in ("val", "test")] == [50, 70]
     assert asked(task, "test")[1].max() == 89
+
+
+@pytest.mark.parametrize(("level", "slope", "warned"), [("train", 1, True), ("last", 1, False), ("train", 0, False)])
+def test_a_series_that_leaves_the_range_of_training_is_told(make, table, caplog, level, slope, warned):
+    make(source=table(t=range(100), y=[slope * n + n % 2 for n in range(100)]), level=level)
+    assert ("try task.level=last" in caplog.text) == warned
+
+
+def test_sunspots_have_the_classic_parts(make, data_dir):
+    task = make(source="sunspots", data_dir=str(data_dir), window=12, horizon=1)
+    times = task._table.series[0].times
+    years = {split: [times[n] for n in task._asked.first[rows]] for split, rows in task._rows.items()}
+    assert {split: (of[0], of[-1], len(of)) for split, of in years.items()} == {
+        "train": ("1712", "1900", 189),
+        "val": ("1901", "1920", 20),
+        "test": ("1921", "1979", 59),
+    }
+
+
+def test_a_data_set_that_is_nowhere_says_what_to_install(make, monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"^task.source: co2: expected the package statsmodels.*pip install"):
+        make(source="co2", data_dir=str(tmp_path))
 
 
 # -- scores -----------------------------------------------------------------------------------------------------------
