@@ -61,11 +61,17 @@ static INLINE int64_t NAME(width)(int64_t left) { return left >= 3 ? 3 : left; }
         OF_WIDTH(n, ONE)                                                                                               \
     }
 
-/* Pack panels of four vectors of rows, the last one of fewer: rows as units, weights W[row * rows + k * along]. */
+/* The vectors of the next panel, of so many that are left: at most four, in panels as equal as possible. */
+static INLINE int64_t NAME(height)(int64_t left) {
+    const int64_t panels = (left + 3) / 4;
+    return (left + panels - 1) / panels;
+}
+
+/* Pack panels of up to four vectors of units: rows of a matrix, of weights W[row * rows + k * along]. */
 void NAME(pack_units)(void *to, const void *weights, int64_t rows, int64_t along, int64_t K, int64_t vectors) {
     R *panel = to;
-    for (int64_t v = 0; v < vectors; v += 4) {
-        int64_t G = vectors - v < 4 ? vectors - v : 4;
+    for (int64_t v = 0, G; v < vectors; v += G) {
+        G = NAME(height)(vectors - v);
         const R *W = (const R *)weights + v * VL * rows;
         for (int64_t k = 0; k < K; k++)
             for (int64_t l = 0; l < G * VL; l++) *panel++ = W[l * rows + k * along];
@@ -103,8 +109,9 @@ static INLINE void NAME(units_tile)(const int G, const int N, const R *panel, in
 /* out[b] (+)= W in[b] for some columns b: of panels of units, as pack_units leaves them. */
 static __attribute__((noinline)) void NAME(multiply)(const R *panel, int64_t K, const R *in, int64_t in_row, R *out, int64_t out_row,
                            int64_t count, const int64_t *column, int64_t columns, int adds) {
-    for (int64_t u = 0; u < count; u += 4 * VL) {
-        int64_t left = count - u, G = left > 3 * VL ? 4 : (left + VL - 1) / VL;
+    for (int64_t u = 0, G; u < count; u += G * VL) {
+        const int64_t left = count - u;
+        G = NAME(height)((left + VL - 1) / VL);
         for (int64_t b = 0, n; b < columns; b += n) {
             n = NAME(width)(columns - b);
 #define TILE(G, N) NAME(units_tile)(G, N, panel, K, in, in_row, out + u, out_row, column + b, left, adds)
@@ -175,31 +182,36 @@ static INLINE void NAME(outer_tile)(const int G, const int N, const R *packed, c
         }
 }
 
-/* A weight gradient: dW (H, K) += dz^T a, of dz (rows, H) and a (rows, K), a row each ..._row numbers; the sum runs in
-   the order of the rows. Reads up to a vector beyond a's K. memory holds 4 VL rows numbers. */
+/* A weight gradient: dW (blocks H, K) += dz^T a, of dz (rows, ., Hp), of which dW's blocks are those at[0], ..., and
+   a (rows, K), a row each ..._row numbers; of K's vectors [first, last). The sum runs in the order of the rows. Reads up
+   to a vector beyond a's K. memory holds 4 VL rows numbers. */
 void NAME(outer)(void *dW, int64_t dW_row, const void *dz, int64_t dz_row, const void *a, int64_t a_row, int64_t rows,
-                 int64_t H, int64_t K, void *memory) {
+                 int64_t H, int64_t Hp, int64_t K, int64_t blocks, const int64_t *at, int64_t first, int64_t last,
+                 void *memory) {
     unsigned long before = without_subnormals();
-    for (int64_t k = 0; k < K; k += 4 * VL) {
-        const int64_t left = K - k, G = left > 3 * VL ? 4 : (left + VL - 1) / VL;
+    for (int64_t v = first, G; v < last; v += G) {
+        G = NAME(height)(last - v);
         R *packed = memory;
+        const R *from = (const R *)a + v * VL;
         for (int64_t n = 0; n < rows; n++)
-            memcpy(packed + n * G * VL, (const R *)a + n * a_row + k, G * VL * sizeof(R));
-        for (int64_t u = 0, n; u < H; u += n) {
-            n = NAME(width)(H - u);
-#define TILE(G, N)                                                                                                     \
-    NAME(outer_tile)(G, N, packed, (const R *)dz + u, dz_row, rows, (R *)dW + u * dW_row + k, dW_row, left)
+            for (int64_t g = 0; g < G; g++) STORE(packed + (n * G + g) * VL, LOAD(from + n * a_row + g * VL));
+        for (int64_t block = 0; block < blocks; block++)
+            for (int64_t u = 0, n; u < H; u += n) {
+                const R *of = (const R *)dz + at[block] * Hp + u;
+                R *to = (R *)dW + (block * H + u) * dW_row + v * VL;
+                n = NAME(width)(H - u);
+#define TILE(G, N) NAME(outer_tile)(G, N, packed, of, dz_row, rows, to, dW_row, K - v * VL)
 #define ONE(N) TILE(1, N)
 #define TWO(N) TILE(2, N)
 #define THREE(N) TILE(3, N)
 #define FOUR(N) TILE(4, N)
-            OF_VECTORS(G, n)
+                OF_VECTORS(G, n)
 #undef TILE
 #undef ONE
 #undef TWO
 #undef THREE
 #undef FOUR
-        }
+            }
     }
     with_subnormals(before);
 }

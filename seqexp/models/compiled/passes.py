@@ -189,17 +189,16 @@ class Pass:
             dW[block * H : (block + 1) * H] += part[gate * Hp : gate * Hp + H]
 
     def _sum_product(self, dW: np.ndarray, at: Sequence[int], dz: np.ndarray, columns: np.ndarray) -> None:
-        (N, _, Hp), K, H, size = dz.shape, columns.shape[2], self.H, self.dtype.itemsize
-        scratch = self.tape.array("packed rows", (len(at), 4 * self.lanes * N), self.dtype)
+        (N, _, Hp), K, size = dz.shape, columns.shape[2], self.dtype.itemsize
+        vectors, gates = -(-K // self.lanes), np.array(at)
+        count = min(threads.allowed(), max(1, N * K * Hp * len(at) // SPLIT_WORK), -(-vectors // 4))
+        scratch = self.tape.array("packed rows", (count, 4 * self.lanes * N), self.dtype)
         outer, place = self.library.function("outer", self.dtype), self.library.pointer
-        dW_row, dz_row, columns_row = dW.strides[0] // size, dz.strides[0] // size, columns.strides[1] // size
-        calls = []
-        for block, gate in enumerate(at):
-            to, of = dW[block * H :], dz[:, gate]
-            rows = (place(to), dW_row, place(of), dz_row, place(columns), columns_row)
-            calls.append(partial(outer, *rows, N, H, K, place(scratch[block])))
-        count = min(threads.allowed(), max(1, N * K * Hp * len(at) // SPLIT_WORK))
-        threads.together([partial(run_all, calls[first::count]) for first in range(count)])
+        places = [(place(a), a.strides[axis] // size) for a, axis in ((dW, 0), (dz, 0), (columns, 1))]
+        numbers = (*(word for pair in places for word in pair), N, self.H, Hp, K, len(at), self.library.integers(gates))
+        ends = [vectors * part // count for part in range(count + 1)]
+        calls = [partial(outer, *numbers, ends[n], ends[n + 1], place(scratch[n])) for n in range(count)]
+        threads.together(calls)
 
     def stacked(self, start: int, stop: int, first: int, last: int) -> np.ndarray:
         """Rows [first, last) of the columns [1; h; x] of these steps, (·, B, last - first)."""
@@ -257,11 +256,6 @@ class Pass:
             kept.append((mine, lengths))
             calls.append(partial(kernel, s))
         threads.together(calls)
-
-
-def run_all(calls: Sequence[Callable[[], None]]) -> None:
-    for call in calls:
-        call()
 
 
 def flat(dz: np.ndarray) -> np.ndarray:
