@@ -206,7 +206,7 @@ def unlike_registered(registration: Registration, runs: Sequence[Run]) -> list[s
 
 
 def _is_later(run: Run, registration: Registration) -> bool:
-    return run.result.started is None or run.result.started >= registration.registered - 1
+    return run.result.started is None or run.result.started >= registration.registered
 
 
 @cache
@@ -243,4 +243,4 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

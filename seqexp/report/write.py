@@ -11,7 +11,18 @@ from seqexp.comparison.floors import beside_floor
 from seqexp.comparison.query import Answer
 from seqexp.comparison.warnings import warnings
 from seqexp.comparison.wording import advice, answers, headline, number, percent, sentence
-from seqexp.report import across_tasks, capsule, figures, latex, mechanism, provenance, tables, tuning, variance
+from seqexp.report import (
+    across_tasks,
+    capsule,
+    figures,
+    latex,
+    mechanism,
+    protocol,
+    provenance,
+    tables,
+    tuning,
+    variance,
+)
 from seqexp.report.provenance import Commands
 from seqexp.report.render import Box, Figure, Section, as_html, as_markdown
 from seqexp.runs.tables import as_rich, to_csv
@@ -42,6 +53,7 @@ def write(answer: Answer, folder: Path, match: str | None, commands: Commands) -
         sections.append(_task(contest, folder))
     if len(answer.contests) > 1:
         sections.append(across_tasks.section(answer.contests, folder))
+    sections.append(protocol.section(answer, folder))
     sections += [why for contest in answer.contests if (why := _why(contest, folder))]
     for contest in answer.contests:
         sections.append(_details(contest))
