@@ -162,7 +162,8 @@ def _tracking(words: "Arguments") -> "TrackingSettings | None":
 def _folder(words: "Arguments", answer: "Answer") -> Path:
     """The report's folder, which is created. UserError if it cannot be created."""
     from seqexp.runs.location import Location
-    from seqexp.system.paths import COMPARISONS
+    from seqexp.system.atomic_files import write_text
+    from seqexp.system.paths import CLAIM, COMPARISONS, OUTCOME
     from seqexp.system.regular_files import refuse_linked
 
     models = list(dict.fromkeys(entry.model for contest in answer.contests for entry in contest.entries))
@@ -174,6 +175,9 @@ def _folder(words: "Arguments", answer: "Answer") -> Path:
         refuse_linked(folder)
     except OSError as error:
         raise UserError(f"out: cannot write to {folder} ({error.strerror}); choose another folder") from error
+    if answer.made and folder.resolve() != usual.resolve():
+        for name in (CLAIM, OUTCOME):
+            write_text(folder / name, (usual / name).read_text(encoding="utf-8"))
     return folder
 
 

@@ -4,6 +4,7 @@
     python -m scripts.tables.catalogue --only copy,digits
     python -m scripts.tables.catalogue --again    # run everything again
     python -m scripts.tables.catalogue --write    # run nothing: write the table from the stored scores
+    python -m scripts.tables.catalogue --tuned    # each model tuned, on fresh seeds: see tuned_catalogue.py
 
 The runs are ordinary sweeps under runs/, in as many processes as cores, so an interrupted call resumes where it
 stopped. docs/catalogue.csv keeps the scores of every seed, with the commit that ran it, and the table is made from that
@@ -200,6 +201,12 @@ def shown(value: float) -> str:
 
 
 def main() -> None:
+    if "--tuned" in sys.argv:
+        from scripts.tables import tuned_catalogue
+
+        sys.argv.remove("--tuned")
+        tuned_catalogue.main()
+        return
     parser = argparse.ArgumentParser(prog="python -m scripts.tables.catalogue", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default=",".join(ROWS), help=f"rows, separated by commas: {', '.join(ROWS)}")
     parser.add_argument("--again", action="store_true", help="also run the seeds that docs/catalogue.csv has")

@@ -1,5 +1,6 @@
 """A plan as it is printed before anything is run, with an estimate of the seconds."""
 
+import os
 from collections.abc import Iterator
 
 from seqexp.comparison import duration
@@ -23,9 +24,16 @@ def lines(plan: Plan, cores: int) -> list[str]:
     each = ", ".join(f"{model} {seconds:.2g} s" for model, seconds in plan.seconds.items())
     found.append(
         f"estimate: {duration.told(low, high)} on {counted(cores, 'core')} (an epoch: {each}); "
-        "runs that are there are not made again, and patience or a solved task end some early"
+        f"runs that are there are not made again, and patience or a solved task end some early{_busy(cores)}"
     )
     return found
+
+
+def _busy(cores: int) -> str:
+    """What others have this machine do makes everything slower."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    times = (load + cores) / (os.cpu_count() or 1)
+    return f"; this machine is busy, so it may take {times:.0f} times as long" if times >= 2 else ""
 
 
 def _tuning(plan: Plan) -> Iterator[str]:

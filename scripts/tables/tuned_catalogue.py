@@ -1,0 +1,195 @@
+"""Every task with every model by the whole protocol: tuned alike, at one budget, confirmed on fresh seeds.
+
+    python -m scripts.tables.tuned_catalogue                     # what is missing; resumes where it was interrupted
+    python -m scripts.tables.tuned_catalogue --only copy,digits
+    python -m scripts.tables.tuned_catalogue --plan              # the plans alone, with their estimates of seconds
+    python -m scripts.tables.tuned_catalogue --write             # run nothing: the table again, from the stored scores
+
+Each row is one command, `python -m seqexp.compare run=true a=lstm models=rnn,stacked_rnn,gru task=… budget=…`: a search
+for each model, and a verdict for each pair. docs/tuned_catalogue.csv has the score of each confirming run with its
+settings' signature, its rate and its commit; docs/tuned_catalogue.md the table, with the verdicts corrected for all
+claims of the catalogue (Holm 1979). A row that is there with the same words is not run again.
+"""
+
+import argparse
+import csv
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scripts.tables import catalogue
+from scripts.tables.catalogue import shown, summary
+from seqexp.statistics.families import holm
+from seqexp.system.paths import CLAIM, OUTCOME
+
+ROOT = Path(__file__).resolve().parents[2]
+SCORES, PAGE = ROOT / "docs" / "tuned_catalogue.csv", ROOT / "docs" / "tuned_catalogue.md"
+AGAINST, MODELS = "lstm", ("rnn", "stacked_rnn", "gru", "lstm")
+LEVEL, SEEDS = 0.95, 15  # each row's pairs take 9 seeds at least, since a row makes three claims
+ROWS = {
+    **catalogue.ROWS,
+    "right_context": "task=right_context model.param_budget=20000",
+    "formal": "task=formal model.param_budget=20000",
+    "series_classify": "task=series_classify model.param_budget=20000",
+    "logic": "task=logic model.param_budget=20000",
+}
+COLUMNS = (
+    *("row", "words", "claim", "task", "model", "seed", "status", "metric", "direction", "margin", "value"),
+    *("learning_rate", "trials", "tuning_seconds", "seconds", "hidden_size", "counted", "signature"),
+    *("baseline", "baseline_value", "git_sha"),
+)
+
+
+def words(name: str) -> list[str]:
+    """The row's words for seqexp.compare: the catalogue's own, its budget as ``budget=``."""
+    return [word.replace("model.param_budget=", "budget=") for word in shlex.split(ROWS[name])]
+
+
+def command(name: str) -> list[str]:
+    others = ",".join(model for model in MODELS if model != AGAINST)
+    row = [f"a={AGAINST}", f"models={others}", *words(name), f"max_seeds={SEEDS}"]
+    return [sys.executable, "-m", "seqexp.compare", "run=true", *row, f"out=runs/tuned_catalogue/{name}"]
+
+
+def run(name: str, more: list[str]) -> None:
+    """Run the row, which skips what has finished, and keep its scores. A row that fails leaves the others alone."""
+    given = {word.partition("=")[0] for word in more}
+    line = [*(word for word in command(name) if word.partition("=")[0] not in given), *more]
+    print(shlex.join(["python", *line[1:]]), flush=True)
+    subprocess.run(line, cwd=ROOT, check=False)
+    if "plan=true" in more:
+        return
+    folder = ROOT / "runs" / "tuned_catalogue" / name
+    if not (folder / OUTCOME).exists():
+        print(f"{name}: not finished", flush=True)
+        return
+    write([*(row for row in scores() if row["row"] != name), *rows_of(name, folder)])
+
+
+def rows_of(name: str, folder: Path) -> list[dict[str, Any]]:
+    """A row's confirming runs, from its report's folder."""
+    claim, outcome = (json.loads((folder / file).read_text(encoding="utf-8")) for file in (CLAIM, OUTCOME))
+    tuned, found = outcome["tuned"][""], []
+    with (folder / "runs.csv").open(newline="", encoding="utf-8") as file:
+        runs = list(csv.DictReader(file))
+    for one in runs:
+        result = json.loads((ROOT / one["run"] / "result.json").read_text(encoding="utf-8"))
+        best = result["best_baseline"]
+        search = tuned[one["model"]]
+        found.append(
+            {
+                "row": name,
+                "words": shlex.join(words(name)),
+                **{key: claim[key] for key in ("claim", "metric", "direction", "margin")},
+                **{key: result[key] for key in ("task", "model", "seed", "status", "hidden_size", "seconds")},
+                "value": one.get(claim["metric"], "") if result["status"] == "FINISHED" else "",
+                "learning_rate": search["best"]["optimizer.learning_rate"],
+                "trials": search["trials"],
+                "tuning_seconds": round(search["seconds"], 1),
+                "counted": result["params"] - result["embedding_params"],
+                "signature": result["signature"],
+                "baseline": best or "",
+                "baseline_value": result["baseline"][best] if best else "",
+                "git_sha": result["git_sha"],
+            }
+        )
+    return found
+
+
+def scores() -> list[dict[str, Any]]:
+    if not SCORES.exists():
+        return []
+    with SCORES.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    order = {name: place for place, name in enumerate(ROWS)}
+    rows = [row for row in rows if row["row"] in order]
+    rows.sort(key=lambda row: (order[row["row"]], MODELS.index(row["model"]), int(row["seed"])))
+    with SCORES.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    PAGE.write_text("\n".join(page(scores())) + "\n", encoding="utf-8")
+
+
+def page(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The table: means ± half their t interval, the rate that won, and who wins against the LSTM in the typical run."""
+    yield "# Every task, each model tuned"
+    yield ""
+    yield "Made by `python -m scripts.tables.tuned_catalogue`; [tuned_catalogue.csv](tuned_catalogue.csv) has every seed."
+    yield f"A verdict is {AGAINST}'s against the model in the typical run, corrected for all claims here (Holm)."
+    yield ""
+    pairs = " | ".join(f"against {model}" for model in MODELS[:-1])
+    yield f"| row | metric | {' | '.join(MODELS)} | no memory | {pairs} |"
+    yield f"|---|---|{'---:|' * len(MODELS)}---:|{'---|' * (len(MODELS) - 1)}"
+    names = [name for name in ROWS if any(row["row"] == name for row in rows)]
+    verdicts = corrected({name: [row for row in rows if row["row"] == name] for name in names})
+    for name in names:
+        mine = [row for row in rows if row["row"] == name]
+        cells = []
+        for model in MODELS:
+            its = [row for row in mine if row["model"] == model]
+            cells.append(f"{summary(its)} at {float(its[0]['learning_rate']):.2g}" if its else "-")
+        metric, arrow = mine[0]["metric"].removeprefix("test/"), "↓" if mine[0]["direction"] == "min" else "↑"
+        floor = next((float(row["baseline_value"]) for row in mine if row["baseline_value"]), float("nan"))
+        said = [verdicts.get((name, model), "-") for model in MODELS[:-1]]
+        yield f"| `{mine[0]['words']}` | {metric} {arrow} | {' | '.join(cells)} | {shown(floor)} | {' | '.join(said)} |"
+
+
+def corrected(rows: dict[str, list[dict[str, Any]]]) -> dict[tuple[str, str], str]:
+    """(row, model) -> the LSTM's verdict against it. The p values hold at any time of looking."""
+    from seqexp.statistics.sequential import Sequential
+
+    tests: dict[tuple[str, str], Sequential] = {}
+    for name, mine in rows.items():
+        for model in MODELS[:-1]:
+            a, b = ({row["seed"]: row for row in mine if row["model"] == one} for one in (AGAINST, model))
+            seeds = [seed for seed in a if seed in b]
+            if not seeds:
+                continue
+            test = Sequential(LEVEL, float(mine[0]["margin"]), len(seeds), mine[0]["direction"], len(MODELS) - 1)
+            for seed in seeds:
+                if not test.done:
+                    test.update(*(float(one["value"]) if one["value"] else None for one in (a[seed], b[seed])))
+            tests[name, model] = test
+    p_values = holm([min(test.p, test.p_equivalent) for test in tests.values()])
+    found = {}
+    for (key, test), p in zip(tests.items(), p_values, strict=True):
+        share, *_ = test.probability()
+        word = test.verdict if p <= 1 - LEVEL else "not resolved"
+        found[key] = f"{word} ({share:.2f}, p {p:.2g}, n {test.n})"
+    return found
+
+
+def missing(name: str) -> bool:
+    """Whether docs/tuned_catalogue.csv lacks the row, or has it with other words."""
+    known = [row for row in scores() if row["row"] == name and row["words"] == shlex.join(words(name))]
+    return {row["model"] for row in known} != {*MODELS}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.tables.tuned_catalogue", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--only", default=",".join(ROWS), help=f"rows, separated by commas: {', '.join(ROWS)}")
+    parser.add_argument("--plan", action="store_true", help="print each row's plan, with its estimate of seconds")
+    parser.add_argument("--write", action="store_true", help="run nothing; write the table from the stored scores")
+    options, more = parser.parse_known_args()  # the rest goes to the comparisons, such as hydra/launcher=basic
+    chosen = options.only.split(",")
+    if unknown := [name for name in chosen if name not in ROWS]:
+        parser.error(f"--only: expected some of {', '.join(ROWS)}; got {', '.join(unknown)}")
+    for name in [] if options.write else chosen:
+        if options.plan or missing(name):
+            run(name, [*more, *(["plan=true"] if options.plan else [])])
+    if options.write:
+        write(scores())
+
+
+if __name__ == "__main__":
+    main()
