@@ -32,8 +32,10 @@ def job(cfg: DictConfig, level: int = logging.INFO) -> None:
     global begun
     begun = True
     hydra = HydraConfig.get()
-    if hydra.mode == RunMode.MULTIRUN and workers.called_off(Path(hydra.sweep.dir)):
-        return
+    if hydra.mode == RunMode.MULTIRUN:
+        if workers.called_off(Path(hydra.sweep.dir)):
+            return
+        workers.start_over()
     signals.obey()
     try:
         _job(cfg, hydra, level)

@@ -153,6 +153,12 @@ def call_off(sweep_dir: Path) -> list[Path]:
     return [file for file in (sweep_dir / WORKERS).glob("*.json") if _terminate(file)]
 
 
+def start_over() -> None:
+    """Called as a job may start: a worker that was told to end, since jobs before were called off, is no longer."""
+    if _sweep is None and _heeded is None:
+        signals.asked = None
+
+
 def allow(sweep_dir: Path) -> None:
     """Jobs may start again, after those of a launch were called off."""
     (sweep_dir / STOPPED).unlink(missing_ok=True)

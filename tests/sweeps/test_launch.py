@@ -12,6 +12,7 @@ from hydra.plugins.launcher import Launcher
 
 from seqexp.sweeps import launch, workers
 from seqexp.sweeps.job_record import JobRecord, read_records
+from seqexp.system import signals
 from seqexp.system.json_files import read_object
 from seqexp.system.paths import STOPPED, WORKERS
 from seqexp.system.processes import Process
@@ -117,6 +118,27 @@ def test_two_launches_of_a_sweep_number_their_jobs_on(tmp_path):
     one = launch.Launch(InOrder(tmp_path), tmp_path)
     assert [record.job for record in one.run(JOBS[:2])] == [0, 1]
     assert [record.job for record in one.run(JOBS)] == [2, 3, 4, 5]
+
+
+def test_after_an_answer_the_next_jobs_may_start(tmp_path):
+    one = launch.Launch(InOrder(tmp_path), tmp_path)
+    one.run(JOBS, lambda record: record.job == 1)
+    assert workers.called_off(tmp_path)
+    seen = Seen()
+    one.run(JOBS, seen)
+    assert seen == [4, 5, 6, 7]
+    assert not workers.called_off(tmp_path)
+
+
+def test_a_worker_that_was_told_to_end_takes_up_the_jobs_of_the_next_launch(monkeypatch):
+    """Loky's processes live on, and remember the signal; a scheduler's stop is for good."""
+    monkeypatch.setattr(signals, "asked", signal.SIGTERM)
+    monkeypatch.setattr(workers, "_heeded", [signal.SIGTERM])
+    workers.start_over()
+    assert signals.asked == signal.SIGTERM
+    monkeypatch.setattr(workers, "_heeded", None)
+    workers.start_over()
+    assert signals.asked is None
 
 
 def test_a_worker_that_is_at_work_beyond_the_answer_is_told_to_end(tmp_path):
