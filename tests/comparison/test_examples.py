@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from scripts.tables.fabricate import fabricate
+from seqexp.comparison.examples import crossed
+from seqexp.comparison.terms import Terms
+from seqexp.runs import reader
 from seqexp.statistics.two_way import two_way
 from tests.comparison.by_hand import as_accuracy
 
@@ -35,24 +38,32 @@ def said(compare):
 
 def test_the_interval_over_seeds_and_examples_stands_beside_the_typical_run(runs, compare):
     rnn, lstm = answered(runs, np.random.default_rng(0))
-    found = two_way(lstm, rnn, direction="max")
+    want = two_way(lstm, rnn, direction="max")
     page = said(compare)
     assert "With other test examples: if these 40 count as a sample too, lstm's accuracy is " in page
-    assert f"{found.effect:.3g} higher (95 % interval {found.low:.3g} to {found.high:.3g})" in page
-    assert f"{found.se / found.se_seeds:.3g} times as uncertain as over seeds alone" in page
+    assert f"{want.effect:.3g} higher (95 % interval {want.low:.3g} to {want.high:.3g})" in page
+    assert f"{want.se / want.se_seeds:.3g} times as uncertain as over seeds alone" in page
+
+
+def found(runs):
+    """The interval over seeds and examples of the runs that lie there."""
+    every = reader.with_settings(reader.find(runs).runs, [])
+    rnn, lstm = ({run.result.seed: run for run in every if run.result.model == name} for name in ("rnn", "lstm"))
+    return crossed(rnn, lstm, Terms("test/accuracy", "max", 0.0, 0.95))
 
 
 @pytest.mark.parametrize("trouble", ["lacks", "shuffled"])
-def test_answers_that_are_missing_or_of_other_examples_give_no_such_interval(runs, compare, trouble):
-    answered(runs, np.random.default_rng(0), **{trouble: [("lstm", 3)]})
-    assert "With other test examples" not in said(compare)
+def test_answers_that_are_missing_or_of_other_examples_give_no_such_interval(tmp_path, trouble):
+    answered(tmp_path, np.random.default_rng(0), **{trouble: [("lstm", 3)]})
+    assert found(tmp_path) is None
 
 
-def test_answers_that_do_not_add_up_to_the_runs_score_are_not_used(runs, compare):
-    answered(runs, np.random.default_rng(0))
-    file = next((runs / "adding" / "rnn").glob("*/predictions.csv"))
-    truth, _ = file.read_text().splitlines()[1].split(",")
+def test_answers_that_do_not_add_up_to_the_runs_score_are_not_used(tmp_path):
+    answered(tmp_path, np.random.default_rng(0))
+    assert found(tmp_path) is not None
+    file = next((tmp_path / "adding" / "rnn").glob("*/predictions.csv"))
     lines = file.read_text().splitlines()
+    truth = lines[1].partition(",")[0]
     lines[1] = f"{truth},{truth if lines[1] != f'{truth},{truth}' else 'x'}"
     file.write_text("\n".join(lines))
-    assert "With other test examples" not in said(compare)
+    assert found(tmp_path) is None
