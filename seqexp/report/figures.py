@@ -63,10 +63,11 @@ def claims(contest: Contest, path: Path) -> bool:
         margin = contest.terms.margin
         if margin:
             right.axvspan(-margin, margin, color=GREY, alpha=0.12, linewidth=0)
+        right.xaxis.get_major_locator().set_params(nbins=5)  # labels of small numbers are long
         right.set(xlabel=f"first better by ({contest.terms.noun})", xlim=_reach(told, margin))
         for axes in (left, right):
             axes.set_ylim(-0.6, len(told) - 0.4)
-            axes.set_yticks(range(len(told)), [f"{claim.a}\nagainst {claim.b}" for claim in reversed(told)])
+            axes.set_yticks(range(len(told)), ["\nagainst ".join(_ahead_first(claim)) for claim in reversed(told)])
             axes.grid(visible=False, axis="y")
             axes.tick_params(axis="y", length=0)
         right.set_yticklabels([])
@@ -197,36 +198,48 @@ def _with_baseline(axes: Any, contest: Contest, values: np.ndarray, perfect: flo
 def _chance(axes: Any, claim: Claim, row: int) -> None:
     typical = claim.typical
     assert typical is not None
-    colour = _of_winner(claim)
-    axes.plot([typical.low, typical.high], [row, row], color=colour, linewidth=4, alpha=0.5, solid_capstyle="butt")
-    axes.plot([typical.probability], [row], "o", color=colour, markersize=7)
+    colour, ends, middle = _of_winner(claim), [typical.low, typical.high], typical.probability
+    if _is_behind(claim):
+        ends, middle = [1 - end for end in ends], 1 - middle
+    axes.plot(ends, [row, row], color=colour, linewidth=4, alpha=0.5, solid_capstyle="butt")
+    axes.plot([middle], [row], "o", color=colour, markersize=7)
 
 
 def _means(axes: Any, claim: Claim, row: int) -> None:
-    colour = _of_winner(claim)
+    colour, sign = _of_winner(claim), -1 if _is_behind(claim) else 1
     if claim.mean is not None and claim.mean.bounded:
-        axes.plot([claim.mean.low, claim.mean.high], [row, row], color=colour, linewidth=1.2, alpha=0.8)
+        ends = [sign * claim.mean.low, sign * claim.mean.high]
+        axes.plot(ends, [row, row], color=colour, linewidth=1.2, alpha=0.8)
     if claim.paired is not None:
-        ends = np.clip([claim.paired.low, claim.paired.high], -1e300, 1e300)
-        if np.isfinite([claim.paired.low, claim.paired.high]).all():
+        ends = [sign * claim.paired.low, sign * claim.paired.high]
+        if np.isfinite(ends).all():
             axes.plot(ends, [row, row], color=colour, linewidth=4, alpha=0.5, solid_capstyle="butt")
-        axes.plot([claim.paired.effect], [row], "o", color=colour, markersize=7)
+        axes.plot([sign * claim.paired.effect], [row], "o", color=colour, markersize=7)
     if claim.crossed is not None:
         found = claim.crossed
-        axes.plot([found.low, found.high], [row - 0.22] * 2, color=colour, linewidth=1.2)
-        axes.plot([found.effect], [row - 0.22], "o", markerfacecolor="white", color=colour, markersize=6)
+        axes.plot([sign * found.low, sign * found.high], [row - 0.22] * 2, color=colour, linewidth=1.2)
+        axes.plot([sign * found.effect], [row - 0.22], "o", markerfacecolor="white", color=colour, markersize=6)
 
 
 def _reach(told: Sequence[Claim], margin: float) -> tuple[float, float]:
     """The ends of the axis of mean differences: the widest intervals run out of it."""
     ends = [0.0, margin, -margin]
     for claim in told:
-        paired, crossed = claim.paired, claim.crossed
-        ends += [paired.effect, paired.low, paired.high] if paired is not None else []
-        ends += [crossed.low, crossed.high] if crossed is not None else []
+        paired, crossed, sign = claim.paired, claim.crossed, -1 if _is_behind(claim) else 1
+        ends += [sign * end for end in (paired.effect, paired.low, paired.high)] if paired is not None else []
+        ends += [sign * crossed.low, sign * crossed.high] if crossed is not None else []
     known = np.array(ends)[np.isfinite(ends)]
     spare = 0.12 * (np.ptp(known) or 1.0)
     return float(known.min() - spare), float(known.max() + spare)
+
+
+def _is_behind(claim: Claim) -> bool:
+    """Whether a loses more often than it wins: it is then told second."""
+    return claim.typical is not None and claim.typical.probability < 0.5
+
+
+def _ahead_first(claim: Claim) -> tuple[str, str]:
+    return (claim.b, claim.a) if _is_behind(claim) else (claim.a, claim.b)
 
 
 def _of_winner(claim: Claim) -> str:

@@ -90,11 +90,16 @@ def _gates_said(mechanism: Mechanism) -> list[str]:
     rows = gates([mechanism]).to_dict("records")
     said = [
         f"{row['gate']} is open {row['mean']:.2f} on average"
-        + (f" and keeps for {row['time constant (steps)']:.3g} steps" if row["time constant (steps)"] else "")
+        + (f" and keeps for {row['time constant (steps)']:.3g} steps" if _keeps(row) else "")
         for row in rows
         if row["mean"] is not None
     ]
     return [f"{mechanism.model}: gate {', gate '.join(said)}."] if said else []
+
+
+def _keeps(row: dict[Any, Any]) -> bool:
+    """Whether a gate's time constant says how long something is kept: of the forget gate and the update gate."""
+    return row["gate"] in ("f", "z") and bool(row["time constant (steps)"])
 
 
 def _surgery_said(contest: Contest, mechanism: Mechanism) -> list[str]:

@@ -98,7 +98,10 @@ def test_runs_too_short_for_probes_are_looked_at_for_the_report(runs, compare, u
     assert compare("a=rnn", "b=lstm", "task=hello")[0] == 0
     page = (runs / "compare" / "hello_rnn_lstm" / "report.md").read_text()
     assert re.search(r"- rnn: .*the gradient .*\(one run\)", page)
-    assert re.search(r"- lstm: gate f is open 0\.\d\d on average and keeps for [\d.]+ steps, gate i is open", page)
+    assert re.search(
+        r"- lstm: gate f is open 0\.\d\d on average and keeps for [\d.]+ steps, gate i is open 0\.\d\d on average, ",
+        page,
+    )
     assert "This describes trained networks and shows no cause." in page
     assert "seqexp.explain" not in page
 
