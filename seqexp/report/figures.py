@@ -20,7 +20,7 @@ from seqexp.tasks.metrics import label
 MOST_CURVES = 50  # runs of a model whose metrics.jsonl is read
 MOST_LINES = 5_000  # of each
 MOST_CLAIMS = 15  # rows of a figure
-JITTER = 0.26  # of a row's height
+JITTER, BESIDE = 0.3, 7  # of a row's height; points that stand above each other
 
 
 def styles(contest: Contest) -> dict[str, Style]:
@@ -78,8 +78,10 @@ def claims_caption(contest: Contest) -> str:
     """What the marks of ``claims`` mean."""
     level = percent(contest.terms.level)
     said = f"Left: the typical run, with its {level} interval; 0.5 is a coin. Right: the mean difference. "
-    of = "of the median difference after looking at every pair" if contest.terms.sequential else "Student's"
-    said += f"The thick bar is the {level} interval {of}"
+    whose = f"Student's {level} interval"
+    if contest.terms.sequential:
+        whose = f"the {level} interval of the median difference after looking at every pair"
+    said += f"The thick bar is {whose}"
     if any(claim.mean is not None and claim.mean.bounded for claim in contest.claims):
         said += "; the thin one, which may run out of the figure, holds for all scores of the metric's range"
     if any(claim.crossed is not None for claim in contest.claims):
@@ -167,7 +169,8 @@ def _apart(scores: np.ndarray, extent: float) -> np.ndarray:
     order = np.argsort(scores, kind="stable")
     for rank, index in enumerate(order):
         close = [order[k] for k in range(rank) if scores[index] - scores[order[k]] <= near]
-        places[index] = JITTER * ((len(close) % 5) / 2 - 1) if len(close) or rank + 1 < scores.size else 0.0
+        nth = len(close) % BESIDE  # 0, 1, -1, 2, -2, … steps from the middle
+        places[index] = (nth + 1) // 2 * (1 if nth % 2 else -1) * JITTER / (BESIDE // 2)
     return places
 
 

@@ -55,7 +55,9 @@ def _models(contest: Contest) -> str:
     ]
     if contest.baseline is not None:
         rows.append([f"{contest.baseline[0]} (no memory)", "", "", number(contest.baseline[1]), "", ""])
-    head = ["model", "parameters", "runs", f"mean {contest.terms.noun}", "sd", f"{level} interval"]
+    noun = contest.terms.noun
+    mean = noun if noun.startswith("mean ") else f"mean {noun}"
+    head = ["model", "parameters", "runs", mean, "sd", f"{level} interval"]
     lines = [" & ".join(map(escaped, row)) + r" \\" for row in (head, *rows)]
     body = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
     return r"\begin{tabular}{lrrrrl}" + f"\n{body}\n" + r"\end{tabular}"

@@ -164,9 +164,8 @@ def _html_box(box: Box) -> str:
         f"<dt>{_text(name)}</dt><dd>{_text(text)}</dd>" if name else f'<dd class="whole">{_text(text)}</dd>'
         for name, text in box.remarks
     )
-    headline = (
-        box.headline[:1].upper() + box.headline[1:] if box.verdict in ("equivalent", "not resolved") else box.headline
-    )
+    plain = box.headline.startswith(("equivalent", "not resolved"))  # a model's name keeps its small letter
+    headline = box.headline[:1].upper() + box.headline[1:] if plain else box.headline
     return (
         f'<div class="box {_text(kind)}"><h3>{_text(headline)}</h3>'
         f'<p class="said">{_text(box.sentence)}</p><dl>{remarks}</dl></div>\n'
