@@ -73,6 +73,7 @@ def frame(
             return
         for file in [path, *([path.with_suffix(".pdf")] if path.suffix == ".svg" else [])]:
             write_bytes(file, _as(file.suffix[1:], figure))  # through no link that lies there
+            figure.set_layout_engine("none")  # the places that were found hold for the second file too
 
 
 def as_png(figure: Any) -> bytes:
