@@ -4,6 +4,7 @@ A run's figures are PNG. A report's are SVG for its page, each with the same as 
 imported when a figure is drawn.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -83,6 +84,7 @@ def as_png(figure: Any) -> bytes:
 
 def _as(kind: str, figure: Any) -> bytes:
     drawn = BytesIO()
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # a PDF's font tells each table that it leaves out
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     figure.savefig(drawn, format=kind, metadata=undated)
     return drawn.getvalue()

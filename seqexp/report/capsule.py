@@ -77,16 +77,19 @@ def counting(contests: Sequence[Contest]) -> list[Run]:
 
 
 def said(claim: Claim) -> dict[str, Any]:
-    """What is claimed of two models, in JSON's types."""
-    typical, mean = claim.typical, claim.mean
-    numbers: dict[str, float | None] = {"p_after_holm": claim.holm}
+    """What is claimed of two models, in JSON's types. A sequential claim is told by itself: its family may have claims
+    at other settings, whose runs the capsule has not."""
+    typical, mean, alone = claim.typical, claim.mean, claim.terms.sequential
+    numbers: dict[str, float | None] = {"p_after_holm": None if alone else claim.holm}
     if typical is not None:
         numbers |= {"probability": typical.probability, "low": typical.low, "high": typical.high, "p": typical.p_claim}
     if mean is not None:
         numbers |= {"mean_difference": mean.effect, "mean_low": mean.low, "mean_high": mean.high}
     known = {key: value if value is None or math.isfinite(value) else None for key, value in numbers.items()}
     about = {"task": claim.task, "a": claim.a, "b": claim.b}
-    return {**about, "verdict": claim.verdict, "on_average": claim.on_average, **known}
+    verdict = typical.verdict if alone and typical is not None else claim.verdict
+    average = mean.verdict if alone and mean is not None else claim.on_average
+    return {**about, "verdict": verdict, "on_average": average, **known}
 
 
 def place(run: Run) -> str:

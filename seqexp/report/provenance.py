@@ -11,7 +11,7 @@ from seqexp.report.render import Section
 from seqexp.report.tables import frame_of
 from seqexp.runs.reader import deciding
 
-TITLE = "How it was made"
+TITLE = "Code, data and commands"
 RECORDED = (("git_sha", "commit"), ("numpy", "NumPy"), ("blas", "BLAS"), ("cpu", "CPU"), ("data", "data"))
 
 
