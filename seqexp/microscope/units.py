@@ -23,6 +23,7 @@ from seqexp.numerics.rng import Purpose, stream
 from seqexp.numerics.tape import reverse
 from seqexp.statistics.families import holm
 from seqexp.statistics.unit_probes import probes
+from seqexp.system.printable import printable
 from seqexp.tasks import Task
 
 EXAMPLES, COLUMNS, ROWS = 256, 32, 20_000  # validation examples; in a batch; steps of them all
@@ -68,7 +69,7 @@ class Found:
         return [one for one in self.units if one.named]
 
     def as_json(self) -> dict[str, Any]:
-        units = [vars(one) for one in self.units]
+        units = [vars(one) | {"concept": printable(one.concept)} for one in self.units]
         return {"units": units, "probed": self.probed, "examples": self.examples, "why": self.why}
 
 
