@@ -109,11 +109,11 @@ def _run(look: Look, found: Found, share: float) -> dict[str, Any]:
     best = result.best_memoryless()
     said, course = look.course
     return {
-        "model": result.model,
-        "task": result.task,
+        "model": printable(result.model),
+        "task": printable(result.task),
         "seed": result.seed,
-        "signature": result.signature,
-        "metric": result.primary_metric,
+        "signature": printable(result.signature),
+        "metric": printable(result.primary_metric),
         "score": result.score(),
         "baseline": None if best is None else {"name": printable(best[0]), "value": best[1]},
         "steps": [printable(step) for step in look.steps],

@@ -23,6 +23,7 @@ from seqexp.numerics.rng import Purpose, stream
 from seqexp.numerics.tape import reverse
 from seqexp.statistics.families import holm
 from seqexp.statistics.unit_probes import probes
+from seqexp.system.printable import printable
 from seqexp.tasks import Task
 
 EXAMPLES, COLUMNS, ROWS = 256, 32, 20_000  # validation examples; in a batch; steps of them all
@@ -68,7 +69,7 @@ class Found:
         return [one for one in self.units if one.named]
 
     def as_json(self) -> dict[str, Any]:
-        units = [vars(one) for one in self.units]
+        units = [vars(one) | {"concept": printable(one.concept)} for one in self.units]
         return {"units": units, "probed": self.probed, "examples": self.examples, "why": self.why}
 
 
@@ -101,7 +102,7 @@ def find(task: Task, network: Network, p: Params, seed: int) -> Found:
         return Found(why=str(why))
     if not all(np.isfinite(values).all() for values in (*rows.values.values(), *rows.untrained.values())):
         return Found(why="the network's numbers overflow on validation examples")
-    return _probed(rows)
+    return probed(rows)
 
 
 def _batches(task: Task) -> Iterator[Batch]:
@@ -193,7 +194,8 @@ def _of_answers(asked: np.ndarray, codec: Codec | None) -> Iterator[tuple[Concep
         yield about(f"the answer is {codec.output_words[number]}", True), np.where(told, asked == number, np.nan)
 
 
-def _probed(rows: Rows) -> Found:
+def probed(rows: Rows) -> Found:
+    """The units that tell a concept, with the test and the controls of the module's first lines."""
     keys = [(*key, unit) for key, values in rows.values.items() for unit in range(values.shape[1])]
     every, untrained = (np.concatenate(list(v.values()), axis=1) for v in (rows.values, rows.untrained))
     asked, p_values = [], []
@@ -213,10 +215,10 @@ def _probed(rows: Rows) -> Found:
     units = []
     for (concept, found, untrained_score, alone), p in zip(asked, corrected, strict=True):
         best = np.argsort(-found.fit, kind="stable")[:TOLD].tolist()  # chosen where they are not scored
-        least = max(STRONG if concept.yes_no else FIRM, untrained_score, alone)
+        least, without = STRONG if concept.yes_no else FIRM, max(untrained_score, alone)
         for place, number in enumerate(best):
             score, told_p = float(found.score[number]), float(p[number])
-            named = told_p < LEVEL and score >= least
+            named = told_p < LEVEL and score >= least and score > without
             if named or place == 0:
                 layer, signal, unit = keys[number]
                 about = (concept.name, concept.yes_no, layer, signal, unit)

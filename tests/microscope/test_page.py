@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from seqexp.codecs.language import Language
 from seqexp.microscope import page as pages
 from seqexp.microscope.look import look
 from seqexp.microscope.page import page
@@ -92,23 +93,31 @@ def test_layers_directions_and_one_hot_tokens_add_up_too(run, settings):
     assert worst(shown(other(run, "lstm", **settings))) < 1e-12
 
 
-def test_what_flows_back_to_the_input_is_the_derivative_of_the_answer(run):
-    one = other(run, "gru")
+def of_letters(run):
+    """The run, as if it had gone on with letters: it answers at steps, here at the last one."""
+    tokens = ("<unk>", "\n", *"abcdefghijklmnopqrstuvwxyz ")
+    return replace(run, codec=Language("characters", tokens, "\n", 0.8, 5))
+
+
+@pytest.mark.parametrize("answering", [lambda run: run, of_letters], ids=["last", "steps"])
+def test_what_flows_back_to_the_input_is_the_derivative_of_the_answer(run, answering):
+    one = other(answering(run), "gru")
     found, network = look(one, TEXT), one.trained.network
-    said = list(one.codec.labels).index(found.said)
+    said = list(one.codec.output_words).index(found.said)
     table, batch = one.trained.p["embedding/E"], one.codec.encode([TEXT])
-    id, slopes = batch.x[1, 0], []
+    ids, slopes = batch.x[:, 0].tolist(), []
+    step = next(t for t in reversed(range(len(ids))) if ids.count(ids[t]) == 1)  # whose vector no other step reads
     for column in range(table.shape[1]):
         ends = []
         for by in (1e-6, -1e-6):
-            table[id, column] += by
+            table[ids[step], column] += by
             y = network.forward(one.trained.p, batch)[0][:, 0]
             ends.append(y[said] - np.log(np.exp(y).sum()))
-            table[id, column] -= by
+            table[ids[step], column] -= by
         slopes.append((ends[0] - ends[1]) / 2e-6)
     assert found.sensitive is not None
-    assert np.linalg.norm(slopes) == pytest.approx(found.sensitive[1], rel=1e-6)
-    assert found.derived == f"ln p({found.said})"
+    assert np.linalg.norm(slopes) == pytest.approx(found.sensitive[step], rel=1e-6)
+    assert found.derived == f"ln p({'␣' if found.said == ' ' else found.said})"
 
 
 def test_a_large_network_shows_fewer_units_and_its_sums_are_over_all(run, monkeypatch):

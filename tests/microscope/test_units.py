@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from seqexp.config.build import build_network, build_task
-from seqexp.microscope.units import find
+from seqexp.microscope.concepts import Concept
+from seqexp.microscope.units import BLOCK, Rows, find, probed
+from seqexp.statistics.unit_probes import probes
 from tests.runs.small import checked
 
 TEXT = (
@@ -43,9 +45,59 @@ def test_a_unit_that_holds_while_quotation_marks_are_open_is_named(quoting):
     assert named[0].score > max(named[0].alone, named[0].untrained) + 0.1
 
 
-def test_all_probes_of_all_units_are_counted(quoting):
+def test_all_probes_are_counted_and_a_long_text_counts_in_pieces(quoting):
     concepts = {one.concept for one in quoting.units}
     assert quoting.probed == 3 * len(concepts)  # three units, one signal
+    assert quoting.examples == 32 * 2  # of each of 32 columns eight batches of 32 steps, which are two pieces
+    assert BLOCK == 128
+
+
+def rows(told, trained, untrained=None, examples=40):
+    """One step each of examples, units (N, U), and a yes or no about them."""
+    number = np.arange(examples)
+    other = trained[:, ::-1] * 0 if untrained is None else untrained
+    other = other + 1e-3 * np.random.default_rng(9).standard_normal(trained.shape)
+    concept = Concept("it", True, lambda words: told)
+    return Rows({("", "h"): trained}, {("", "h"): other}, [(concept, told.astype(float))], number, number, number * 0)
+
+
+def drawn(units, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.arange(40) // 2 % 2 == 0, rng.standard_normal((40, units))
+
+
+def test_p_is_corrected_for_every_unit_that_was_probed():
+    told, noise = drawn(60)
+    noise[:, 7] += 2.5 * told
+    (unit,) = probed(rows(told, noise)).named
+    alone = probes(noise, told, np.arange(40), np.arange(40) % 2 == 0, yes_no=True).p
+    assert unit.unit == 7
+    assert unit.p == pytest.approx(min(1, 60 * alone[7]))
+
+
+def test_a_strong_unit_among_thousands_is_not_named_on_few_examples():
+    told, noise = drawn(2000)
+    noise[:, 7] += 1.2 * told
+    noise[::2, 7] += 5 * told[::2]
+    (unit,) = probed(rows(told, noise)).units
+    assert unit.score > 0.9
+    assert (unit.p > 0.05, unit.named) == (True, False)
+
+
+def test_a_unit_is_chosen_on_examples_that_do_not_score_it():
+    told, noise = drawn(12)
+    noise[::2, 0] += 5 * told[::2]  # by chance, as a search among thousands would find one
+    noise[::2, 1], noise[1::2, 1] = 0, told[1::2]
+    (unit,) = probed(rows(told, noise)).units
+    assert (unit.unit, unit.named) == (0, False)
+    assert unit.score < 0.75
+
+
+def test_what_an_untrained_unit_tells_as_well_names_none():
+    told, noise = drawn(3)
+    noise[:, 2] += 3 * told
+    assert [one.unit for one in probed(rows(told, noise)).named] == [2]
+    assert not probed(rows(told, noise, untrained=10 * told[:, None] + np.zeros((40, 3)))).named
 
 
 def test_a_unit_that_counts_steps_is_named_and_one_that_is_as_before_training_is_not():

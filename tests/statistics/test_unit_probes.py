@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 from sklearn.metrics import roc_auc_score
 
 from seqexp.statistics.unit_probes import area, probes
@@ -32,6 +33,16 @@ def test_yes_and_no_are_scored_by_the_area_in_the_direction_that_was_fitted():
     other = ~fitted
     assert found.score[0] == pytest.approx(roc_auc_score(yes[other], -values[other, 0]))
     assert (found.fit >= 0.5 - 0.05).all()
+
+
+def test_p_is_students_of_the_sums_of_whole_sequences():
+    example, fitted, rng = steps()
+    yes = rng.random(400) < 0.4
+    values = (0.3 * yes + rng.standard_normal(400))[:, None]
+    v, y, of = values[~fitted, 0], yes[~fitted].astype(float), example[~fitted]
+    sums = [((v - v.mean()) * (y - y.mean()))[of == one].sum() for one in np.unique(of)]
+    wanted = ttest_1samp(sums, 0, alternative="greater").pvalue
+    assert probes(values, yes, example, fitted, yes_no=True).p[0] == pytest.approx(wanted)
 
 
 def test_ties_count_half():
