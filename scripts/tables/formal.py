@@ -46,7 +46,7 @@ FEW, MANY = "training.batch_size=8", "training.batch_size=32 optimizer.schedule=
 ROWS = {
     "anbn": (40, FEW, 0.003, 0.03),
     "parity": (30, MANY, 0.003, 0.01),
-    "embedded_reber": (20, FEW, 0.003, 0.03),
+    "embedded_reber": (15, MANY, 0.003, 0.01),
     "dyck1": (20, FEW, 0.003, 0.03),
     "anbncn": (40, FEW, 0.003, 0.03),
     "even_pairs": (20, MANY, 0.003, 0.01),
