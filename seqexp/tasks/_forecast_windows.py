@@ -15,7 +15,7 @@ from seqexp.system.errors import UserError
 
 MOST_FITTED = 20_000  # windows that the autoregression is fitted to, the latest of training
 Read = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
-PENALTIES = 10.0 ** np.arange(3, -7, -1)  # the largest first: a small one may leave nothing to judge it by, nan
+PENALTIES = 10.0 ** np.arange(-6, 4)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Floors:
         x, base, mean, deviation = self._read(rows)
         steps = 1 if self._codec.strategy == "recursive" else self._asked.horizon
         target = (self._asked.truth(rows)[:steps] - mean) / deviation - base
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):  # a single window: whatever is left out leaves nothing
             return RidgeCV(PENALTIES).fit(_flat(x), target.T)
 
 
