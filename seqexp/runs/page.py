@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from seqexp.config.run_config import RunConfig
 from seqexp.runs import description, serving
 from seqexp.runs.directory import history, now
 from seqexp.runs.result import RunResult
-from seqexp.system.errors import UserError
+from seqexp.system.errors import UserError, masked
 from seqexp.tasks import metrics
 from seqexp.tracking.outputs import DataSet, log_data_set, log_model
-from seqexp.tracking.tracker import Status, Tracker
+from seqexp.tracking.tracker import MlflowTracker, Status, Tracker
 from seqexp.tracking.views import FLOOR, GROUP, NOTE
 
 FIGURES = ("learning_curve.png", "confusion.png")  # in a description, those that a run leaves
@@ -69,23 +70,24 @@ def _page(tracker: Tracker, run_config: RunConfig, result: RunResult, directory:
         scored = [line["time"] for line in history(directory) if scores.keys() & line.keys()]
         served = replace(served, note=_verdict(result), data_set=_data_set(run_config, result))
         model_id = log_model(tracker, served, scores, scored[-1] if scored else now())
-    return {NOTE: note(run_config, result, directory, tracker.run_id, model_id)}
+    return {NOTE: _note(run_config, result, directory, tracker, model_id)}
 
 
-def note(run_config: RunConfig, result: RunResult, directory: Path, run_id: str, model_id: str | None = None) -> str:
+def _note(run_config: RunConfig, result: RunResult, directory: Path, tracker: Tracker, model_id: str | None) -> str:
     """Markdown: the score beside the floor, the pictures, the words that make this run again, and how to use it."""
     parts = [_verdict(result)]
     if result.error:
         parts.append(f"```\n{result.error}\n```")
     words = " ".join(map(for_shell, words_of(run_config)))
     parts.append(f"```sh\npython -m seqexp {words}\n```")  # before the pictures: the pages fold all but some lines
-    parts += [_picture(run_id, name) for name in FIGURES if (directory / name).is_file()]
+    parts += [_picture(str(tracker.run_id), name) for name in FIGURES if (directory / name).is_file()]
     if result.status == "FINISHED" and not result.is_trial:
         parts.append(_code("Why it scores as it does", f"python -m seqexp.explain {for_shell(str(directory))}"))
         parts.append(_code("Use it", f'python -m seqexp.predict {for_shell(str(directory))} "…"'))
-    if model_id is not None:
-        serve = f"mlflow models serve -m models:/{model_id} --env-manager local --port 5001"
-        parts.append(_code("Serve it, with `MLFLOW_TRACKING_URI` set to where these runs are", serve))
+    if model_id is not None and isinstance(tracker, MlflowTracker):
+        uri = f"MLFLOW_TRACKING_URI={shlex.quote(masked(tracker.client.tracking_uri))}"
+        serve = f"{uri} mlflow models serve -m models:/{model_id} --env-manager local --port 5001"
+        parts.append(_code("Serve it, once its environment is active (`. .venv/bin/activate`)", serve))
     return "\n\n".join(parts)
 
 

@@ -16,6 +16,7 @@ from seqexp.system.paths import BEST, CHECKPOINTS, CODEC, CONFIG, MODEL, RESULT
 from seqexp.tracking.outputs import Answers, ServedModel, legal_name
 
 NEEDED = (CONFIG, RESULT, f"{MODEL}/{CODEC}", f"{CHECKPOINTS}/{BEST}")
+SAID = ("the movie was really clever", "the movie is good", "h")  # texts, where their words are known
 TYPED = ("0.3 0.5* 0.2 0.9*", "[[60, 64, 67], [62]]", "0 1", "0")  # inputs of codecs that know no words
 
 
@@ -63,7 +64,8 @@ def example(directory: Path, result: RunResult) -> str | None:
 def _readable(codec: Codec) -> str | None:
     known = [value for value in codec.as_json().values() if isinstance(value, list | tuple) and len(value) > 1]
     words = [[word for word in value if isinstance(word, str) and word.isalnum()] for value in known]
-    several = [gap.join(each[:4]) for each in words for gap in (" ", "")]
+    natural = [text for text in SAID if any(set(text.split()) <= set(each) for each in words)]
+    several = natural + [gap.join(each[:4]) for each in words for gap in (" ", "")]
     for text in [*several, *(each[0] for each in words if each), *TYPED]:
         try:
             if text:

@@ -5,7 +5,9 @@ The model is made from a few lines of code (models-from-code), so nothing is pic
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -87,36 +89,43 @@ def _log_data_set(tracker: MlflowTracker, data_set: DataSet) -> None:
 
 
 def _log_model(tracker: MlflowTracker, model: ServedModel, scores: Mapping[str, float | None], time: float) -> str:
-    from mlflow.entities import LoggedModelOutput, Metric
+    from mlflow.entities import Metric
 
     client, run_id = tracker.client, str(tracker.run_id)
     _refuse_elsewhere(client)
     run = client.get_run(run_id)
-    params = {key: str(value)[:250] for key, value in (model.params or {}).items()}
+    sent = [str(one.model_id) for one in getattr(run.outputs, "model_outputs", None) or ()]
+    model_id = sent[-1] if sent else _new_model(client, model, run)
+    data = () if model.data_set is None else (model.data_set.name, model.data_set.digest)
+    at = round(time * 1000)  # the very points of the run: others would make two of each
+    known = [Metric(name, value, at, 0, model_id, *data) for name, value in scores.items() if value is not None]
+    client.log_batch(run_id, metrics=known)
+    if model.register is not None:
+        _register(client, model.register, model_id, run_id)
+    return model_id
+
+
+def _new_model(client: Any, model: ServedModel, run: Any) -> str:
+    from mlflow.entities import LoggedModelOutput
+
     logged = client.create_logged_model(
         run.info.experiment_id,
         name=model.name,
-        source_run_id=run_id,
-        params=params,
+        source_run_id=run.info.run_id,
+        params={key: str(value)[:250] for key, value in (model.params or {}).items()},
         tags={NOTE: shorten(model.note, LONGEST_TAG)},
         model_type="pyfunc",
     )
     try:
         with TemporaryDirectory() as folder:
             saved = Path(folder, "model")
-            save(model, saved, run_id, logged.model_id)
+            save(model, saved, run.info.run_id, logged.model_id)
             client.log_model_artifacts(logged.model_id, str(saved))
+        client.finalize_logged_model(logged.model_id, "READY")
+        client.log_outputs(run.info.run_id, models=[LoggedModelOutput(logged.model_id, 0)])
     except BaseException:
-        client.finalize_logged_model(logged.model_id, "FAILED")
+        client.delete_logged_model(logged.model_id)
         raise
-    client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(run_id, models=[LoggedModelOutput(logged.model_id, 0)])
-    at = round(time * 1000)  # the very points of the run: others would make two of each
-    data = () if model.data_set is None else (model.data_set.name, model.data_set.digest)
-    known = [Metric(name, value, at, 0, logged.model_id, *data) for name, value in scores.items() if value is not None]
-    client.log_batch(run_id, metrics=known)
-    if model.register is not None:
-        _register(client, model.register, logged.model_id, run_id)
     return str(logged.model_id)
 
 
@@ -129,6 +138,7 @@ def _refuse_elsewhere(client: Any) -> None:
 
 
 def _register(client: Any, name: str, model_id: str, run_id: str) -> None:
+    """As a new version of the name, unless it is one."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -136,7 +146,11 @@ def _register(client: Any, name: str, model_id: str, run_id: str) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    client.create_model_version(name, source=f"models:/{model_id}", run_id=run_id, model_id=model_id)
+    # Without a server, models:/<id> would be looked up where MLflow's global settings point.
+    server = client.tracking_uri.startswith("http")
+    source = f"models:/{model_id}" if server else client.get_logged_model(model_id).artifact_location
+    if not any(version.source == source for version in client.search_model_versions(f"name = '{name}'")):
+        client.create_model_version(name, source=source, run_id=run_id, model_id=model_id)
 
 
 def save(model: ServedModel, path: Path, run_id: str, model_id: str) -> None:
@@ -161,15 +175,25 @@ def save(model: ServedModel, path: Path, run_id: str, model_id: str) -> None:
             (run / name).parent.mkdir(parents=True, exist_ok=True)
             (run / name).write_bytes(file.read_bytes())
         example = {} if model.example is None else {"input_example": _table([model.example])}
-        pyfunc.save_model(
-            str(path),
-            python_model=str(code),
-            artifacts={"run": str(run)},
-            signature=signature,
-            pip_requirements=[*model.requirements, *pinned()],
-            mlflow_model=Model(run_id=run_id, model_id=model_id),
-            **example,
-        )
+        with _unadvised():
+            pyfunc.save_model(
+                str(path),
+                python_model=str(code),
+                artifacts={"run": str(run)},
+                signature=signature,
+                pip_requirements=[*model.requirements, *pinned()],
+                mlflow_model=Model(run_id=run_id, model_id=model_id),
+                **example,
+            )
+
+
+@contextmanager
+def _unadvised() -> Iterator[None]:
+    """Without MLflow's warnings. It advises type hints, from which it would infer another signature, and sets filters
+    of its own to be heard: so warnings are caught too."""
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def pinned() -> list[str]:
@@ -194,15 +218,16 @@ def python_model(load: Callable[[Path], Answers]) -> Any:
     import pandas as pd
     from mlflow.pyfunc import PythonModel
 
-    class Answering(PythonModel):  # type: ignore[misc]
-        def load_context(self, context: Any) -> None:
-            self._answers = load(Path(context.artifacts["run"]))
+    with _unadvised():
 
-        # Without type hints, from which MLflow would infer another signature.
-        def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-            texts = [str(text) for text in model_input["text"]]
-            asked = {key: value for key, value in (params or {}).items() if value is not None}
-            return pd.DataFrame(self._answers(texts, asked))
+        class Answering(PythonModel):  # type: ignore[misc]
+            def load_context(self, context: Any) -> None:
+                self._answers = load(Path(context.artifacts["run"]))
+
+            def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+                texts = [str(text) for text in model_input["text"]]
+                asked = {key: value for key, value in (params or {}).items() if value is not None}
+                return pd.DataFrame(self._answers(texts, asked))
 
     return Answering()
 
