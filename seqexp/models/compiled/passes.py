@@ -38,7 +38,7 @@ class Pass:
         self.struct = self.library.ffi.new("struct pass *")
         self.pad = LINE // self.dtype.itemsize
         self.lanes = library.vector_bits() // (8 * self.dtype.itemsize)
-        self.H, self.Hp = H, -(-H // self.pad) * self.pad
+        self.H, self.Hp = H, -(-H // self.lanes) * self.lanes
         self.at, self.gates, self.rows = list(at), gates, rows
         self.kept: dict[str, np.ndarray] = {}  # whose memory the struct points to
         self.lengths = self.column = np.empty(0, np.int64)
