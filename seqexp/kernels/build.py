@@ -8,8 +8,6 @@ FLAGS = ["-O3", "-fno-math-errno", "-Wno-psabi", "-g0"]
 FUNCTIONS = """
 void pack_units_{0}(void *, const void *, int64_t, int64_t, int64_t, int64_t);
 void pack_gates_{0}(void *, const void *, int64_t, int64_t, int64_t, int64_t);
-void outer_{0}(void *, int64_t, const void *, int64_t, const void *, int64_t, int64_t, int64_t, int64_t,
-               int64_t, int64_t, const int64_t *, int64_t, int64_t, void *);
 void lstm_forward_{0}(const struct pass *);
 void lstm_backward_{0}(const struct pass *);
 void gru_forward_{0}(const struct pass *);

@@ -79,9 +79,9 @@ def vector_bits() -> int:
     umath: Any = importlib.import_module("numpy._core._multiarray_umath")  # has what NumPy itself chooses by
     has = umath.__cpu_features__
 
-    if all(has.get(name) for name in ("AVX512F", "AVX512DQ", "AVX512VL")):
+    if has.get("X86_V4", has.get("AVX512_SKX")):  # the newer name, and the older one
         return 512
-    return 256 if has.get("AVX2") and has.get("FMA3") else 128
+    return 256 if has.get("X86_V3", has.get("AVX2") and has.get("FMA3")) else 128
 
 
 @cache

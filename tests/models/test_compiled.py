@@ -7,6 +7,7 @@ import pytest
 
 from seqexp import models, testing
 from seqexp.kernels import library
+from seqexp.numerics import tape
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system import blas
 from seqexp.testing.gradients import LENGTHS, gradient_error, gradients_are_exact
@@ -61,9 +62,9 @@ def passed(core, dtype, T, B, lengths=None, columns=slice(None)):
     rows = models.output_size(core)
     dh, dstate = draw.standard_normal((T, rows, B)), draw.standard_normal((core.state_size, B))
     x, state0, dh, dstate = (np.ascontiguousarray(a[..., columns], dtype) for a in (x, state0, dh, dstate))
-    h, state, tape = core.forward(p, x, state0, lengths)
+    h, state, left = core.forward(p, x, state0, lengths)
     h, grad = h.copy(), p.like()
-    dx, dstate0 = core.backward(p, grad, dh, dstate, tape)
+    dx, dstate0 = core.backward(p, grad, dh, dstate, left)
     return h, state, dx, dstate0, grad.flat
 
 
@@ -91,8 +92,18 @@ def test_a_column_has_the_same_bits_whatever_is_beside_it_and_whoever_computes_i
     whole = passed(core, np.float32, 6, 13)
     with blas.limited(2):
         shared = passed(core, np.float32, 6, 13)
-    for one, two in zip(whole, shared, strict=True):
+    for one, two in zip(whole[:4], shared[:4], strict=True):  # the gradient is the BLAS's
         np.testing.assert_array_equal(one, two)
     alone = passed(core, np.float32, 6, 13, columns=slice(7, 9))
     for every, some in zip(whole[:4], alone[:4], strict=True):
         np.testing.assert_array_equal(every[..., 7:9], some)
+
+
+@every_cell
+def test_what_memory_held_before_changes_nothing(case, monkeypatch):
+    name, settings = case
+    core = models.create(name, input_size=5, hidden_size=5, backend="compiled", **settings)
+    clean = passed(core, np.float32, 6, 3, np.array([6, 0, 4]))
+    monkeypatch.setattr(tape, "aligned_empty", lambda shape, dtype: np.full(shape, np.nan, dtype))
+    for one, two in zip(clean, passed(core, np.float32, 6, 3, np.array([6, 0, 4])), strict=True):
+        np.testing.assert_array_equal(one, two)

@@ -15,8 +15,7 @@ from seqexp.kernels import library, threads
 from seqexp.numerics.tape import Tape, add_columns, token_columns
 
 LINE = 64  # bytes
-LARGE_PRODUCT = 150_000  # numbers of a weight gradient from which on the BLAS is faster than a kernel
-FEW_COLUMNS, MANY_COLUMNS = 256, 1024  # of a chunk, for a kernel's product and for the BLAS's
+CHUNK_COLUMNS = 1024  # of a weight gradient's product
 SPLIT_WORK = 10_000_000  # multiply-adds of a call that are worth another thread
 
 
@@ -39,7 +38,7 @@ class Pass:
         self.struct = self.library.ffi.new("struct pass *")
         self.pad = LINE // self.dtype.itemsize
         self.lanes = library.vector_bits() // (8 * self.dtype.itemsize)
-        self.H, self.Hp = H, -(-H // self.pad) * self.pad
+        self.H, self.Hp = H, -(-H // self.lanes) * self.lanes
         self.at, self.gates, self.rows = list(at), gates, rows
         self.kept: dict[str, np.ndarray] = {}  # whose memory the struct points to
         self.lengths = self.column = np.empty(0, np.int64)
@@ -163,8 +162,7 @@ class Pass:
 
     def chunks(self) -> Iterator[tuple[int, int, np.ndarray]]:
         """The way back, in chunks of steps: (start, stop, dz (columns, gates, Hp)) of each, the last one first."""
-        columns = FEW_COLUMNS if self._is_small(self.gates, 1 + self.H + self.X) else MANY_COLUMNS
-        n = max(1, min(self.steps, -(-columns // max(1, self.B))))
+        n = max(1, min(self.steps, -(-CHUNK_COLUMNS // max(1, self.B))))
         memory = self.tape.array("dz", (n, self.B, self.gates, self.Hp), self.dtype)
         self.point(dz=memory)
         for start in reversed(range(0, self.steps, n)):
@@ -173,32 +171,13 @@ class Pass:
             self._run("backward")
             yield start, stop, memory[: stop - start].reshape(-1, self.gates, self.Hp)
 
-    def _is_small(self, gates: int, K: int) -> bool:
-        """Whether a weight gradient's product is one for a kernel, and not for the BLAS."""
-        return gates * self.Hp * K <= LARGE_PRODUCT
-
     def add_product(self, dW: np.ndarray, at: Sequence[int], dz: np.ndarray, columns: np.ndarray) -> None:
         """dW (·H, K) += dz^T columns, of the blocks that the gates ``at`` are; dz (N, G, Hp), columns (n, B, K)."""
         (N, G, Hp), K, H = dz.shape, columns.shape[2], self.H
-        if self._is_small(self.gates, 1 + H + self.X):
-            self._sum_product(dW, at, dz, columns)
-            return
         part = self.tape.array("part", (G * Hp, K), self.dtype)
         np.matmul(flat(dz).T, columns.reshape(N, K), out=part)  # a view: the steps follow each other
         for block, gate in enumerate(at):
             dW[block * H : (block + 1) * H] += part[gate * Hp : gate * Hp + H]
-
-    def _sum_product(self, dW: np.ndarray, at: Sequence[int], dz: np.ndarray, columns: np.ndarray) -> None:
-        (N, _, Hp), K, size = dz.shape, columns.shape[2], self.dtype.itemsize
-        vectors, gates = -(-K // self.lanes), np.array(at)
-        count = min(threads.allowed(), max(1, N * K * Hp * len(at) // SPLIT_WORK), -(-vectors // 4))
-        scratch = self.tape.array("packed rows", (count, 4 * self.lanes * N), self.dtype)
-        outer, place = self.library.function("outer", self.dtype), self.library.pointer
-        places = [(place(a), a.strides[axis] // size) for a, axis in ((dW, 0), (dz, 0), (columns, 1))]
-        numbers = (*(word for pair in places for word in pair), N, self.H, Hp, K, len(at), self.library.integers(gates))
-        ends = [vectors * part // count for part in range(count + 1)]
-        calls = [partial(outer, *numbers, ends[n], ends[n + 1], place(scratch[n])) for n in range(count)]
-        threads.together(calls)
 
     def stacked(self, start: int, stop: int, first: int, last: int) -> np.ndarray:
         """Rows [first, last) of the columns [1; h; x] of these steps, (·, B, last - first)."""
