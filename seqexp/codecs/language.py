@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
@@ -176,7 +176,13 @@ class NamesOf(Codec):
         if category.strip().casefold() not in named:
             listed = ", ".join(self.categories)
             raise unread("prompt", text, f"a category, or category: Beginning, of {listed[:300]}")
-        return named[category.strip().casefold()], cuts.characters(begun.strip())
+        return named[category.strip().casefold()], self.units(begun.strip())
+
+    between: ClassVar[str] = ""  # units
+
+    def units(self, begun: str) -> list[str]:
+        """What has been said so far, cut as it was in training."""
+        return cuts.characters(begun)
 
     def encode(self, texts: Sequence[str]) -> Batch:
         (text,) = texts
@@ -196,21 +202,33 @@ class NamesOf(Codec):
             steps = options.length or self.length
             made = network.generate(batch.x, steps, "previous", temperature, options.seed, end=0, top_k=options.top_k)
             unknown = tuple(dict.fromkeys(letter for letter in letters if letter not in self.ids))
-            answers.append(Answer("".join(letters) + self.spelled(made[:, 0]), likeliest.probabilities, unknown))
+            said = self.between.join(filter(None, [*letters, self.spelled(made[:, 0])]))
+            answers.append(Answer(said, likeliest.probabilities, unknown))
         return answers
 
     def spelled(self, tokens: np.ndarray) -> str:
         """The characters of answers up to the end; one that did not end has … behind it."""
         end = np.flatnonzero(tokens == 0)
-        return "".join(self.symbols[token] for token in (tokens[: end[0]] if len(end) else tokens)) + (
-            "" if len(end) else CUT
-        )
+        said = [self.symbols[token] for token in (tokens[: end[0]] if len(end) else tokens)]
+        return self.between.join(said) + ("" if len(end) else CUT)
 
     def record(self, batch: Batch, y: np.ndarray) -> list[Row]:
         """A row for each symbol; ``column`` tells names apart."""
         categories = [self.categories[id - len(self.symbols)] for id in batch.x[0]]
         rows = nats_rows(batch, y, self.symbols)
         return [{"category": categories[int(row["column"])]} | row for row in rows]
+
+
+@register("sentences")
+@dataclass(frozen=True)
+class SentencesOf(NamesOf):
+    """A word, or ``word: The beginning``, and a sentence about it; symbols are words."""
+
+    between: ClassVar[str] = " "
+    __pydantic_config__ = STRICT
+
+    def units(self, begun: str) -> list[str]:
+        return cuts.cut("words", begun)
 
 
 @register("word")

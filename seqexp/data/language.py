@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 
 from seqexp.data import fetch, files, sources
 from seqexp.data.batch import Split
@@ -56,3 +57,19 @@ def help_topics() -> str:
     text = "\n".join(line for line in lines if not line or not DRAWN.issuperset(line))
     paragraphs = (part.strip("\n") for part in text.split("\n\n"))
     return "\n\n".join(dict.fromkeys(part for part in paragraphs if part)) + "\n"
+
+
+def topic_sentences() -> list[tuple[str, str]]:
+    """(topic, sentence) of Python's help topics, each sentence once, with the first topic that has it."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        raise UserError("task.source: this Python has no help topics (pydoc_data); name a .tsv file instead") from error
+    found: dict[str, str] = {}
+    for topic in sorted(topics):
+        for part in topics[topic].split("\n\n"):
+            if part[:1].isalpha():  # else it is code, a rule of the grammar or a list
+                for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(part.split())):
+                    if sentence.endswith((".", "!", "?")):
+                        found.setdefault(sentence, topic.lower())
+    return [(topic, sentence) for sentence, topic in found.items()]

@@ -19,10 +19,8 @@ COLOURS = {
     "blue": (0, 0, 255),
     "cyan": (0, 255, 255),
     "green": (0, 255, 0),
-    "orange": (255, 128, 0),
     "purple": (255, 0, 255),
     "red": (255, 0, 0),
-    "white": (255, 255, 255),
     "yellow": (255, 255, 0),
 }
 KINDS = ("circle", "square", "triangle")
@@ -66,7 +64,7 @@ def parsed(text: str) -> list[Group] | None:
     groups = []
     for part in text.lower().split(" and "):
         count, colour, kind = part.split() if len(part.split()) == 3 else ("", "", "")
-        count = "a" if count in ("an", "one") else count
+        count = "a" if count == "one" else count
         if count not in COUNTS or colour not in COLOURS or kind.removesuffix("s") not in KINDS:
             return None
         groups.append(Group(COUNTS.index(count) + 1, colour, kind.removesuffix("s")))
