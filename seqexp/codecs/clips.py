@@ -62,10 +62,11 @@ class Clips(Codec):
         if not re.search(r"[^\W\d_]{2}", text):
             return pixels([text], clips.FRAMES * SIZE, LARGEST).reshape(clips.FRAMES, SIZE)
         if (actors := clips.parsed(text)) is None:
+            listed = f"colours: {', '.join(scenes.COLOURS)}; shapes: {', '.join(scenes.KINDS)}"
             expected = (
-                "one or two shapes of different colours, such as 'the red circle moves left and the blue square stands "
-                f"still' (colours: {', '.join(scenes.COLOURS)}; shapes: {', '.join(scenes.KINDS)}; "
-                f"{', '.join(clips.MOVEMENTS)}), or the {clips.FRAMES * SIZE} numbers of {clips.FRAMES} frames"
+                "one shape, or one that moves and one of another colour that does not, such as 'the red circle moves left "
+                f"and the blue square stands still' ({listed}; {', '.join(clips.MOVEMENTS)}), or the "
+                f"{clips.FRAMES * SIZE} numbers of {clips.FRAMES} frames"
             )
             raise unread("clip", text, expected)
         rng = stream(0, Purpose.SAMPLE, *text.lower().encode())  # the same words are the same clip

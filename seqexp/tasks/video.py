@@ -30,7 +30,8 @@ AT_ONCE = 250  # clips told side by side
 @register("video")
 @dataclass(kw_only=True)
 class Video(Task):
-    """Clips of one or two shapes that move, told in a sentence: "the red circle moves left" (``data.generated.clips``).
+    """Clips of a shape that moves, alone or beside one that stands still, told in a sentence: "the red circle moves
+    left" (``data.generated.clips``).
 
     Each frame enters through ``model.picture_encoder``. The network reads all of them, then says the sentence: it sees
     the word before, the true one in training, its own when it tells. No frame alone shows a movement.
@@ -162,5 +163,5 @@ class Video(Task):
 
 def _slots(actors: list[Actor]) -> tuple[str, ...]:
     """Colour, shape and movement of both, in the sentence's order; the last three empty of a single one."""
-    words = [word for actor in sorted(actors) for word in actor]
+    words = [word for actor in clips.in_order(actors) for word in actor]
     return (*words, *[""] * (6 - len(words)))

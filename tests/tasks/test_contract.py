@@ -21,6 +21,7 @@ SMALLER = {
     "polyphony": ["task.examples=200"],
     "sentiment": ["task.examples=640"],
     "forecast": ["task.steps=500", "task.window=8", "task.horizon=3"],
+    "video": ["task.examples=160"],
 }
 
 

@@ -102,11 +102,11 @@ def test_the_last_frame_does_not_tell_a_movement():
     assert len(set(last.values())) == 1
 
 
-def test_words_begin_with_the_larger_group_or_the_first_colour():
+def test_words_begin_with_the_larger_group_or_with_what_moves():
     red, blue = scenes.Group(2, "red", "circle"), scenes.Group(1, "blue", "square")
     assert scenes.caption([blue, red]) == "two red circles and a blue square"
     one, other = clips.Actor("red", "circle", "moves left"), clips.Actor("blue", "square", "stands still")
-    assert clips.caption([one, other]) == "the blue square stands still and the red circle moves left"
+    assert clips.caption([other, one]) == "the red circle moves left and the blue square stands still"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""Clips of one or two coloured shapes that move, and the words for them: "the red circle moves left".
+"""Clips of a coloured shape that moves, and the words for them: "the red circle moves left".
 
-A clip has five frames of 16 x 16 places of red, green and blue. Where a shape is in the last frame is drawn alike for
-every movement, so that this frame does not tell where it comes from. The words name the colour first that comes first
-in the alphabet.
+A clip has five frames of 16 x 16 places of red, green and blue. Beside the shape that moves there may be one that
+stands still; the words name it last. Where a shape is in the last frame is drawn alike for every movement, so that this
+frame does not tell where it comes from.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,15 +17,16 @@ from seqexp.data.generated.scenes import COLOURS, DARKEST, KINDS
 
 FRAMES, SIDE = 5, 16
 PICTURE = (3, SIDE, SIDE)
+SIZES = (5, 6)
+SPEED = 2  # places a frame
+STILL = "stands still"
 MOVEMENTS = {  # words -> rows and columns a step
     "moves left": (0, -1),
     "moves right": (0, 1),
     "moves up": (-1, 0),
     "moves down": (1, 0),
-    "stands still": (0, 0),
+    STILL: (0, 0),
 }
-SIZES = (5, 6)
-SPEEDS = (1, 2)  # places a frame
 
 
 class Actor(NamedTuple):
@@ -38,7 +39,18 @@ class Actor(NamedTuple):
 
 def caption(actors: Sequence[Actor]) -> str:
     """The words for a clip of these shapes, in whatever order they come."""
-    return " and ".join(f"the {actor.colour} {actor.kind} {actor.movement}" for actor in sorted(actors))
+    return " and ".join(f"the {actor.colour} {actor.kind} {actor.movement}" for actor in in_order(actors))
+
+
+def in_order(actors: Sequence[Actor]) -> list[Actor]:
+    """The one that moves first."""
+    return sorted(actors, key=lambda actor: actor.movement == STILL)
+
+
+def differ(actors: Sequence[Actor]) -> bool:
+    """Whether there is one shape, or two of different colours of which one moves, so that the words have one order."""
+    still = sum(actor.movement == STILL for actor in actors)
+    return len(actors) == 1 or (len(actors) == 2 and still == 1 and actors[0].colour != actors[1].colour)
 
 
 def parsed(text: str) -> list[Actor] | None:
@@ -50,7 +62,7 @@ def parsed(text: str) -> list[Actor] | None:
         if words[0:1] != ["the"] or colour not in COLOURS or kind not in KINDS or movement not in MOVEMENTS:
             return None
         actors.append(Actor(colour, kind, movement))
-    return actors if len({actor.colour for actor in actors}) == len(actors) <= 2 else None
+    return actors if differ(actors) else None
 
 
 def clip(rng: np.random.Generator, split: Split, split_seed: int) -> list[Actor]:
@@ -73,10 +85,10 @@ def drawn(rng: np.random.Generator, actors: Sequence[Actor]) -> np.ndarray:
     """Frames (FRAMES, 3, SIDE, SIDE) uint8. A shape that comes from the edge is not seen at first."""
     frames = np.zeros((FRAMES, *PICTURE), np.uint8)
     for actor in actors:
-        size, speed = int(rng.choice(SIZES)), int(rng.choice(SPEEDS))
+        size = int(rng.choice(SIZES))
         last, brightness = rng.integers(0, SIDE - size + 1, 2), rng.uniform(DARKEST, 1)
         for number, frame in enumerate(frames):
-            top, left = (last - speed * (FRAMES - 1 - number) * np.array(MOVEMENTS[actor.movement])).tolist()
+            top, left = (last - SPEED * (FRAMES - 1 - number) * np.array(MOVEMENTS[actor.movement])).tolist()
             shape = scenes.Group(1, actor.colour, actor.kind)
             scenes.stamp(frame, shape, size, top, left, brightness)
     return frames
