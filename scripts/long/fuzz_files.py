@@ -143,6 +143,17 @@ def pairs(draw: Draw) -> bytes:
     return "".join(f"{' '.join(words)}\t{' '.join(words[::-1])}\tmore\n" for words in texts(draw)).encode()
 
 
+def numbers(draw: Draw) -> bytes:
+    width = draw(st.integers(1, 4))
+    rows = [[f"{(k * 37 + j * 11) % 100 / 7:.3g}" for j in range(width)] for k in range(draw(st.integers(3, 40)))]
+    gaps = draw(st.booleans())
+    lines = [
+        ",".join([*("?" if gaps and (k + j) % 9 == 0 else one for j, one in enumerate(row)), LABELS[k % 2]])
+        for k, row in enumerate(rows)
+    ]
+    return "\n".join([",".join([*(f"n{j}" for j in range(width)), "label"]), *lines]).encode()
+
+
 KINDS: dict[str, tuple[str, str, Callable[[Draw, str], bytes]]] = {
     **{
         f"{suffix[1:]} for {task}": (task, suffix, partial(table, label))
@@ -155,6 +166,8 @@ KINDS: dict[str, tuple[str, str, Callable[[Draw, str], bytes]]] = {
     "text for word_lm": ("word_lm", ".txt", lambda draw, suffix: running_text(draw)),
     "piano rolls": ("polyphony", ".json", lambda draw, suffix: rolls(draw)),
     "tsv for translate": ("translate", ".tsv", lambda draw, suffix: pairs(draw)),
+    "tsv for one_to_many": ("one_to_many", ".tsv", lambda draw, suffix: pairs(draw)),
+    "csv for one_to_one": ("one_to_one", ".csv", lambda draw, suffix: numbers(draw)),
 }
 MODEL = {"name": "rnn", "hidden_size": 4, "embedding_size": 3, "dropout": 0.0, "activation": "tanh"}
 

@@ -64,8 +64,8 @@ class Clips(Codec):
         if (actors := clips.parsed(text)) is None:
             listed = f"colours: {', '.join(scenes.COLOURS)}; shapes: {', '.join(scenes.KINDS)}"
             expected = (
-                "one shape, or one that moves and one of another colour that does not, such as 'the red circle moves left "
-                f"and the blue square stands still' ({listed}; {', '.join(clips.MOVEMENTS)}), or the "
+                "one shape, or one that moves and one of another colour that does not, such as 'the red circle moves "
+                f"left and the blue square stands still' ({listed}; {', '.join(clips.MOVEMENTS)}), or the "
                 f"{clips.FRAMES * SIZE} numbers of {clips.FRAMES} frames"
             )
             raise unread("clip", text, expected)

@@ -175,9 +175,10 @@ class NamesOf(Codec):
         named = {one.casefold(): number for number, one in enumerate(self.categories)}
         if category.strip().casefold() not in named:
             listed = ", ".join(self.categories)
-            raise unread("prompt", text, f"a category, or category: Beginning, of {listed[:300]}")
+            raise unread("prompt", text, f"a {self.called}, or {self.called}: Beginning, of {listed[:300]}")
         return named[category.strip().casefold()], self.units(begun.strip())
 
+    called: ClassVar[str] = "category"
     between: ClassVar[str] = ""  # units
 
     def units(self, begun: str) -> list[str]:
@@ -224,6 +225,7 @@ class NamesOf(Codec):
 class SentencesOf(NamesOf):
     """A word, or ``word: The beginning``, and a sentence about it; symbols are words."""
 
+    called: ClassVar[str] = "word"
     between: ClassVar[str] = " "
     __pydantic_config__ = STRICT
 

@@ -84,7 +84,7 @@ def test_a_prompt_may_begin_the_sentence(make):
     (answer,) = codec.answer(Network(), ["Cat: The cat has nine"], Options())
     assert answer.text == "the cat has nine legs"
     assert answer.unknown == ("nine",)
-    with pytest.raises(UserError, match=r"^prompt: expected a category"):
+    with pytest.raises(UserError, match=r"^prompt: expected a word"):
         codec.encode(["zebra"])
 
 
