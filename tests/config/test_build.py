@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from seqexp import config, models
@@ -86,3 +87,42 @@ def test_threads_auto_with_a_budget_asks_the_network_it_buys(tmp_path, monkeypat
     assert small.sized(hidden).settings["threads"] == 1
     one = checked("model=lstm", "model.param_budget=300", "threads=1", *words)
     assert small.sized(hidden).signature == one.signature
+
+
+DIGITS = Shape(64, False, 10, "last", "softmax", picture=(1, 8, 8))
+CAPTION = Shape(9, True, 9, "steps", "softmax", features=64, picture=(1, 8, 8))
+FRAMES = Shape(9, True, 9, "steps", "softmax", source=64, source_tokens=False, picture=(1, 8, 8))
+
+
+@pytest.mark.parametrize(
+    "kind, shape, part",
+    [
+        ("conv", DIGITS, "convolution/W"),
+        ("dense", DIGITS, "dense/W"),
+        ("conv_sum", CAPTION, "convolution/W"),
+        ("dense", CAPTION, "dense/W"),
+        ("conv", FRAMES, "encoder/convolution/W"),
+    ],
+)
+def test_pictures_enter_through_the_encoder_that_is_asked_for(kind, shape, part):
+    network = build_network(RNN | {"picture_encoder": kind}, shape)
+    assert network.init(np.random.default_rng(0))[part].shape[0] == RNN["embedding_size"]
+
+
+def test_a_picture_encoder_that_is_off_lets_no_picture_in():
+    network = build_network(RNN | {"picture_encoder": "off"}, CAPTION)
+    assert not [name for name in network.layout.names() if "dense" in name or "convolution" in name]
+
+
+@pytest.mark.parametrize(
+    "changes, shape, message",
+    [
+        ({"picture_encoder": "off"}, FRAMES, "expected conv, conv_sum or dense, since pictures are all there is"),
+        ({"picture_encoder": "conv"}, Shape(2, False, 1, "last", "squared"), "expected dense, since no step reads"),
+        ({"embedding_size": 0}, DIGITS, "model.embedding_size: expected at least 1"),
+        ({"embedding_size": 0}, CAPTION, "model.embedding_size: expected at least 1"),
+    ],
+)
+def test_a_picture_encoder_that_does_not_fit_is_refused(changes, shape, message):
+    with pytest.raises(UserError, match=message):
+        build_network(RNN | changes, shape)
