@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 SHAPES = {  # pictures: (channels, height, width), maps, columns
-    "scenes": ((3, 24, 24), (16, 32), 32),
-    "video frames": ((3, 16, 16), (16, 32), 256),
-    "digits": ((1, 8, 8), (16, 32), 32),
-    "mnist": ((1, 28, 28), (16, 32), 64),
+    "scenes": ((3, 24, 24), (8, 32), 32),
+    "video frames": ((3, 16, 16), (8, 32), 256),
+    "digits": ((1, 8, 8), (8, 32), 32),
+    "mnist": ((1, 28, 28), (8, 32), 64),
     "wide": ((3, 32, 32), (32, 64), 64),
 }
 OUTPUTS = 32

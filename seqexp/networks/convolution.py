@@ -22,11 +22,11 @@ class Convolution:
 
         z^l = W^l * a^{l-1} + b^l        windows of 3 x 3, zeros around the picture, so that its size stays
         a^l = max(0, the largest of each 2 x 2 of z^l)
-        y   = W a^2 + b                  a^2 as one column; with ``summed``, of each map's sum over all places
+        y   = W [a^2; s] + b             a^2 as one column, s each map's sum over all places; ``summed`` has s alone
 
     Sums say what is there and how often, but not where: one weight counts for all places (as the mean of Lin, Chen and
-    Yan 2014 does). The sizes are halved, and an odd last row or column is left out; a side of 1 stays as it is. Of
-    equal largest numbers the first gets the derivative.
+    Yan 2014 does), and is learned sooner than as many for each place. The sizes are halved, and an odd last row or
+    column is left out; a side of 1 stays as it is. Of equal largest numbers the first gets the derivative.
     W.l (maps, C·3·3), its columns channel by channel and window row by row; b.l (maps, 1); W (Y, …), b (Y, 1).
     Source: LeCun, Bottou, Bengio and Haffner 1998, with the rectifier of Nair and Hinton 2010 and He et al. 2015's
     initial weights.
@@ -44,8 +44,8 @@ class Convolution:
             layer.add_to(self.layout)
             self._layers.append(layer)
             channels, height, width = filters, layer.pooled[0], layer.pooled[1]
-        self.summed = summed
-        self._dense = Dense(channels if summed else channels * height * width, outputs)
+        self._places = 0 if summed else channels * height * width
+        self._dense = Dense(self._places + channels, outputs)
         self.layout.add("W", (outputs, self._dense.inputs))
         self.layout.add("b", (outputs, 1))
 
@@ -63,15 +63,17 @@ class Convolution:
 
     def _column(self, a: np.ndarray) -> np.ndarray:
         """What the linear map reads of the last answer (maps, height, width, N)."""
-        return SUM_SCALE * a.sum(axis=(1, 2)) if self.summed else a.reshape(-1, a.shape[-1])
+        sums = SUM_SCALE * a.sum(axis=(1, 2))
+        return np.concatenate([a.reshape(-1, a.shape[-1]), sums]) if self._places else sums
 
     def backward(self, p: Params, grad: Params, dy: np.ndarray, x: np.ndarray, memory: Tape) -> None:
         """Add to grad what follows from dy (Y, N). Nobody asks for the derivative of a picture."""
         last = self._layers[-1]
         a = last.answer(memory, dy.shape[1], dy.dtype)
         dcolumn = self._dense.backward(p, grad, dy, self._column(a))
-        places = SUM_SCALE * dcolumn[:, None, None] if self.summed else dcolumn.reshape(a.shape)
-        da: np.ndarray | None = np.broadcast_to(places, a.shape)
+        da: np.ndarray | None = np.broadcast_to(SUM_SCALE * dcolumn[self._places :, None, None], a.shape)
+        if self._places:
+            da = da + dcolumn[: self._places].reshape(a.shape)
         for layer in reversed(self._layers):
             assert da is not None
             da = layer.backward(p, grad, da, memory)

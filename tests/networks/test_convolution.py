@@ -16,7 +16,7 @@ def drawn(picture, maps=(3, 2), outputs=4, summed=False):
     return layer, p
 
 
-def by_hand(layer, p, x, maps):
+def by_hand(layer, p, x, maps, summed):
     """The docstring's equations, one number after another."""
     a = x.reshape(*layer.picture, -1)
     for l in range(1, maps + 1):
@@ -33,8 +33,8 @@ def by_hand(layer, p, x, maps):
         a = np.zeros((len(W), height // tall, width // wide, N))
         for i, j in np.ndindex(a.shape[1:3]):
             a[:, i, j] = np.maximum(0, z[:, i * tall : (i + 1) * tall, j * wide : (j + 1) * wide].max(axis=(1, 2)))
-    column = convolution.SUM_SCALE * a.sum(axis=(1, 2)) if layer.summed else a.reshape(-1, N)
-    return p["W"] @ column + p["b"]
+    places = a.reshape(-1, N)[: 0 if summed else None]
+    return p["W"] @ np.concatenate([places, convolution.SUM_SCALE * a.sum(axis=(1, 2))]) + p["b"]
 
 
 PICTURES = [(1, 4, 4), (3, 6, 5), (2, 3, 7), (1, 1, 3), (2, 1, 1)]
@@ -47,7 +47,7 @@ def test_it_is_what_its_equations_say(picture, window_bytes, summed, monkeypatch
     monkeypatch.setattr(convolution, "WINDOW_BYTES", window_bytes)
     layer, p = drawn(picture, summed=summed)
     x = np.random.default_rng(0).standard_normal((layer.inputs, 3))
-    np.testing.assert_allclose(layer.forward(p, x, Tape()), by_hand(layer, p, x, 2), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(layer.forward(p, x, Tape()), by_hand(layer, p, x, 2, summed), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from seqexp.data import splits
 from seqexp.data.batch import Split
 from seqexp.numerics.rng import Purpose, stream
 
@@ -77,19 +76,36 @@ def part_of(groups: Sequence[Group], unseen: Unseen, split_seed: int) -> Split |
     unseen: what only one part has. "together": two counts with their colours in one picture, such as two reds beside a
             blue; a picture of one colour is for training. "counts": a count with a colour, such as two reds.
     """
-    pairs = sorted((group.number, group.colour) for group in groups)
+    pairs = {(group.number, group.colour) for group in groups}
     if unseen == "together":
-        return splits.part_of(repr(pairs).encode(), split_seed) if len(pairs) > 1 else "train"
+        return _part_together(groups, split_seed) if len(groups) > 1 else "train"
     held = held_counts(split_seed)
-    parts = {split for split, own in held.items() if own & set(pairs)}
+    parts = {split for split, own in held.items() if own & pairs}
     return parts.pop() if len(parts) == 1 else None if parts else "train"
+
+
+def _part_together(groups: Sequence[Group], split_seed: int) -> Split:
+    """Of a larger and a smaller group. With the colours in a drawn circle: the test has each larger group beside one
+    colour of the others alone, validation every other one beside one, so that training has each beside most."""
+    larger, smaller = in_order(groups)
+    colours = _circle(split_seed)
+    at = colours.index(larger.colour)
+    apart = (colours.index(smaller.colour) - at) % len(colours)
+    if apart == larger.number - 1:
+        return "test"
+    return "val" if apart == larger.number + 1 and (at + larger.number) % 2 == 0 else "train"
+
+
+@cache
+def _circle(split_seed: int) -> list[str]:
+    return list(stream(split_seed, Purpose.SPLIT).permutation(list(COLOURS)).tolist())
 
 
 @cache
 def held_counts(split_seed: int) -> dict[Split, frozenset[Pair]]:
     """The counts with a colour that only validation, and that only the test has: three each, every count once and no
     colour twice, so that training has every count and every colour in most of its pairs."""
-    colours = stream(split_seed, Purpose.SPLIT).permutation(list(COLOURS)).tolist()
+    colours = _circle(split_seed)
     return {
         "test": frozenset((n + 1, colours[n]) for n in range(HELD_OUT)),
         "val": frozenset((n + 1, colours[HELD_OUT + n]) for n in range(HELD_OUT)),
