@@ -37,8 +37,9 @@ TOLD = 3  # units of a concept that are told, at most
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit and what it may be about. ``rises``: or falls, with it. ``score``: on examples it was not chosen on; ``p``: Holm's, of all probes.
+    """A unit and what it may be about.
 
+    rises: or falls, with it. score: on examples it was not chosen on. p: Holm's, of all probes.
     alone: the score of the step's input alone, without memory. untrained: of the best unit before training.
     """
 
