@@ -16,7 +16,7 @@ from seqexp import mechanism, models
 from seqexp.data.batch import Batch
 from seqexp.microscope.by_hand import cell_of
 from seqexp.microscope.drawings import DRAWINGS, Drawing
-from seqexp.microscope.equations import Cell
+from seqexp.microscope.equations import SLOPES, Cell
 from seqexp.microscope.typeset import maths, symbol
 from seqexp.networks import Chain
 from seqexp.plots import gates, lecture, training
@@ -80,7 +80,7 @@ def fading() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def draw_cell(title: str, cell: Cell, drawing: Drawing) -> None:
     """A cell's picture, with the names of its parts."""
-    activation = cell.forward[-1].rest.partition("(")[0]
+    activation = next((name for name in SLOPES if name in cell.forward[-1].rest), "")
     boxes = {key: (symbol(signal), x, y) for key, (signal, x, y, _) in drawing.nodes.items()}
     signs = {key: (activation if sign == "g" else sign, x, y) for key, (sign, x, y) in drawing.signs.items()}
     lecture.cell(f"{title}: one step", drawing.size, boxes, signs, drawing.arrows, Path())

@@ -8,7 +8,7 @@ from typing import Any
 @dataclass(frozen=True)
 class Drawing:
     """size: width and height. nodes: name -> (signal, x, y, its derivative). signs: name -> (operation, x, y); ``g`` is
-    the cell's activation. arrows: from and to, by these names. y grows downward."""
+    the activation in the cell's last equation. arrows: from and to, by these names. y grows downward."""
 
     size: tuple[int, int]
     nodes: Mapping[str, tuple[str, int, int, str]]
@@ -40,7 +40,7 @@ DRAWINGS = {
             "keep": ("×", 170, 40),
             "add": ("+", 340, 40),
             "new": ("×", 340, 122),
-            "squash": ("tanh", 590, 40),
+            "squash": ("g", 590, 40),
             "say": ("×", 590, 140),
         },
         _arrows(

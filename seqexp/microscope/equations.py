@@ -217,7 +217,8 @@ def gru(core: GRU) -> Cell:
         bias = {"b_hh": p["b_hh"]} if after else {}
         return _gate_parts(p, own, H) | {"W_hh": W[:, :H], "W_hx": W[:, H:], "b_h": p["b_h"]} | bias
 
-    return Cell("gru", forward, _gru_backward(own, after), parts, ("h",), ("z", "r"), ABOUT)
+    name = "gru, reset after" if after else "gru"  # which has no drawing
+    return Cell(name, forward, _gru_backward(own, after), parts, ("h",), ("z", "r"), ABOUT)
 
 
 def _gru_backward(own: Sequence[str], after: bool) -> tuple[Equation, ...]:

@@ -67,7 +67,8 @@ def _lines(look: Look, found: Found) -> Iterator[str]:
     for one in found.named:
         score = f"{'AUC' if one.yes_no else 'R²'} {one.score:.2f}"
         where = f"{one.layer}, " if one.layer else ""
-        yield printable(f"  {where}{one.signal} of unit {one.unit + 1}: {one.concept} ({score}, p {one.p:.2g})")
+        falls = "" if one.rises else ", inverted"
+        yield printable(f"  {where}{one.signal} of unit {one.unit + 1}: {one.concept} ({score}, p {one.p:.2g}{falls})")
     if found.why:
         yield printable(f"  no unit was looked for: {found.why}")
 

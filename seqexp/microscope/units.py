@@ -37,8 +37,9 @@ TOLD = 3  # units of a concept that are told, at most
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit and what it may be about. ``score``: on examples it was not chosen on; ``p``: Holm's, of all probes.
+    """A unit and what it may be about.
 
+    rises: or falls, with it. score: on examples it was not chosen on. p: Holm's, of all probes.
     alone: the score of the step's input alone, without memory. untrained: of the best unit before training.
     """
 
@@ -47,6 +48,7 @@ class Unit:
     layer: str
     signal: str
     unit: int
+    rises: bool
     score: float
     p: float
     alone: float
@@ -221,7 +223,7 @@ def probed(rows: Rows) -> Found:
             named = told_p < LEVEL and score >= least and score > without
             if named or place == 0:
                 layer, signal, unit = keys[number]
-                about = (concept.name, concept.yes_no, layer, signal, unit)
+                about = (concept.name, concept.yes_no, layer, signal, unit, bool(found.direction[number] > 0))
                 units.append(Unit(*about, score, told_p, alone, untrained_score, named))
     return Found(units, len(keys) * len(asked), len(np.unique(rows.piece)))
 

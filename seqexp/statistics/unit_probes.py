@@ -13,11 +13,13 @@ class Probes:
     higher value, turned so that the fitted examples have at least 1/2 (AUC). Of counts: R² of the fitted line, at most
     1, and below 0 where the mean would have said more.
     p: (U,) of no relation on the other examples, one-sided, in the direction that was fitted.
+    direction: (U,) 1 where a unit rises with the target, and -1 where it falls.
     """
 
     fit: np.ndarray
     score: np.ndarray
     p: np.ndarray
+    direction: np.ndarray
 
 
 def probes(values: np.ndarray, target: np.ndarray, example: np.ndarray, fitted: np.ndarray, yes_no: bool) -> Probes:
@@ -44,7 +46,7 @@ def probes(values: np.ndarray, target: np.ndarray, example: np.ndarray, fitted: 
     np.add.at(sums, which, each)
     spread = sums.std(axis=0, ddof=1) / np.sqrt(len(sequences))
     t = np.divide(sums.mean(axis=0), spread, out=np.zeros_like(spread), where=spread > 0)
-    return Probes(fit, score, student.sf(t, len(sequences) - 1))
+    return Probes(fit, score, student.sf(t, len(sequences) - 1), direction)
 
 
 def area(values: np.ndarray, yes: np.ndarray) -> np.ndarray:

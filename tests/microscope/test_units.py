@@ -40,6 +40,7 @@ def quoting(tmp_path_factory):
 def test_a_unit_that_holds_while_quotation_marks_are_open_is_named(quoting):
     named = [one for one in quoting.named if one.concept == "inside quotation marks"]
     assert [(one.signal, one.unit) for one in named] == [("h", 0)]
+    assert named[0].rises
     assert named[0].score > 0.95
     assert named[0].p < 1e-3
     assert named[0].score > max(named[0].alone, named[0].untrained) + 0.1

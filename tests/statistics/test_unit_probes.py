@@ -21,6 +21,7 @@ def test_a_unit_that_counts_is_found_and_another_is_not():
     found = probes(values, count, example, fitted, yes_no=False)
     assert found.score[0] > 0.99
     assert found.p[0] < 1e-9
+    assert found.direction[0] == -1
     assert found.score[1] < 0.1
     assert found.p[1] > 1e-3
 
