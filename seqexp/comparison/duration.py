@@ -55,7 +55,8 @@ def told(low: float, high: float) -> str:
     unit = "minutes"
     if high >= 120:
         low, high, unit = low / 60, high / 60, "hours"
-    return f"{low:.1f} to {high:.1f} {unit}"
+    ends = [f"{end:.1f}" for end in (low, high)]
+    return f"{' to '.join(dict.fromkeys(ends))} {unit}"
 
 
 def _rounded(seconds: float) -> int:

@@ -45,10 +45,11 @@ def _tuning(plan: Plan) -> Iterator[str]:
         yield "tuning: none (tuned=false), so the verdict holds at these settings alone, and its headline says UNTUNED"
     else:
         stages = ", then ".join(f"{rung.trials} with {' '.join(rung.words)}" for rung in plan.rungs)
-        seeds = f"{plan.rungs[0].seed} to {plan.rungs[-1].seed}" if len(plan.rungs) > 1 else str(plan.rungs[0].seed)
+        first, last = plan.rungs[0].seed, plan.rungs[-1].seed
+        seeds = f"seeds {first} to {last}" if last > first else f"seed {first}"
         yield (
             f"tuning: {counted(plan.rungs[0].trials, 'trial')} of each model, the same for all: {stages}; "
-            f"scored on validation, seeds {seeds}"
+            f"scored on validation, {seeds}"
         )
         for model in plan.models if len({str(space) for space in plan.spaces.values()}) > 1 else plan.models[:1]:
             who = f"{model}: " if len({str(space) for space in plan.spaces.values()}) > 1 else ""

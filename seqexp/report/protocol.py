@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +60,21 @@ def _holds(main: Contest, conditions: Sequence[tuple[Condition, Contest]]) -> li
     for place, claim in enumerate(main.claims if checks else ()):
         same = 1 + sum(contest.claims[place].verdict == claim.verdict for contest in checks)
         lines.append(
-            f"{claim.a} against {claim.b}: {headline(claim)} holds in {same} of {1 + len(checks)} settings. The checks "
-            "are tested at the claim's own level, and are no claims of their own."
+            f"{claim.a} against {claim.b}: the verdict ({_plain(claim)}) holds in {same} of {1 + len(checks)} "
+            "settings. The checks are tested at the claim's own level, and are no claims of their own."
         )
     return lines
+
+
+def _plain(claim: Claim) -> str:
+    """The verdict without what limits it, which the headline has."""
+    return headline(replace(claim, terms=replace(claim.terms, marks=())))
 
 
 def _searches(made: Made) -> Any:
     rows = [
         {
-            "at": name,
+            "at": name or "the claim",
             "model": model,
             **{key: _typed(word) for key, word in (one.best or {}).items()},
             "best validation score": one.score,
@@ -130,6 +136,9 @@ def _draw(contests: Sequence[Contest], path: Path) -> None:
             axes.errorbar(x, y, yerr=half, color=colour, marker=marker, capsize=3, label=name)
             seen += y
         axes.set_xscale("log")
+        axes.minorticks_off()
+        sizes = sorted(max(entry.counted or 0 for entry in contest.entries) for contest in contests)
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         log_if_wide(axes, np.array(seen))
         terms = contests[0].terms
         axes.set_xlabel("parameters, the embedding not counted")

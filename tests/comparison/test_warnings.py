@@ -245,3 +245,56 @@ def test_several_models_are_warned_of_in_pairs(runs, compare):
     assert "budgets differ by 46%: rnn has 4,353 parameters, stacked_rnn 8,000" in said
     assert "budgets differ by 46%: stacked_rnn has 8,000 parameters, lstm 4,353" in said
     assert said.count("budgets differ") == 2
+
+
+# -- runs that end too early, and searches that are too narrow --------------------------------------------------------
+
+LAST = {"stop": "epochs", "best_step": 100, "steps": 100}
+
+
+@pytest.mark.parametrize(
+    ("ended", "warns"),
+    [
+        (LAST, True),
+        (LAST | {"best_step": 50}, False),
+        (LAST | {"stop": "solved"}, False),
+        (LAST | {"stop": None}, False),
+    ],
+    ids=["best at the end", "best before", "solved", "not recorded"],
+)
+def test_runs_that_were_best_in_their_last_epoch_end_too_early(runs, compare, ended, warns):
+    of_each(runs, {"result": ended}, {"result": LAST | {"best_step": 50}})
+    said = warned(compare)
+    assert (f"{len(RNN)} of {len(RNN)} rnn runs were best in their last epoch" in said) == warns
+    assert "lstm runs were best in their last epoch" not in said
+
+
+@pytest.mark.parametrize(
+    ("stop", "floor", "warns"), [("patience", 0.01, True), ("patience", 10.0, False), ("epochs", 0.01, False)]
+)
+def test_a_plateau_above_the_floor_on_which_patience_ended_the_run(runs, compare, stop, floor, warns):
+    of_each(runs, {"result": {"stop": stop, "baseline": {"always 1": floor}}}, {})
+    said = warned(compare)
+    assert ("rnn runs were stopped by patience on a plateau, no better than always 1" in said) == warns
+
+
+def test_a_best_value_that_no_trial_lies_beyond_is_told(runs, compare):
+    of_each(runs, {}, {})
+    for model, best in (("rnn", 0.01), ("lstm", 0.003)):
+        tried = [{"score": 0.5, "values": {"optimizer.learning_rate": rate}} for rate in (0.001, 0.003, 0.01)]
+        tuned(runs, model, scores=tried, best={"optimizer.learning_rate": best})
+    said = warned(compare)
+    assert "rnn was best at the largest optimizer.learning_rate that was tried (0.01)" in said
+    assert "lstm was best at" not in said
+
+
+def test_claims_that_are_made_together_need_more_pairs(runs, compare):
+    """Six equal signs reach 2 / 2^6 = 0.031 alone; of three claims, Holm multiplies the smallest p by three."""
+    for model, scores in (("rnn", RNN), ("lstm", LSTM), ("gru", RNN)):
+        for seed in range(6):
+            fabricate(runs, model, seed, scores[seed % len(scores)])
+    code, said, error = compare("a=rnn", "b=lstm", "task=adding")
+    assert "can never reach" not in said
+    code, said, error = compare("models=rnn,lstm,gru", "task=adding")
+    assert code == 0, error
+    assert "can never reach the 95 % level with a sign-flip test, with 3 claims in one report; at least 7" in said
