@@ -67,13 +67,14 @@ class Plan:
     studies: Mapping[str, tuning_studies.Study]
     splits: bool
     data: str
+    together: int = 1  # claims, with those of other reports
     seconds: Mapping[str, float] = field(default_factory=dict)  # of an epoch
     told: tuple[str, ...] = ()  # of what is held equal
 
     @property
     def claims(self) -> int:
-        """How many claims the report makes: they share its chance of an error."""
-        return len(self.pairs) * sum(condition.claims for condition in self.conditions)
+        """How many claims are made together, by this report at least: they share the chance of an error."""
+        return max(self.together, len(self.pairs) * sum(condition.claims for condition in self.conditions))
 
     @property
     def tuned(self) -> bool:
@@ -138,6 +139,7 @@ def planned(words: Arguments) -> Plan:
         studies=studies,
         splits=words.asked.splits,
         data=task.fingerprint(),
+        together=words.asked.claims or 1,
         told=tuple(lines),
     )
 

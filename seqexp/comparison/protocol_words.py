@@ -10,7 +10,7 @@ from seqexp.system.errors import UserError
 
 Size = Literal["small", "medium", "large"]
 
-WORDS = ("tuned", "plan", "trials", "budget", "budgets", "first_seed", "splits", "robustness")
+WORDS = ("tuned", "plan", "trials", "budget", "budgets", "first_seed", "splits", "robustness", "claims")
 SEARCHED = ("model", "optimizer", "training")  # groups of which a key may be searched: the task is the question
 LARGEST_SEED = 2**31
 
@@ -26,6 +26,7 @@ class Asked:
     first_seed: of those that confirm; None: drawn from the registration. splits: whether each seed divides the data
                 anew.
     robustness: whether the verdict is also asked for at other settings.
+    claims:     that are made together, where other reports make some of them, such as a catalogue's; None: this one's.
     """
 
     tuned: bool = True
@@ -37,6 +38,7 @@ class Asked:
     first_seed: int | None = None
     splits: bool = False
     robustness: bool = False
+    claims: int | None = None
 
 
 def take(asked: Asked, key: str, text: str) -> None:
@@ -51,6 +53,8 @@ def take(asked: Asked, key: str, text: str) -> None:
         case "budget":
             expected = "a whole number of parameters, such as 5000"
             asked.budget = _whole(key, text, expected, lambda value: value >= 1)
+        case "claims":
+            asked.claims = _whole(key, text, "a whole number of claims, such as 66", lambda value: value >= 1)
         case "first_seed":
             expected = f"a whole number from 0 to {LARGEST_SEED}"
             asked.first_seed = _whole(key, text, expected, lambda value: 0 <= value <= LARGEST_SEED)

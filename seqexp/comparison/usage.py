@@ -35,6 +35,7 @@ With run=true
   budgets=small,medium,large   repeats it at a quarter of the budget, at the budget, at four times the budget
   first_seed=20000          the first of the seeds that confirm (default: drawn from the registration): a replication
   splits=true               each seed divides the data anew
+  claims=66                 claims made together with other reports', such as a catalogue's: a verdict takes more seeds
   robustness=true           asks for the verdict again at default settings, half and twice the budget, other divisions
 
 Examples

@@ -190,6 +190,12 @@ def test_three_models_against_one_share_the_error_and_each_searches_once(made, c
     assert "p (sign flips, Holm)" in said
 
 
+def test_claims_of_other_reports_count_too(made, compare):
+    _, said, _ = compare(*WORDS, "a=rnn", "b=lstm", "claims=66", "plan=true")
+    assert "66 claims in all" in said
+    assert "pairs that one takes: more than 8: raise max_seeds" in said
+
+
 def test_a_claim_is_checked_at_other_settings(made, compare):
     code, said, error = compare(*WORDS[:2], *WORDS[3:], "trials=4", "a=rnn", "b=lstm", "robustness=true")
     assert code == 0, error
