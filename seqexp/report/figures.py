@@ -121,7 +121,7 @@ def tuning(contest: Contest, path: Path) -> bool:
         return False
     look = styles(contest)
     values: list[float] = []
-    with frame(path, height=3.4) as (axes,):
+    with frame(path, width=5.0, height=3.5) as (axes,):
         for model, study in contest.studies.items():
             colour, marker = look[model]
             trials = np.arange(1, len(study.scores) + 1)
@@ -136,7 +136,7 @@ def tuning(contest: Contest, path: Path) -> bool:
         axes.set(xlabel="trials", ylabel=f"validation {label(metric.rpartition('/')[2])}")
         axes.xaxis.get_major_locator().set_params(integer=True)
         spread_out(axes, np.array(values, float), "y")
-        axes.figure.legend(loc="outside upper left", ncols=4, frameon=False)
+        axes.figure.legend(loc="outside upper left", ncols=2, frameon=False)
     return True
 
 

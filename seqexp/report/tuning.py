@@ -48,14 +48,12 @@ def importance(contest: Contest) -> "pd.DataFrame":
 def marginals(contest: Contest, path: Path) -> bool:
     """A trial a point, its score against each setting that is a number, with the running median; False without any."""
     found: Mapping[str, Trials] = {model: trials(study) for model, study in contest.studies.items()}
-    every = [values for of_model in found.values() for values, _ in of_model]
-    numeric = [key for key in dict.fromkeys(key for values in every for key in values) if _varies(key, found)]
-    keys = numeric[:MOST_SETTINGS]
+    keys = settings(found)
     if not keys:
         return False
     look = styles(found)
     scores = np.array([score for of_model in found.values() for _, score in of_model if score is not None], float)
-    with frame(path, columns=len(keys), height=3.2, shared=False) as columns:
+    with frame(path, columns=len(keys), width=5.0 if len(keys) == 1 else 7.2, height=3.5, shared=False) as columns:
         for axes, key in zip(columns, keys, strict=True):
             shown: list[float] = []
             for model, of_model in found.items():
@@ -76,6 +74,13 @@ def marginals(contest: Contest, path: Path) -> bool:
         columns[0].set_ylabel(f"validation {label(metric.rpartition('/')[2])}")
         columns[0].figure.legend(loc="outside upper left", ncols=4, frameon=False)
     return True
+
+
+def settings(found: Mapping[str, Trials]) -> list[str]:
+    """The settings that are numbers and were varied, at most ``MOST_SETTINGS``."""
+    every = [values for of_model in found.values() for values, _ in of_model]
+    numbers = [key for key in dict.fromkeys(key for values in every for key in values) if _varies(key, found)]
+    return numbers[:MOST_SETTINGS]
 
 
 def _varies(key: str, found: Mapping[str, Trials]) -> bool:

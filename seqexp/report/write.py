@@ -164,7 +164,7 @@ def _task(contest: Contest, folder: Path) -> Section:
     ]
     for name, caption, draw in drawings:
         path = folder / f"{slug(contest)}_{name}.svg"
-        figure = Figure(caption, path, half=name in ("learning", "cost"))
+        figure = Figure(caption, path, half=name in ("learning", "cost", "tuning", "settings"))
         _keep(section, figure, draw(contest, path))
     section.tables = [("Models, best mean first", tables.summary(contest))]
     mattered = tuning.importance(contest)
