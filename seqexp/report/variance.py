@@ -48,7 +48,11 @@ def crossed(entry: Entry) -> np.ndarray | None:
     if directory is None or SPLIT not in entry.any.settings or _many(directory.parent):
         return None
     own, by_place = _but(entry.any), {}
-    for run in reader.with_settings(reader.find(directory.parent).runs, []):
+    counting = {run.result.signature for run in entry.runs.values()}
+    others = [run for run in reader.find(directory.parent).runs if run.result.signature not in counting]
+    if len(others) < len(counting):  # a second split would have as many runs: no file is opened for nothing
+        return None
+    for run in [*entry.runs.values(), *reader.with_settings(others, [])]:
         score = run.result.score(entry.terms.metric)
         if score is not None and run.result.task == entry.any.result.task and _but(run) == own:
             by_place[run.settings.get(SPLIT), run.result.seed] = score

@@ -40,7 +40,7 @@ def test_text_of_strangers_is_escaped_and_the_page_needs_no_other_file(runs, com
     assert "script" not in page.tags
     assert "<script>alert(1)</script>" in page.text
     assert page.sources
-    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in page.sources)
     markdown = ((runs / "compare" / "adding_rnn_lstm") / "report.md").read_text()
     assert "<script" not in markdown
     assert "\n# head" not in markdown
