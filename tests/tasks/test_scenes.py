@@ -61,8 +61,12 @@ def test_of_unseen_counts_each_test_scene_has_a_count_and_a_colour_that_no_other
             assert {part for part in held if held[part] & pairs_of(text)} == ({split} if split != "train" else set())
 
 
-def test_no_sentence_about_a_clip_is_in_two_parts(make):
+def test_no_sentence_about_a_clip_is_in_two_parts_and_each_has_one_order(make):
     parts = [set(told(make("video"), split)) for split in SPLITS]
+    for text in set().union(*parts):
+        actors = clips.parsed(text)
+        assert actors is not None
+        assert clips.caption(actors[::-1]) == text
     assert sum(map(len, parts)) == len(set().union(*parts))
 
 
