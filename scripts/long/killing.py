@@ -69,6 +69,9 @@ def doubled_or_missing(path: Path, uri: str) -> int:
     """How many points of MLflow and metrics.jsonl are not in both exactly once, and how many runs are not FINISHED."""
     import mlflow
 
+    from seqexp.tracking.tracker import ONCE
+    from seqexp.tracking.views import FLOOR
+
     client = mlflow.MlflowClient(tracking_uri=uri)
     result = json.loads((path / "result.json").read_text())
     experiment = client.get_experiment_by_name("seqexp").experiment_id
@@ -79,13 +82,16 @@ def doubled_or_missing(path: Path, uri: str) -> int:
     for line in map(json.loads, (path / "metrics.jsonl").read_text().splitlines()):
         for name, value in line.items():
             if name not in ("step", "time") and value is not None:
-                here[name, line["step"], value, round(line["time"] * 1000)] += 1
+                here[name, 0 if name.startswith(ONCE) else line["step"], value, round(line["time"] * 1000)] += 1
+    history = {name: client.get_metric_history(result["mlflow_run_id"], name) for name in runs[0].data.metrics}
+    floor = [len(points) - 1 for name, points in history.items() if name.startswith(FLOOR)]  # in MLflow alone, once
     there = Counter(
         (name, point.step, point.value, point.timestamp)
-        for name in runs[0].data.metrics
-        for point in client.get_metric_history(result["mlflow_run_id"], name)
+        for name, points in history.items()
+        if not name.startswith(FLOOR)
+        for point in points
     )
-    return sum(((here - there) + (there - here)).values()) + len(runs) - 1
+    return sum(((here - there) + (there - here)).values()) + sum(floor) + abs(len(floor) - 1) + len(runs) - 1
 
 
 def child(work: Callable[[], object]) -> int:

@@ -45,7 +45,7 @@ def serve(store: Store, page: str, bound: socket.socket, ready: Callable[[str], 
     """Serve until Ctrl-C. ``page``: where ``/leaderboard`` leads. ``ready`` is told its address once it answers."""
     import uvicorn
 
-    server = uvicorn.Server(uvicorn.Config(_Led(_app(store), page), log_level="warning", lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(_Led(_app(store), page), log_level="warning", timeout_graceful_shutdown=1))
     address = f"http://{HOST}:{bound.getsockname()[1]}{LEADERBOARD}"
     threading.Thread(target=_once_started, args=[server, lambda: ready(address)], daemon=True).start()
     server.run(sockets=[bound])

@@ -77,7 +77,7 @@ def test_the_words_that_are_said_go_on(monkeypatch, caplog):
         patch.setattr(Recorder, "on_boundary", stop)
         with pytest.raises(KeyboardInterrupt):
             run(checked("training.checkpoint_every=2"), Location())
-    said = caplog.records[-1].getMessage().removeprefix("go on with: python -m seqexp ").split()
+    said = caplog.records[-1].getMessage().removeprefix("go on with: seqexp ").split()
     assert said[:-1] == QUICK
     done = run(checked("training.checkpoint_every=2", said[-1]), Location())
     assert (done.how, done.result.status) == ("resumed", "FINISHED")

@@ -48,6 +48,7 @@ def result(place):
     """A run whose model is registered."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
+        patch.setattr("seqexp.api.running.configure_logging", lambda: None)  # else its handler outlives this module
         return seqexp.run(**QUICK, figures="none", **{"tracking.register": "hello"})
 
 
