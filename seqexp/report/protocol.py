@@ -28,7 +28,8 @@ def section(answer: Answer, folder: Path) -> Section:
         return found
     main = answer.contests[0]
     found.paragraphs = [*_registered(made), *_holds(main, answer.conditions)]
-    found.tables = [("Tuning", _searches(made)), ("The same question at other settings", _elsewhere(main, answer))]
+    tables = [("Tuning", _searches(made)), ("The same question at other settings", _elsewhere(main, answer))]
+    found.tables = [(name, table) for name, table in tables if not table.empty]
     sizes = [(condition, contest) for condition, contest in answer.conditions if condition.claims]
     if sizes:
         path = folder / f"{main.task}_budgets.svg"

@@ -55,6 +55,7 @@ def test_each_model_is_tuned_alike_and_confirmed_at_its_best_on_seeds_that_no_tr
     assert "lstm is better than rnn" in said
     assert "UNTUNED" not in said
     assert "exploratory" not in said
+    assert "at other settings" not in said, "there were none"
 
 
 def test_the_order_of_the_models_changes_neither_the_question_nor_the_answer(runs, made, compare):
@@ -192,6 +193,7 @@ def test_a_claim_is_checked_at_other_settings(made, compare):
     assert code == 0, error
     for name in ("default settings", "half the budget", "twice the budget", "split 1", "split 2"):
         assert f"checked at: {name}" in said
+    assert "The same question at other settings" in said
     assert "holds in 5 of 6" in said, "not at default settings, where the rate suits the other model"
     assert sum(one[3] for one in made) == 12, "the checks are not tuned anew"
 
