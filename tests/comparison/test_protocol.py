@@ -179,7 +179,7 @@ def test_three_models_against_one_share_the_error_and_each_searches_once(made, c
     assert code == 0, error
     assert "2 claims in all, so each is tested at 90 %" in said
     assert sum(one[3] for one in made) == 3
-    assert "p (sign flips, Holm)" in said
+    assert "after Holm for 2 claims" in said
 
 
 def test_claims_of_other_reports_count_too(made, compare):
