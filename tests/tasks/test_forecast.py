@@ -159,9 +159,6 @@ def test_a_data_set_that_is_nowhere_says_what_to_install(make, monkeypatch, tmp_
         make(source="co2", data_dir=str(tmp_path))
 
 
-# -- scores -----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("strategy", ["direct", "encoder_decoder", "recursive"])
 def test_errors_are_in_the_series_own_units(make, table, strategy):
     rng = np.random.default_rng(0)
@@ -219,9 +216,6 @@ def test_the_picture_joins_only_what_was_forecast_at_once(make):
     assert not np.isnan(plot.lines["network"][at[0] : at[0] + 3]).any()
     assert len(by_step.errors["network"]) == 3
     assert [row[0] for row in text.rows] == ["network", "persistence", "seasonal naive", "linear autoregression"]
-
-
-# -- what a person types ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("strategy", ["direct", "encoder_decoder", "recursive"])
