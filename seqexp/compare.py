@@ -57,11 +57,6 @@ def exit_code(arguments: Sequence[str]) -> int:
 
 
 def _compare(arguments: Sequence[str]) -> int:
-    if "plan=true" in arguments:
-        from seqexp.comparison import protocol
-
-        print("\n".join(protocol.plan_lines(_parsed(arguments))))
-        return OK
     if any(word.startswith(("capsule=", "verify=")) for word in arguments):
         from seqexp import config
         from seqexp.report import verification
@@ -69,6 +64,11 @@ def _compare(arguments: Sequence[str]) -> int:
         config.register_resolvers()
         config.load_plugins(arguments)
         verification.command(arguments)
+        return OK
+    if "plan=true" in arguments:
+        from seqexp.comparison import protocol
+
+        print("\n".join(protocol.plan_lines(_parsed(arguments))))
         return OK
     found = compared(arguments)
     _show(found.report)

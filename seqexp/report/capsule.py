@@ -120,7 +120,7 @@ def _terms(contest: Contest) -> Mapping[str, Any]:
         "task": contest.task,
         "models": [entry.model for entry in contest.entries],
         "pairs": [[claim.a, claim.b] for claim in contest.claims],
-        **{key: getattr(terms, key) for key in ("metric", "margin", "level", "sequential")},
+        **{key: getattr(terms, key) for key in ("metric", "margin", "level", "sequential", "claims")},
     }
 
 

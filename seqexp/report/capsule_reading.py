@@ -37,6 +37,7 @@ class TaskTerms:
     margin: float
     level: float
     sequential: bool
+    claims: int = 1
 
     __pydantic_config__ = ConfigDict(allow_inf_nan=False, extra="forbid")
 

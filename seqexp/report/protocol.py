@@ -34,7 +34,8 @@ def section(answer: Answer, folder: Path) -> Section:
     if sizes:
         path = folder / f"{main.task}_budgets.svg"
         _draw([main, *(contest for _, contest in sizes)], path)
-        found.figures.append(Figure("Score against parameters, each model tuned at each size.", path))
+        told = "Score against parameters, each size tuned by itself; bars are intervals of the means."
+        found.figures.append(Figure(told, path))
     return found
 
 
@@ -144,9 +145,7 @@ def _draw(contests: Sequence[Contest], path: Path) -> None:
         terms = contests[0].terms
         axes.set_xlabel("parameters, the embedding not counted")
         axes.set_ylabel(f"{label(terms.metric)}, {terms.orientation}")
-        message = f"score against parameters, each tuned\nbars: {percent(terms.level)} intervals of the means"
-        axes.set_title(f"{contests[0].task}: {message}", loc="left")
-        axes.legend()
+        axes.figure.legend(loc="outside upper right", ncols=3, frameon=False)  # outside: it hides no mark
 
 
 def _ends(entries: Sequence[Any]) -> list[tuple[float, tuple[float, float]]]:

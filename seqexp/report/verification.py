@@ -75,6 +75,7 @@ def _answer(held: Capsule, root: Path, path: Path) -> Answer:
             margins=margins,
             level=terms[0].level,
             sequential=terms[0].sequential,
+            claims=terms[0].claims,
         )
     )
     runs = sorted(capsule.place(run) for run in capsule.counting(answer.contests))
