@@ -54,7 +54,7 @@ def split_seed(task: str) -> int:
 
 def _of_task(task: str) -> dict[str, Range | Choice]:
     """The space in the task's yaml: ``space: {optimizer.learning_rate: "tag(log, interval(1e-4, 3e-2))"}``."""
-    return _read(_task(task).get("space", {}))
+    return read_all(_task(task).get("space", {}))
 
 
 def _task(task: str) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _task(task: str) -> dict[str, Any]:
 def _usual(optimizer: str) -> dict[str, Range | Choice]:
     """The space of tuned sweeps, which is meant for Adam; of another optimizer in proportion to its usual rate."""
     loaded: Any = OmegaConf.to_container(OmegaConf.load(conf_files("hydra/sweeper")["optuna"]))
-    space = _read(loaded["space"])
+    space = read_all(loaded["space"])
     usual = {name: float(OmegaConf.load(conf_files("optimizer")[name]).learning_rate) for name in ("adam", optimizer)}
     rates = space[RATE]
     if optimizer != "adam" and isinstance(rates, Range):
@@ -76,7 +76,8 @@ def _usual(optimizer: str) -> dict[str, Range | Choice]:
     return space
 
 
-def _read(space: Mapping[str, Any]) -> dict[str, Range | Choice]:
+def read_all(space: Mapping[str, Any]) -> dict[str, Range | Choice]:
+    """A space as a yaml file has it. UserError names the key that has none."""
     found = {}
     for key, text in space.items():
         one = read(str(key), str(text))

@@ -46,6 +46,7 @@ TOP: Fields = {
     "predictions": (Annotated[bool, ADDED], False),
 }
 MARGIN: Fields = {"margin": (dict[str, Annotated[float, Ge(0)]], {})}  # of a task: metric -> units of it
+NO_RUNS = {"task": "space"}  # of a group's yaml, what no run has: what a comparison searches on the task
 GROUPS = ("model", "task", "optimizer", "training", "tracking")
 
 
@@ -55,8 +56,11 @@ def check(config: Mapping[str, Any]) -> dict[str, Any]:
     top = check_group("", {key: config[key] for key in TOP if key in config}, TOP)
     checked = {key: value for key, value in top.items() if key not in absent or value != absent[key]}
     for group in GROUPS:
-        legal = group_fields(group, config.get(group, {}))
-        checked[group] = without_absent(group, check_group(group, config.get(group, {}), legal), legal)
+        given = config.get(group, {})
+        if isinstance(given, Mapping):
+            given = {key: value for key, value in given.items() if key != NO_RUNS.get(group)}
+        legal = group_fields(group, given)
+        checked[group] = without_absent(group, check_group(group, given, legal), legal)
     check_together(checked)
     return checked
 

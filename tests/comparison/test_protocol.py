@@ -205,3 +205,17 @@ def test_a_comparison_at_three_budgets_is_three_claims(made, compare):
     assert "repeated at: large, 17,412 parameters, tuned anew" in said
     assert "3 claims in all" in said
     assert sum(one[3] for one in made) == 6
+
+
+def test_a_space_in_a_tasks_yaml_is_searched_and_is_no_setting_of_a_run():
+    from seqexp import config
+    from seqexp.comparison import spaces
+    from seqexp.sweeps.search_space import Range
+
+    typed = "tag(log, interval(1e-3, 1e-1))"
+    config.register_resolvers()
+    cfg = config.composed(["task=adding", f"+task.space={{optimizer.learning_rate:'{typed}'}}"])
+    assert spaces.read_all(cfg.task.space) == {"optimizer.learning_rate": Range(1e-3, 1e-1, log=True)}
+    with_space, without = config.check(cfg), config.check(config.composed(["task=adding"]))
+    assert with_space.settings == without.settings
+    assert with_space.signature == without.signature
