@@ -297,4 +297,4 @@ def test_claims_that_are_made_together_need_more_pairs(runs, compare):
     assert "can never reach" not in said
     code, said, error = compare("models=rnn,lstm,gru", "task=adding")
     assert code == 0, error
-    assert "can never reach the 95 % level with a sign-flip test, with 3 claims in one report; at least 7" in said
+    assert "can never reach the 95 % level, with 3 claims in one report; at least 7 of each are needed" in said
