@@ -10,7 +10,6 @@ import json
 import mmap
 import os
 import random
-import shutil
 import signal
 import struct
 import sys
@@ -251,11 +250,10 @@ def one_run(number: int, seed: int, only: Sequence[str]) -> dict[str, Any]:
     """The table's row of the run with this number."""
     pairs = every_pair(only)
     model, task = pairs[number % len(pairs)]
-    folder = Path(tempfile.mkdtemp(prefix="kill_test_"))
     kinds = ["time", "save", "flush", "time", "save", "flush", "time"]
     words = [f"model={model}", f"task={task}", f"seed={number}", *sizes(task)]
-    where, differing, points = kill_runs(words, folder, kinds, seed + number)
-    shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="kill_test_") as folder:
+        where, differing, points = kill_runs(words, Path(folder), kinds, seed + number)
     return {"task": task, "model": model, **where, "differ": differing, "points": points}
 
 
@@ -265,12 +263,9 @@ COLUMNS = ("kills", "between", "before or after", "save", "flush", "differ", "po
 def enough(total: Counter[str], given: argparse.Namespace) -> bool:
     if given.runs:
         return total["runs"] >= int(given.runs)
-    return (
-        total["kills"] >= given.kills
-        and total["runs"] >= len(every_pair(given.tasks))
-        and total["between"] >= total["kills"] / 2
-        and min(total["save"], total["flush"]) >= 30
-    )
+    if total["kills"] < given.kills or total["runs"] < len(every_pair(given.tasks)):
+        return False
+    return total["between"] >= total["kills"] / 2 and min(total["save"], total["flush"]) >= 30
 
 
 def main() -> None:

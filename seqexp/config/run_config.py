@@ -13,7 +13,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from seqexp.config.compose import keys_of
-from seqexp.kernels import library
 from seqexp.system import plugins
 from seqexp.system.errors import UserError, masked, unknown_key
 from seqexp.system.regular_files import Unreadable
@@ -95,6 +94,8 @@ def check(cfg: DictConfig) -> RunConfig:
         plugins.load(named)
     settings = {str(key): value for key, value in config.items()}
     if settings.get("backend") == "compiled":  # before it is signed: a signature says what has computed
+        from seqexp.kernels import library
+
         settings["backend"] = library.usable("compiled")
     run_config = checked(settings)
     threads, cores = run_config.settings["threads"], os.cpu_count() or 1

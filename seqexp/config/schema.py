@@ -28,6 +28,8 @@ NETWORK: Fields = {  # what every model's group has besides the constructor's ow
     "embedding_size": (Annotated[int, Ge(0)], NO_DEFAULT),
     "dropout": (Annotated[float, Ge(0), Lt(1)], NO_DEFAULT),
     "decoder": (str | None, None),
+}
+PICTURES: Fields = {  # stands in the yaml of a task that has some
     "picture_encoder": (Annotated[Literal["conv", "conv_sum", "dense", "off"], ADDED], "dense"),
 }
 TOP: Fields = {
@@ -104,7 +106,7 @@ def group_fields(group: str, config: Mapping[str, Any]) -> Fields:
         raise UserError(f"{group}.name: expected the name of a {group}; got {name!r}")
     named = {"name": (str, NO_DEFAULT)}
     if group == "model":
-        return NETWORK | models.arrangement_fields(name) | models.own_fields(name)
+        return NETWORK | PICTURES | models.arrangement_fields(name) | models.own_fields(name)
     if group == "task":
         return named | fields(tasks.lookup(name), without=("data_dir",)) | MARGIN
     return named | fields(optimizers.lookup(name))

@@ -44,8 +44,7 @@ def test_the_variants_of_greff(name):
 @pytest.mark.parametrize("name", models.names())
 def test_a_models_file_shows_every_setting_there_is(name):
     given = set(config.composed([f"model={name}", "tracking=off"]).model)
-    known = {*schema.NETWORK, *models.own_fields(name), *models.arrangement_fields(name)}
-    assert given == known - {"picture_encoder"}, "which stands with the tasks that have pictures"
+    assert given == {*schema.NETWORK, *models.own_fields(name), *models.arrangement_fields(name)}
 
 
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])

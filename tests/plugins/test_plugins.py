@@ -61,10 +61,10 @@ def test_a_sweep_over_processes_runs_it(folder):
 
 def test_runs_are_compared_by_metrics_of_its_own(folder):
     words = ["tracking=off", "a=outside_gru", "b=rnn", "task=prices"]
-    for metric, better in (("mae", "smaller is better"), ("r2", "larger is better")):
+    for metric, named in (("mae", "Mean absolute error, smaller is better"), ("r2", "R², larger is better")):
         done = command(folder, NAMED, *words, f"metric={metric}", module="seqexp.compare")
         assert done.returncode == 0, done.stderr
-        assert f"prices: test/{metric}, {better}" in done.stdout
+        assert named in done.stdout
     report = (folder / "runs/compare/prices_outside_gru_rnn/report.md").read_text()
     assert "'plugins=[outside]'" in report, "the command that makes the runs names it"
     more = ("run=true", "tuned=false", "max_seeds=2", "hydra/launcher=basic")

@@ -55,8 +55,8 @@ def test_a_signature_means_what_it_meant(runs):
 def test_runs_are_compared(runs, compare):
     code, said, error = compare("a=rnn", "b=lstm", "task=adding")
     assert code == 0, error
-    assert "test/mse" in said
-    assert "N = 3 seeds" in said
+    assert "Mean squared error, smaller is better" in said
+    assert "3 runs of each" in said
 
 
 def test_a_finished_run_is_explained_and_not_run_again(runs):

@@ -90,6 +90,13 @@ def test_laws(seed):
     assert one.low <= one.probability <= one.high
 
 
+def test_the_interval_is_that_of_the_level_asked_for():
+    a, b = [0.1, 0.5, 0.3, 0.9, 0.7, 0.2], [0.4, 0.6, 0.8, 0.35, 0.65, 0.15]
+    found = [typical_run(a, b, direction="max", margin=0.0, level=level) for level in (0.5, 0.9, 0.99)]
+    assert found[0].high < found[1].high < found[2].high
+    assert found[0].low > found[1].low > found[2].low
+
+
 def test_equivalent_where_most_differences_lie_within_the_margin():
     scores = [0.5, 0.51, 0.52, 0.53, 0.54, 0.55]
     assert judged(scores, scores, margin=0.1).verdict == "equivalent"
