@@ -6,7 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "_extensions")]
-# The kernels of the notebooks import seqexp from here, use one BLAS thread, and write no progress bar.
+# The kernels of the notebooks: this Python, seqexp as it is here, and one BLAS thread.
+os.environ["JUPYTER_PATH"] = str(Path(__file__).parent / "_jupyter")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

@@ -25,7 +25,7 @@ def inline(self: Any, node: nodes.Element) -> None:
 
 
 def display(self: Any, node: nodes.Element) -> None:
-    self.body.append(f'<div class="math">{converted(node, block=True)}</div>\n')
+    self.body.append(f'<div class="formula">{converted(node, block=True)}</div>\n')
     raise nodes.SkipNode
 
 
