@@ -36,6 +36,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_output_stderr = "remove"  # the progress of runs
 nb_merge_streams = True
+suppress_warnings = ["myst-nb.lexer"]  # of -D nb_execution_mode=off, which checks pages and links in seconds
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
