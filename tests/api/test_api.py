@@ -1,6 +1,7 @@
 """The commands as functions: the same words, the same bytes, errors as exceptions with the same line."""
 
 import _thread
+import importlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +136,24 @@ def test_an_interrupted_run_is_saved_and_the_next_one_starts(monkeypatch):
     assert len(stop.value._render_traceback_()) == 1
     assert signals.asked is None
     assert seqexp.run(*WORDS, resume="auto").how == "resumed"
+
+
+@pytest.mark.parametrize(
+    "called, module, name, again",
+    [
+        (lambda: seqexp.run(*WORDS), "seqexp.api.running", "_run", "the same words with resume='auto' go on"),
+        (lambda: seqexp.verdict(a="rnn", b="lstm"), "seqexp.compare", "compared", "the same words go on"),
+    ],
+    ids=["run", "verdict"],
+)
+def test_an_interrupted_cell_is_told_in_one_line_how_to_go_on(called, module, name, again, monkeypatch):
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module(module), name, interrupted)
+    with pytest.raises(seqexp.Stopped) as caught:
+        called()
+    assert caught.value._render_traceback_() == [f"interrupted; what was done is saved: {again}"]
 
 
 def test_a_sweep_is_a_table_and_a_verdict_shows_itself():
