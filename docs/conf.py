@@ -47,6 +47,7 @@ add_module_names = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "seqexp"
+html_sidebars = {"docs/start": []}  # has no pages below it
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
