@@ -1,5 +1,6 @@
 """``seqexp.run``: one run from Python."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,8 @@ DIRECTORY = "hydra.run.dir"
 
 def run(
     *words: str,
-    task: "str | Task | None" = None,
-    model: "str | Core | Network | None" = None,
+    task: "str | Mapping[str, Any] | Task | None" = None,
+    model: "str | Mapping[str, Any] | Core | Network | None" = None,
     directory: str | Path | None = None,
     **settings: Any,
 ) -> Result:
@@ -41,9 +42,10 @@ def run(
     UserError where something cannot be used; RunFailed where the run diverges or fails; Stopped where it is
     interrupted.
     """
-    named = {key: value for key, value in (("task", task), ("model", model)) if isinstance(value, str)}
-    given = as_words(words, {**named, **settings})
-    own = objects.Own.of(None if isinstance(task, str) else task, None if isinstance(model, str) else model)
+    groups = {"task": task, "model": model}
+    said = {name: value for name, value in groups.items() if isinstance(value, str | Mapping)}
+    given = as_words(words, {**said, **settings})
+    own = objects.Own.of(*(None if name in said else value for name, value in groups.items()))
     place = next((each.partition("=")[2] for each in given if each.startswith(f"{DIRECTORY}=")), directory)
     with typed(given) as ready:
         run_config = config.check(config.composed(ready))

@@ -92,7 +92,7 @@ def verdict(*words: str, **settings: Any) -> Verdict:
     from seqexp.compare import compared
 
     given = as_words(words, settings)
-    with typed([]):
+    with typed([], "the same words go on"):
         found = compared(given)
     claims = [claim for contest in found.answer.contests for claim in contest.claims]
     return Verdict(tuple(claims), tuple(all_warnings(found.answer, found.words.match)), found.report)

@@ -39,11 +39,11 @@ def _settings(settings: Mapping[str, Any], group: str = "") -> Iterator[str]:
 
 
 @contextmanager
-def typed(words: Sequence[str]) -> Iterator[list[str]]:
+def typed(words: Sequence[str], again: str = "the same words with resume='auto' go on") -> Iterator[list[str]]:
     """Inside the block the process is what it is for a command of these words: plug-ins are loaded, and what a run says
     of its own command names them. Gives the words as Hydra takes them.
 
-    An interruption becomes ``Stopped``, and is forgotten: a notebook goes on.
+    An interruption becomes ``Stopped``, which ends with ``again``, and is forgotten: a notebook goes on.
     """
     before = sys.argv[1:]
     config.register_resolvers()
@@ -55,7 +55,7 @@ def typed(words: Sequence[str]) -> Iterator[list[str]]:
     except (KeyboardInterrupt, SystemExit) as error:
         if isinstance(error, Stopped):
             raise
-        raise Stopped("interrupted; what was done is saved: the same words with resume='auto' go on") from None
+        raise Stopped(f"interrupted; what was done is saved: {again}") from None
     finally:
         sys.argv[1:] = before
         signals.asked = None

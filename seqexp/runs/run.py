@@ -122,11 +122,13 @@ class _Run:
             self.result = self.result.but(mlflow_run_id=run_with_tag(tracking, "token", self.token))
         with suppress(OSError):  # noted before MLflow starts the run, so that no killed process can leave it unfound
             self._note(directory)
+        # Worked out only where it is kept: a config is composed for it.
+        grouped = {} if tracking.name == "off" else page.first_tags(self.run_config)
         tracker = open_tracker(
             tracking,
             name=run_name(self.result),
             params=params(self.run_config, self.result),
-            tags=tags(self.result) | page.first_tags(self.run_config) | {"token": self.token},
+            tags=tags(self.result) | grouped | {"token": self.token},
             parent_run_id=self.location.parent_run_id,
             run_id=self.result.mlflow_run_id,
             started=self.result.started,

@@ -1,6 +1,7 @@
 """The commands as functions: the same words, the same bytes, errors as exceptions with the same line."""
 
 import _thread
+import importlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +71,9 @@ def test_what_comes_next_has_the_times_and_units_of_a_table(folder):
 def test_python_and_the_command_line_leave_the_same_bytes(folder):
     command = python_m(folder, "seqexp", *WORDS, "seed=3", "training.clip_norm=2", "predictions=true")
     assert command.returncode == 0, command.stderr
-    words = [word for word in WORDS if not word.startswith("training")]
-    result = seqexp.run(*words, seed=3, training={"epochs": 2, "clip_norm": 2}, predictions=True)
+    words = [word for word in WORDS if not word.startswith(("training", "model."))]
+    training = {"epochs": 2, "clip_norm": 2}
+    result = seqexp.run(*words, seed=3, model={"hidden_size": 4}, training=training, predictions=True)
     (one,) = set(folder.glob("runs/hello/rnn/*.*")) - {folder / result.directory}
     names = sorted(str(file.relative_to(one)) for file in one.rglob("*") if file.is_file())
     there = sorted(str(file.relative_to(result.directory)) for file in result.directory.rglob("*") if file.is_file())
@@ -134,6 +136,24 @@ def test_an_interrupted_run_is_saved_and_the_next_one_starts(monkeypatch):
     assert len(stop.value._render_traceback_()) == 1
     assert signals.asked is None
     assert seqexp.run(*WORDS, resume="auto").how == "resumed"
+
+
+@pytest.mark.parametrize(
+    "called, module, name, again",
+    [
+        (lambda: seqexp.run(*WORDS), "seqexp.api.running", "_run", "the same words with resume='auto' go on"),
+        (lambda: seqexp.verdict(a="rnn", b="lstm"), "seqexp.compare", "compared", "the same words go on"),
+    ],
+    ids=["run", "verdict"],
+)
+def test_an_interrupted_cell_is_told_in_one_line_how_to_go_on(called, module, name, again, monkeypatch):
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module(module), name, interrupted)
+    with pytest.raises(seqexp.Stopped) as caught:
+        called()
+    assert caught.value._render_traceback_() == [f"interrupted; what was done is saved: {again}"]
 
 
 def test_a_sweep_is_a_table_and_a_verdict_shows_itself():
