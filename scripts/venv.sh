@@ -1,7 +1,8 @@
-# Sourced by scripts/seqexp and scripts/test, which set $root: makes $root/.venv and keeps it current.
+# Sourced by scripts/seqexp, scripts/test and scripts/docs, which set $root: makes $root/.venv and keeps it current.
 #
 #   prepare_venv run .        what running needs
 #   prepare_venv dev '.[dev]' and what the tests need
+#   prepare_venv docs '.[docs]' and what the site needs
 #
 # A stamp file in .venv says what was installed from; while it matches, this costs a few milliseconds and no pip call.
 # It is written last, so an interrupted set-up is taken up again by the next call.
@@ -33,7 +34,9 @@ make_venv() {
             exit 1
         }
     fi
-    rm -f "$root/.venv/"*.stamp
+    for old in "$root/.venv/"*.stamp; do # one for the same files stays: what it says is still there
+        [ "$(cat "$old" 2>/dev/null)" = "$wanted" ] || rm -f "$old"
+    done
     : >"$root/.venv/unfinished"
     # The pip that comes with Python may be years old and take twice as long. Where there is no newer one, it serves.
     (cd "$root" && "$bin/python" -m pip install -q -c constraints.txt --upgrade pip) >&2 || true

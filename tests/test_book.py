@@ -35,9 +35,7 @@ def test_the_cells_of_a_chapter_run_one_after_another(chapter, tmp_path, monkeyp
 
     monkeypatch.chdir(tmp_path)
     plt.switch_backend("agg")
-    monkeypatch.setattr(
-        "seqexp.plots.figure._as", lambda kind, figure: b""
-    )  # drawn, and not made a file: half the time
+    monkeypatch.setattr("seqexp.plots.figure._as", lambda kind, figure: b"")  # drawn, but no file: half the time
     there: dict[str, object] = {"__name__": "__main__"}
     for number, (options, code) in enumerate(cells(chapter)):
         exec(compile(code, f"{chapter.stem}, cell {number}", "exec"), there)

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 import seqexp
 
@@ -68,3 +69,9 @@ def test_installed_wheel_runs_from_any_folder(wheel: Path, tmp_path: Path):
     found = run(sys.executable, "-c", code, cwd=elsewhere, PYTHONPATH=str(site))
     assert "hydra_plugins.seqexp_optuna" in found, "Hydra finds the wheel's sweeper"
     assert not list(elsewhere.iterdir()), "--help leaves nothing behind"
+
+
+def test_the_citation_names_the_version_that_is_here(project_root: Path):
+    citation = yaml.safe_load((project_root / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == seqexp.__version__
+    assert {"cff-version", "message", "title", "authors", "license"} <= set(citation)
