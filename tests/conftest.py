@@ -112,10 +112,11 @@ def compare(capsys):
 @pytest.fixture
 def without_figures(monkeypatch):
     """A comparison draws nothing, which is most of its time."""
-    from seqexp.report import figures
+    from seqexp.report import figures, tuning
 
-    for name in ("points", "learning", "tuning"):
+    for name in ("claims", "points", "learning", "cost", "tuning"):
         monkeypatch.setattr(figures, name, lambda contest, path: False)
+    monkeypatch.setattr(tuning, "marginals", lambda contest, path: False)
 
 
 def pytest_collection_finish() -> None:

@@ -14,6 +14,7 @@ import json
 import math
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,7 @@ def place(run: Run) -> str:
     return f"{RUNS}/{result.task}/{result.model}/{result.signature}"
 
 
+@cache  # to look through them all takes longer than the rest of a comparison
 def packages() -> str:
     """Every package that is installed, with its version, a line each."""
     found = {f"{each.metadata['Name']}=={each.version}" for each in distributions() if each.metadata["Name"]}
