@@ -111,12 +111,14 @@ def compare(capsys):
 
 @pytest.fixture
 def without_figures(monkeypatch):
-    """A comparison draws nothing, which is most of its time."""
+    """A comparison draws nothing of scores, and encodes nothing that it draws: both are most of its time."""
+    from seqexp.plots import figure
     from seqexp.report import figures, tuning
 
     for name in ("claims", "points", "learning", "cost", "tuning"):
         monkeypatch.setattr(figures, name, lambda contest, path: False)
     monkeypatch.setattr(tuning, "marginals", lambda contest, path: False)
+    monkeypatch.setattr(figure, "_as", lambda suffix, drawn: b"<svg></svg>")
 
 
 def pytest_collection_finish() -> None:
