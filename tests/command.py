@@ -1,6 +1,6 @@
 """Commands as a user types them, each in a process and a folder of its own.
 
-The process is forked from one that has imported the libraries, whose import is most of a short command's time. What
+The process is forked from one that has imported what it needs, which is most of a short command's time. What
 depends on more than words, environment and folder - what is imported, signals, a shell - is tested with ``fresh``
 processes or the tests' own.
 """
