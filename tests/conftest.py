@@ -110,15 +110,21 @@ def compare(capsys):
 
 
 @pytest.fixture
-def without_figures(monkeypatch):
-    """A comparison draws nothing of scores, and encodes nothing that it draws: both are most of its time."""
+def unencoded(monkeypatch):
+    """Figures are drawn and not encoded, which is most of a short run's time; tests of plots look at them."""
     from seqexp.plots import figure
+
+    monkeypatch.setattr(figure, "_as", lambda suffix, drawn: b"<svg></svg>")
+
+
+@pytest.fixture
+def without_figures(monkeypatch, unencoded):
+    """A comparison draws nothing of scores."""
     from seqexp.report import figures, tuning
 
     for name in ("claims", "points", "learning", "cost", "tuning"):
         monkeypatch.setattr(figures, name, lambda contest, path: False)
     monkeypatch.setattr(tuning, "marginals", lambda contest, path: False)
-    monkeypatch.setattr(figure, "_as", lambda suffix, drawn: b"<svg></svg>")
 
 
 def pytest_collection_finish() -> None:
