@@ -8,6 +8,7 @@ import json
 import re
 import zlib
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import Any
 
 VIEW = "leaderboard"  # of all runs
@@ -67,22 +68,58 @@ def _charts(metric: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         ("learning", "", [f"val/{bare}"]),
         ("learning", "", ["train/grad_norm"]),
     ]
-    charts: list[dict[str, Any]] = []
-    for section, title, metrics in lines:
-        line = {"type": "LINE", "metricKey": metrics[0], "selectedMetricKeys": metrics, "metricSectionId": section}
-        charts.append(line | ({"displayName": title} if title else {}))
-    charts += [{"type": "BAR", "metricKey": name, "metricSectionId": "scores"} for name in (metric, f"{FLOOR}{bare}")]
+    charts = [_card(metrics, section, title, "LINE") for section, title, metrics in lines]
+    charts += [_card([name], "scores", "", "BAR") for name in (metric, f"{FLOOR}{bare}")]
     # The pages add a chart for each metric that has none of its own.
-    shown = {"type": "LINE", "metricKey": "val/loss", "metricSectionId": "learning", "deleted": True}
-    charts = [
-        {"uuid": f"chart{number}", "isGenerated": False, "deleted": False, "runsCountToCompare": 20} | chart
-        for number, chart in enumerate([*charts, shown])
-    ]
-    sections = [
-        {"uuid": uuid, "name": name, "display": True, "isReordered": False, "deleted": False, "isGenerated": False}
-        for uuid, name in (("learning", "While learning"), ("scores", "On the test set"))
-    ]
-    return charts, sections
+    charts.append(_card(["val/loss"], "learning", "", "LINE") | {"deleted": True})
+    sections = [_section("learning", "While learning"), _section("scores", "On the test set")]
+    return [chart | {"uuid": f"chart{number}"} for number, chart in enumerate(charts)], sections
+
+
+def _card(metrics: list[str], section: str, title: str, kind: str) -> dict[str, Any]:
+    """A chart of metrics in a section; without a title it is called by its metric."""
+    chart = {"type": kind, "metricKey": metrics[0], "selectedMetricKeys": metrics, "metricSectionId": section}
+    named = {"displayName": title} if title else {}
+    return chart | {"isGenerated": False, "deleted": False, "runsCountToCompare": 20} | named
+
+
+def _section(uuid: str, name: str) -> dict[str, Any]:
+    more = {"display": True, "isReordered": False, "deleted": False, "isGenerated": False}
+    return {"uuid": uuid, "name": name} | more
+
+
+def run_page(points: Mapping[str, int], primary: str) -> str:
+    """What the pages keep of the charts of a run's page, from how many points each metric has: training and validation
+    of a metric in one chart, the primary one's first; what has one point is a bar, beside the floor. "" where there is
+    nothing to draw so, as of a sweep's own run."""
+    bare = primary.partition("/")[2]
+    names = sorted({key.partition("/")[2] for key in points}, key=lambda name: (name != "loss", name != bare, name))
+    learning = [[key for key in (f"train/{name}", f"val/{name}") if key in points] for name in names]
+    learning = [keys for keys in learning if keys]
+    scores = [[key, *({f"{FLOOR}{key.partition('/')[2]}"} & {*points})] for key in points if key.startswith("test/")]
+    scores.sort(key=lambda keys: keys[0] != primary)
+    if not learning:
+        return ""
+    cards = [(keys, "learning", max(points[key] for key in keys) > 1) for keys in learning]
+    cards += [(keys, "scores", False) for keys in scores]
+    known = {key for keys, *_ in cards for key in keys}
+    cards += [([key], "more", count > 1) for key, count in sorted(points.items()) if key not in known]
+    charts: list[dict[str, Any]] = []
+    for keys, section, is_curve in cards:
+        title = "Loss: training and validation" if keys == ["train/loss", "val/loss"] else ", ".join(keys)
+        charts.append(_card(keys, section, title, "LINE" if is_curve else "BAR"))
+        charts += [_card([key], section, key, "LINE") | {"deleted": True} for key in keys[1:]]
+    sections = {"learning": "While learning", "scores": "On the test set", "more": "More"}
+    line = {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""}
+    return json.dumps(
+        {
+            "isAccordionReordered": True,
+            "autoRefreshEnabled": True,
+            "globalLineChartConfig": line,
+            "compareRunCharts": [chart | {"uuid": f"chart{number}"} for number, chart in enumerate(charts)],
+            "compareRunSections": [_section(uuid, name) for uuid, name in sections.items()],
+        }
+    )
 
 
 def path_of(experiment: str, view: str = VIEW) -> str:
