@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from seqexp.system.commands import ended
+from seqexp.system.commands import ended, leave
 from seqexp.system.errors import UserError, masked
 from seqexp.system.exit_codes import FAILED, OK
 from seqexp.system.plurals import counted
@@ -31,7 +31,7 @@ def main() -> NoReturn:
     for number in signals.SIGNALS:
         if signals.heard(number):
             signal.signal(number, workers.stop)  # with run=true, workers are to save before this process ends
-    sys.exit(exit_code(sys.argv[1:]))
+    leave(exit_code(sys.argv[1:]))
 
 
 def exit_code(arguments: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from seqexp.system.commands import ended
+from seqexp.system.commands import ended, leave
 
 if TYPE_CHECKING:
     from seqexp.config.run_config import RunConfig
@@ -40,7 +40,7 @@ backward by hand, and units that count or keep track of something; of several ru
 
 def main() -> NoReturn:
     """Exit codes: 0 explained, 2 bad input, such as a directory without a finished run, 130 Ctrl-C."""
-    sys.exit(ended(_explain, sys.argv[1:], USAGE))
+    leave(ended(_explain, sys.argv[1:], USAGE))
 
 
 def _explain(words: Sequence[str]) -> None:

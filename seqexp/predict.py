@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from seqexp.system.commands import ended
+from seqexp.system.commands import ended, leave
 
 if TYPE_CHECKING:
     from seqexp.codecs import Answer, Options
@@ -65,7 +65,7 @@ class Words:
 
 def main() -> NoReturn:
     """Exit codes: 0 answered, 2 bad input, such as a run that has not finished, 130 Ctrl-C."""
-    sys.exit(ended(_predict, sys.argv[1:], USAGE))
+    leave(ended(_predict, sys.argv[1:], USAGE))
 
 
 def _predict(words: Sequence[str]) -> None:

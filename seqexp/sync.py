@@ -13,7 +13,7 @@ from seqexp.config.command_line import for_shell, refuse_flags
 from seqexp.runs.lock import locked
 from seqexp.runs.progress import configure_logging
 from seqexp.runs.recovery import result_of, send, stored_tracking, wrap_up
-from seqexp.system.commands import ended
+from seqexp.system.commands import ended, leave
 from seqexp.system.errors import UserError, masked
 from seqexp.system.exit_codes import FAILED, OK
 from seqexp.system.paths import METRICS, STARTED
@@ -32,7 +32,7 @@ nothing. plugins= loads the modules that the run's model or task comes from.
 
 def main() -> NoReturn:
     """Exit codes: 0 sent, 1 MLflow could not take everything, 2 bad input, such as a directory without a run, 130."""
-    sys.exit(ended(_sync_all, sys.argv[1:], USAGE))
+    leave(ended(_sync_all, sys.argv[1:], USAGE))
 
 
 def _sync_all(words: Sequence[str]) -> int:

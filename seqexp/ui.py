@@ -1,5 +1,6 @@
 """``python -m seqexp.ui``: MLflow's pages of the runs here, opened at the leaderboard. Ctrl-C ends it."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
-from seqexp.system.commands import ended
+from seqexp.system.commands import ended, leave
 
 KEYS = ("task", "port", "open", "tracking.uri", "tracking.experiment_name")
 USAGE = """usage: python -m seqexp.ui [task=<name>] [port=<number>] [open=false]
@@ -32,7 +33,7 @@ class Words:
 
 def main() -> NoReturn:
     """Exit codes: 0 shown by a server that runs already, 2 bad input, such as a port in use, 130 ended with Ctrl-C."""
-    sys.exit(ended(lambda words: show(understood(words)), sys.argv[1:], USAGE, needs_words=False))
+    leave(ended(lambda words: show(understood(words)), sys.argv[1:], USAGE, needs_words=False))
 
 
 def understood(words: Sequence[str]) -> Words:
@@ -94,11 +95,14 @@ def show(words: Words) -> None:
         return
     with pages.listening(words.port) as bound:
         print("starting …", file=sys.stderr, flush=True)
+        gc.disable()  # imports make many objects and no garbage
         page = opening(settings, words.task)
         pages.serve(store, page, partial(charts, settings), bound, lambda address: _ready(address, words))
 
 
 def _ready(address: str, words: Words) -> None:
+    gc.freeze()
+    gc.enable()
     print(f"leaderboard: {address}\nCtrl-C ends it", flush=True)
     _open(address, words)
 

@@ -78,7 +78,15 @@ def _charts(metric: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 def _card(metrics: list[str], section: str, title: str, kind: str) -> dict[str, Any]:
     """A chart of metrics in a section; without a title it is called by its metric."""
-    chart = {"type": kind, "metricKey": metrics[0], "selectedMetricKeys": metrics, "metricSectionId": section}
+    chart: dict[str, Any] = {
+        "type": kind,
+        "metricKey": metrics[0],
+        "selectedMetricKeys": metrics,
+        "metricSectionId": section,
+    }
+    chart["metricSectionId"] = section
+    if kind == "LINE":  # without these the pages would smooth it
+        chart |= {"lineSmoothness": 0, "useGlobalLineSmoothing": True, "xAxisKey": "step", "useGlobalXaxisKey": True}
     named = {"displayName": title} if title else {}
     return chart | {"isGenerated": False, "deleted": False, "runsCountToCompare": 20} | named
 
@@ -106,9 +114,8 @@ def run_page(points: Mapping[str, int], primary: str) -> str:
     cards += [([key], "more", count > 1) for key, count in sorted(points.items()) if key not in known]
     charts: list[dict[str, Any]] = []
     for keys, section, is_curve in cards:
-        title = "Loss: training and validation" if keys == ["train/loss", "val/loss"] else ", ".join(keys)
-        charts.append(_card(keys, section, title, "LINE" if is_curve else "BAR"))
-        charts += [_card([key], section, key, "LINE") | {"deleted": True} for key in keys[1:]]
+        charts.append(_card(keys, section, "", "LINE" if is_curve else "BAR"))
+        charts += [_card([key], section, "", "LINE") | {"deleted": True} for key in keys[1:]]
     sections = {"learning": "While learning", "scores": "On the test set", "more": "More"}
     line = {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""}
     return json.dumps(
