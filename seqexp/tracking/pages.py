@@ -21,10 +21,12 @@ LEADERBOARD = "/leaderboard"
 # What a fresh browser would begin with otherwise: pages for language models, and an assistant over a third of the page.
 FIRST_VISIT = {"mlflow.workflowType_v1": "machine_learning", "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True}
 CHARTS = "/charts-of-run"
-# A run's page asks the browser's storage for its charts; of one that was never opened there, it is told ours.
+# A page that names none leads to the leaderboard, and not to the start, which shows what language models need. A run's
+# page asks the browser's storage for its charts; of a run that was never opened there, it is told ours.
 SCRIPT = """<script>(() => {
 const first = FIRST;
 for (const key in first) if (localStorage.getItem(key) === null) localStorage.setItem(key, JSON.stringify(first[key]));
+if (!location.hash) location.replace("LEADERBOARD");
 const kept = Storage.prototype.getItem;
 Storage.prototype.getItem = function (key) {
   const value = kept.call(this, key);
@@ -36,6 +38,7 @@ Storage.prototype.getItem = function (key) {
   return asked.status === 200 && asked.responseText || null;
 };
 })();</script>""".replace("FIRST", json.dumps(FIRST_VISIT)).replace("CHARTS", CHARTS)
+SCRIPT = SCRIPT.replace("LEADERBOARD", LEADERBOARD)
 
 
 def listening(port: int | None) -> socket.socket:

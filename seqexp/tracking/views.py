@@ -9,6 +9,7 @@ import re
 import zlib
 from base64 import b64encode
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 VIEW = "leaderboard"  # of all runs
@@ -48,7 +49,12 @@ def view_of_task(task: str, metric: str, direction: str) -> str:
         "orderByAsc": direction == "min",
         "selectedColumns": columns,
         "columnOrder": columns,
-        "columnWidths": {f"tags.`{GROUP}`": 260, "attributes.`Dataset`": 200},
+        "columnWidths": {
+            f"tags.`{GROUP}`": 260,
+            "attributes.`Dataset`": 200,
+            "runName": 320,
+            "attributes.`Run Name`": 320,
+        },
         "runsHiddenMode": "FIRST_20_RUNS",
         "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": GROUP}]},
         "useGroupedValuesInCharts": True,
@@ -98,25 +104,29 @@ def _section(uuid: str, name: str) -> dict[str, Any]:
 
 def run_page(points: Mapping[str, int], primary: str) -> str:
     """What the pages keep of the charts of a run's page, from how many points each metric has: training and validation
-    of a metric in one chart, the primary one's first; what has one point is a bar, beside the floor. "" where there is
-    nothing to draw so, as of a sweep's own run."""
+    of a metric in one chart, the primary one's first; what has one point is a bar, beside the floor; and of a sweep's
+    own run the models' means side by side. "" where there is nothing to draw so."""
     bare = primary.partition("/")[2]
     names = sorted({key.partition("/")[2] for key in points}, key=lambda name: (name != "loss", name != bare, name))
     learning = [[key for key in (f"train/{name}", f"val/{name}") if key in points] for name in names]
     learning = [keys for keys in learning if keys]
     scores = [[key, *({f"{FLOOR}{key.partition('/')[2]}"} & {*points})] for key in points if key.startswith("test/")]
     scores.sort(key=lambda keys: keys[0] != primary)
-    if not learning:
-        return ""
     cards = [(keys, "learning", max(points[key] for key in keys) > 1) for keys in learning]
     cards += [(keys, "scores", False) for keys in scores]
+    means = sorted(key for key in points if key.endswith("/mean"))  # of a sweep: task/model/metric/mean
+    alike = {key: (key.partition("/")[0], key.split("/")[-2:]) for key in means}
+    cards += [(list(of), "means", False) for _, of in groupby(sorted(means, key=alike.__getitem__), alike.__getitem__)]
+    if not cards:
+        return ""
     known = {key for keys, *_ in cards for key in keys}
     cards += [([key], "more", count > 1) for key, count in sorted(points.items()) if key not in known]
     charts: list[dict[str, Any]] = []
     for keys, section, is_curve in cards:
         charts.append(_card(keys, section, "", "LINE" if is_curve else "BAR"))
         charts += [_card([key], section, "", "LINE") | {"deleted": True} for key in keys[1:]]
-    sections = {"learning": "While learning", "scores": "On the test set", "more": "More"}
+    titles = {"learning": "While learning", "scores": "On the test set", "means": "Means over seeds", "more": "More"}
+    sections = {uuid: title for uuid, title in titles.items() if any(section == uuid for _, section, _ in cards)}
     line = {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""}
     return json.dumps(
         {

@@ -188,6 +188,7 @@ def test_a_fresh_browser_is_told_what_to_begin_with_and_how_a_runs_charts_look()
     assert page.index("<script>((") < page.index("<script src=mlflow>")
     assert '"mlflow.workflowType_v1": "machine_learning"' in page
     assert f'"{pages.CHARTS}?run="' in page
+    assert 'if (!location.hash) location.replace("/leaderboard")' in page
     assert asked(pages.CHARTS, b"run=abc", charts=lambda run: f"of {run}")[1]["body"] == b"of abc"
 
 
@@ -211,4 +212,8 @@ def test_a_runs_page_has_training_and_validation_in_one_chart_and_no_single_dot(
         ("LINE", ["time/epoch_seconds"]),
     ]
     assert {kind for kind, _ in cards(dict.fromkeys(many, 1))} == {"BAR"}, "an epoch is no curve"
-    assert views.run_page({"mean/test/mse": 1}, "") == ""
+    sweep = {f"adding/{model}/test/mse/{what}": 1 for model in ("rnn", "lstm") for what in ("mean", "std")}
+    means, *spread = cards(sweep)
+    assert means == ("BAR", ["adding/lstm/test/mse/mean", "adding/rnn/test/mse/mean"])
+    assert [kind for kind, _ in spread] == ["BAR", "BAR"]
+    assert views.run_page({}, "") == ""
