@@ -49,12 +49,7 @@ def view_of_task(task: str, metric: str, direction: str) -> str:
         "orderByAsc": direction == "min",
         "selectedColumns": columns,
         "columnOrder": columns,
-        "columnWidths": {
-            f"tags.`{GROUP}`": 260,
-            "attributes.`Dataset`": 200,
-            "runName": 320,
-            "attributes.`Run Name`": 320,
-        },
+        "columnWidths": {f"tags.`{GROUP}`": 260, "attributes.`Dataset`": 200, "runName": 320},
         "runsHiddenMode": "FIRST_20_RUNS",
         "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": GROUP}]},
         "useGroupedValuesInCharts": True,
@@ -114,9 +109,12 @@ def run_page(points: Mapping[str, int], primary: str) -> str:
     scores.sort(key=lambda keys: keys[0] != primary)
     cards = [(keys, "learning", max(points[key] for key in keys) > 1) for keys in learning]
     cards += [(keys, "scores", False) for keys in scores]
-    means = sorted(key for key in points if key.endswith("/mean"))  # of a sweep: task/model/metric/mean
-    alike = {key: (key.partition("/")[0], key.split("/")[-2:]) for key in means}
-    cards += [(list(of), "means", False) for _, of in groupby(sorted(means, key=alike.__getitem__), alike.__getitem__)]
+    means = [key for key in points if key.endswith(("/mean", "/std"))]  # of a sweep: task/model/test/mse/mean
+    alike = {key: (key.split("/")[-1], key.partition("/")[0], key.split("/")[-2], key) for key in means}
+    cards += [
+        (list(of), "means", False)
+        for _, of in groupby(sorted(means, key=alike.__getitem__), lambda key: alike[key][:3])
+    ]
     if not cards:
         return ""
     known = {key for keys, *_ in cards for key in keys}
