@@ -49,7 +49,7 @@ def view_of_task(task: str, metric: str, direction: str) -> str:
         "orderByAsc": direction == "min",
         "selectedColumns": columns,
         "columnOrder": columns,
-        "columnWidths": {f"tags.`{GROUP}`": 260, "attributes.`Dataset`": 200, "runName": 320},
+        "columnWidths": {f"tags.`{GROUP}`": 260, "attributes.`Dataset`": 200},
         "runsHiddenMode": "FIRST_20_RUNS",
         "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": GROUP}]},
         "useGroupedValuesInCharts": True,
@@ -123,7 +123,7 @@ def run_page(points: Mapping[str, int], primary: str) -> str:
     for keys, section, is_curve in cards:
         charts.append(_card(keys, section, "", "LINE" if is_curve else "BAR"))
         charts += [_card([key], section, "", "LINE") | {"deleted": True} for key in keys[1:]]
-    titles = {"learning": "While learning", "scores": "On the test set", "means": "Means over seeds", "more": "More"}
+    titles = {"learning": "While learning", "scores": "On the test set", "means": "Over seeds", "more": "More"}
     sections = {uuid: title for uuid, title in titles.items() if any(section == uuid for _, section, _ in cards)}
     line = {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""}
     return json.dumps(
