@@ -26,6 +26,7 @@ WORDS = (  # of MLflow's pages, which would read no view without them
     "selectedMetricKeys",
     "groupByKeys",
     "compareRunSections",
+    *('"RunPage"', '"chartUIState"', '"MLflowLocalStorage"', "useGlobalLineSmoothing"),
     *(f'"{key.removesuffix("_v1")}"' for key in pages.FIRST_VISIT),
 )
 
