@@ -13,6 +13,10 @@ from sphinx.directives.code import CodeBlock
 class CodeCell(CodeBlock):
     option_spec: ClassVar[dict[str, Any]] = {**CodeBlock.option_spec, "tags": directives.unchanged}
 
+    def run(self) -> Any:
+        self.arguments = ["python"]  # what cells say, ipython3, only IPython can colour
+        return super().run()
+
 
 def without_search(app: Any) -> None:
     app.builder.search = False
