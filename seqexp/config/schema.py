@@ -52,13 +52,19 @@ NO_RUNS = {"task": "space"}  # of a group's yaml, what no run has: what a compar
 GROUPS = ("model", "task", "optimizer", "training", "tracking")
 
 
-def check(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with every value converted to its field's type. UserError names the key and what is legal."""
+def check(config: Mapping[str, Any], own_task: bool = False) -> dict[str, Any]:
+    """The config with every value converted to its field's type. UserError names the key and what is legal.
+
+    own_task: the task may be one that nobody knows by name, as in a stored config of a run of an object of one's own.
+    """
     absent = added(TOP)
     top = check_group("", {key: config[key] for key in TOP if key in config}, TOP)
     checked = {key: value for key, value in top.items() if key not in absent or value != absent[key]}
     for group in GROUPS:
         given = config.get(group, {})
+        if group == "task" and own_task and isinstance(given, Mapping) and _is_unknown(given):
+            checked[group] = dict(given)
+            continue
         if isinstance(given, Mapping):
             given = {key: value for key, value in given.items() if key != NO_RUNS.get(group)}
         legal = group_fields(group, given)
@@ -67,11 +73,17 @@ def check(config: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
+def _is_unknown(task: Mapping[str, Any]) -> bool:
+    name = task.get("name")
+    return isinstance(name, str) and name not in tasks.names()
+
+
 def owners(checked: Mapping[str, Any]) -> list[str]:
     """The plug-ins that the run's model, decoder, task and optimizer come from."""
     model, decoder = checked["model"]["name"], checked["model"].get("decoder")
     classes = [models.lookup(models.model_of(name)) for name in (model, decoder) if name is not None]
-    classes += [tasks.lookup(checked["task"]["name"]), optimizers.lookup(checked["optimizer"]["name"])]
+    classes += [] if _is_unknown(checked["task"]) else [tasks.lookup(checked["task"]["name"])]
+    classes.append(optimizers.lookup(checked["optimizer"]["name"]))
     return [name for name in map(plugins.owner, classes) if name is not None]
 
 
