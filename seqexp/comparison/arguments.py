@@ -219,6 +219,10 @@ def _setting(words: Arguments, key: str, text: str) -> None:
     if key == "hydra/launcher" or key.startswith("hydra.launcher."):
         words.launcher.append(f"{key}={text}")
         return
+    if key == "cache" and words.run:  # decides nothing, so that no run is asked for it
+        schema.check_group("", {key: _value(key, text)}, {key: schema.TOP[key]})
+        words.passed.append(f"{key}={text}")
+        return
     if key not in TOP and (group not in GROUPS or not name):
         legal = [*OWN, *TOP, *(f"{g}.<key>" for g in GROUPS)]
         raise UserError(f"{key}: no such word{did_you_mean(_close(key))}; legal here: {', '.join(legal)}")
