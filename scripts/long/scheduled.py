@@ -103,8 +103,8 @@ def tuned_sweep(cluster: Cluster) -> list[str]:
 def verdict(cluster: Cluster) -> list[str]:
     """``compare run=true``, tuned: the same searches, the same runs and the same verdict as in one process."""
     wrong: list[str] = []
-    words = ["a=rnn", "b=lstm", *(word for word in SHORT if not word.startswith("model=")), "trials=4", "max_seeds=6"]
-    words += ["first_seed=7000"]  # else they follow from where the command is typed first
+    words = ["a=rnn", "b=lstm", "task=adding", "training.epochs=4", "task.steps_per_epoch=20", "tracking=off"]
+    words += ["trials=4", "level=0.8", "max_seeds=8", "first_seed=20000"]
     code, out = cluster.compare(*words)
     expect(wrong, code == 0 and "tuned lstm" in out and "report:" in out, "a tuned verdict", out)
     code, out = cluster.compare(*words)
