@@ -3,29 +3,13 @@
 import pytest
 
 from scripts.long.scheduled import content
-from seqexp.sweeps import warm_workers
-from tests.forked import processes
 
 WORDS = ["run=true", "a=rnn", "b=lstm", "task=adding", "tuned=false", "max_seeds=2", "first_seed=20000"]
 WORDS += ["training.epochs=2", "task.length=4", "task.examples=32", "task.steps_per_epoch=3"]
 
 
-@pytest.fixture
-def forked(monkeypatch):
-    """joblib forks its processes, as it does for a command; from the process that the tests have for that."""
-    from joblib.externals.loky import get_reusable_executor
-    from joblib.externals.loky.backend import context
-
-    processes()
-    monkeypatch.setattr(context, "_DEFAULT_START_METHOD", None)
-    monkeypatch.setattr(warm_workers, "_runs_a_command", lambda: True)
-    yield
-    get_reusable_executor(max_workers=2).shutdown(wait=True)
-
-
-def test_two_processes_without_a_cache_make_the_bytes_that_one_makes(
-    tmp_path, monkeypatch, compare, without_figures, forked
-):
+@pytest.mark.usefixtures("forked_joblib", "without_figures")
+def test_two_processes_without_a_cache_make_the_bytes_that_one_makes(tmp_path, monkeypatch, compare):
     made = []
     for name, more in (("one", ["hydra/launcher=basic"]), ("two", ["hydra.launcher.n_jobs=2", "cache=false"])):
         (tmp_path / name).mkdir()
