@@ -5,6 +5,7 @@ What is disturbed has to end bit-identical to what is not.
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -137,6 +138,7 @@ def run_cases(
     if missing:
         sys.exit(f"skipped: {missing}")
     enter()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
     folder = Path(tempfile.mkdtemp(prefix=f"{module.rpartition('.')[2]}_"))
     failed = False
     with scheduler(folder / "cluster") as variables:

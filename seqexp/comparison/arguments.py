@@ -50,6 +50,11 @@ class Arguments:
     launcher: list[str] = field(default_factory=list)
     asked: Asked = field(default_factory=Asked)  # of runs to be made
 
+    @property
+    def launching(self) -> tuple[str, ...]:
+        """The words that a launcher is given before any job: its own, and where runs are kept, which it may refuse."""
+        return (*self.launcher, *(word for word in self.passed if word.startswith(("tracking=", "tracking."))))
+
 
 def parsed(arguments: Sequence[str]) -> Arguments:
     """The checked words. UserError names the word at fault and what is legal."""

@@ -95,7 +95,7 @@ class Plan:
 
 def planned(words: Arguments) -> Plan:
     """The plan that the words ask for. UserError where it cannot be."""
-    launch.composed(tuple(words.launcher))  # refused before anything is begun
+    launch.composed(words.launching)  # refused before anything is begun
     each = {model: budgets.words_of(words, model) for model in words.models}
     composed = {model: config.composed(one) for model, one in each.items()}
     first = _checked(composed[words.models[0]])

@@ -94,7 +94,7 @@ def run(words: Arguments, command: str, meanwhile: Callable[[], None] = lambda: 
     mark_all_killed(made.tracking)
     with _parent(made, command) as folder:
         try:
-            launch = launching(words.launcher, folder)
+            launch = launching(words.launching, folder)
             Thread(target=meanwhile, daemon=True).start()
             for place, condition in enumerate(plan.conditions):
                 _ask(made, condition, registered.first_seed + BLOCK * place, launch)
@@ -196,13 +196,13 @@ def finish(made: Made, verdicts: Mapping[str, Any]) -> None:
 
 def _cores(words: Arguments) -> int:
     """How many runs go on at once."""
-    _, cfg = composed(tuple(words.launcher))
+    _, cfg = composed(words.launching)
     return int(effective_n_jobs(cfg.hydra.launcher.get("n_jobs") or 1))
 
 
 def _warm(words: Arguments, plan: Plan) -> None:
     """Have joblib's processes import what they need while this one times the models."""
-    _, cfg = composed(tuple(words.launcher))
+    _, cfg = composed(words.launching)
     if cfg.hydra.runtime.choices["hydra/launcher"] == "joblib":
         like = plan.configs[plan.models[0]]
         warm_workers.prepare(cfg.hydra.launcher.n_jobs, like.settings["tracking"]["name"] != "off", like)
