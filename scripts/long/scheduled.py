@@ -4,6 +4,7 @@ What is disturbed has to end bit-identical to what is not.
 """
 
 import argparse
+import json
 import shutil
 import signal
 import subprocess
@@ -58,8 +59,13 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def content(folder: Path) -> dict[str, object]:
-    """What the run of each signature left that has to be equal."""
-    return {file.parent.name: left(file.parent) for file in sorted(folder.glob("runs/**/result.json"))}
+    """What the finished run of each signature left that has to be equal."""
+    finished = [
+        file.parent
+        for file in sorted(folder.glob("runs/**/result.json"))
+        if json.loads(file.read_text())["status"] == "FINISHED"
+    ]
+    return {path.name: left(path) for path in finished}
 
 
 def differing(cluster: Cluster, *words: str, module: str = "seqexp", flags: Sequence[str] = ("-m",)) -> list[str]:
