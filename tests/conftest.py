@@ -110,6 +110,21 @@ def compare(capsys):
 
 
 @pytest.fixture
+def forked_joblib(monkeypatch):
+    """joblib forks its processes from the tests' own forked one, as it does from one of its own for a command."""
+    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.backend import context
+
+    from tests.forked import processes
+
+    processes()
+    monkeypatch.setattr(context, "_DEFAULT_START_METHOD", "forkserver")
+    get_reusable_executor(max_workers=2, kill_workers=True).shutdown(wait=True)  # of a test before
+    yield
+    get_reusable_executor(max_workers=2).shutdown(wait=True)
+
+
+@pytest.fixture
 def unencoded(monkeypatch):
     """Figures are drawn and not encoded, which is most of a short run's time; tests of plots look at them."""
     from seqexp.plots import figure
