@@ -3,6 +3,8 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 from seqexp.system import blas
 
@@ -26,3 +28,14 @@ def together(calls: Sequence[Callable[[], None]]) -> None:
     calls[0]()
     for other in others:
         other.result()
+
+
+def shared(call: Callable[..., None], parts: Sequence[Sequence[Any]], worth: int) -> None:
+    """The call of each part's arguments, the parts dealt out to as many threads as are allowed and worth it."""
+    count = max(1, min(allowed(), worth, len(parts)))
+
+    def some(mine: Sequence[Sequence[Any]]) -> None:
+        for arguments in mine:
+            call(*arguments)
+
+    together([partial(some, parts[len(parts) * k // count : len(parts) * (k + 1) // count]) for k in range(count)])

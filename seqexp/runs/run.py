@@ -12,6 +12,7 @@ import numpy as np
 from seqexp.config.build import build_optimizer
 from seqexp.config.command_line import typed, word
 from seqexp.config.run_config import RunConfig
+from seqexp.kernels import library
 from seqexp.runs import model, page
 from seqexp.runs.baselines import baselines_of
 from seqexp.runs.description import (
@@ -167,13 +168,15 @@ class _Run:
 
     def new_trainer(self) -> Trainer:
         settings = self.run_config.settings
+        backend = settings.get("backend", "numpy")
         return Trainer(
             self.network,
             self.task,
-            build_optimizer(settings["optimizer"], settings.get("backend", "numpy")),
+            build_optimizer(settings["optimizer"], backend),
             Training(**self.run_config.group("training")),
             seed=settings["seed"],
             dtype=np.dtype(settings["dtype"]).type,
+            backend=library.usable(backend),
         )
 
     def _snapshot(self) -> Snapshot | None:
