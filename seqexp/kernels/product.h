@@ -13,6 +13,17 @@ static INLINE void NAME(accumulate)(V (*to)[NR], const int G, const int N, const
         for (int j = 0; j < N; j++) sums[g][j] = to[g][j];
 #pragma GCC unroll 1
     for (int64_t k = 0; k < K; k++, panel += G * VL) {
+#if NR == 3 /* 16 registers: 12 sums, 3 numbers of x, and one vector of weights at a time */
+        V x[NR];
+#pragma GCC unroll 8
+        for (int j = 0; j < N; j++) x[j] = EVERY(column[j][k]);
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) {
+            const V w = LOAD(panel + g * VL);
+#pragma GCC unroll 8
+            for (int j = 0; j < N; j++) sums[g][j] += w * x[j];
+        }
+#else
         V w[4];
 #pragma GCC unroll 4
         for (int g = 0; g < G; g++) w[g] = LOAD(panel + g * VL);
@@ -22,6 +33,7 @@ static INLINE void NAME(accumulate)(V (*to)[NR], const int G, const int N, const
 #pragma GCC unroll 4
             for (int g = 0; g < G; g++) sums[g][j] += w[g] * x;
         }
+#endif
     }
 #pragma GCC unroll 4
     for (int g = 0; g < G; g++)

@@ -1,4 +1,4 @@
-/* What needs no matrix: other layouts, Adam, the softmax loss. */
+/* What is no cell: other layouts, a product, Adam, the softmax loss. */
 
 enum { NAME(BLOCK) = 16 };
 
@@ -15,6 +15,12 @@ void NAME(turn)(void *to_, int64_t to_step, int64_t to_row, const void *from_, i
                 for (int64_t c = c0; c < c1; c++)
                     for (int64_t r = r0; r < r1; r++) to[c * to_row + r] = from[r * from_row + c];
             }
+}
+
+/* out[b] = W in[b] for the first columns b, of panels as pack_units leaves them: what a cell's products run at. */
+void NAME(product)(const void *panel, int64_t K, const void *in, void *out, int64_t count, const int64_t *column,
+                   int64_t columns) {
+    NAME(multiply)(panel, K, in, K, out, count, count, column, columns, 0);
 }
 
 enum { NAME(STRETCH) = 64 };
