@@ -36,7 +36,7 @@ class Side:
 
     def prepare(self, case: Case, variant: str) -> Callable[[], Any]:
         self._limit.close()
-        self._limit.enter_context(limited(self.threads_for(case)))  # until the next case
+        self._limit.enter_context(limited(self.threads_for(case), self.backend == "compiled"))  # until the next case
         core = create_core(case, self.backend)
         embedding = Embedding(case.vocabulary, case.X) if case.vocabulary else None
         network = Chain(core, case.outputs, "steps" if case.every_step else "last", embedding)

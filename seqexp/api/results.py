@@ -73,7 +73,7 @@ class Result:
             raise UserError(f"predict: expected options of {legal}; got {', '.join(options)}") from None
         if isinstance(texts, Path):
             texts = self._usable.codec.texts_of(texts)
-        with blas.limited(self._usable.run_config.settings["threads"]):
+        with blas.limited_by(self._usable.run_config.settings):
             answers = self._usable.predict([texts] if isinstance(texts, str) else list(texts), how)
         return answers[0] if isinstance(texts, str) else answers
 

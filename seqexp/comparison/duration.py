@@ -29,7 +29,7 @@ def seconds_an_epoch(run_config: RunConfig, task: Task) -> float:
     optimizer = build_optimizer(run_config.settings["optimizer"], backend)
     dtype = np.dtype(run_config.settings["dtype"]).type
     trainer = Trainer(network, task, optimizer, training, seed=run_config.settings["seed"], dtype=dtype)
-    with blas.limited(run_config.settings["threads"]), small_buffers(), np.errstate(over="ignore", invalid="ignore"):
+    with blas.limited_by(run_config.settings), small_buffers(), np.errstate(over="ignore", invalid="ignore"):
         a_step = _a_step(trainer)
     size = max(training.batch_size, EVALUATED)
     batches = task.batches("val", size)

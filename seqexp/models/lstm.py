@@ -137,8 +137,7 @@ class LSTM:
             squashing.scaled(table.T, *rows)
             from_x = tape.array("from_x", (B, 4 * H), W.dtype)  # W_x x_t, a row a column
         frozen = [self._rows(gate) for gate in self.freeze_gates]
-        it_fc = tape.array("it_fc", (2, H, B), W.dtype)
-        it, fc = it_fc
+        it, fc = it_fc = tape.array("it_fc", (2, H, B), W.dtype)
         for t in range(ends.steps):
             step = steps[t]
             z, c, h = step.z, step.c, step.h

@@ -115,7 +115,7 @@ class _Run:
     def go(self) -> CompletedRun:
         settings = self.run_config.settings
         self._take_over()
-        with blas.limited(settings["threads"]):
+        with blas.limited_by(settings):
             snapshot = self._snapshot()
         directory = RunDirectory(self.path, snapshot.about.get("metrics_bytes", 0) if snapshot else 0)
         tracking = TrackingSettings(**settings["tracking"])
@@ -220,7 +220,7 @@ class _Run:
                 if draws:
                     lines, clip_norm = directory.history(), settings["training"]["clip_norm"]
                     draw(lines, self.path, outcome.artifacts, self.result, clip_norm)
-                with blas.limited(settings["threads"]):
+                with blas.limited_by(settings):
                     probes.finish(outcome.best, self.result, draws=draws)
             status = "FINISHED"
         except Diverged as error:
@@ -248,7 +248,7 @@ class _Run:
             gc.freeze()  # what the imports have made is no garbage, and need never be looked through
             gc.enable()
         with (
-            blas.limited(settings["threads"]),
+            blas.limited_by(settings),
             Progress(self.task.primary_metric, bar=not self.location.in_sweep) as progress,
             signals.deferred() as request,
         ):

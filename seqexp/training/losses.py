@@ -4,7 +4,6 @@ Each loss has ``forward(y, target) -> loss, tape`` and ``backward(tape) -> dy``.
 gradient. All losses stay exact under complex step: they branch only on the sign of a real part.
 """
 
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,7 +24,6 @@ class Loss(Protocol):
 _registry: Registry[type] = Registry("loss")
 FEW_ANSWERS = 4_000  # numbers of y up to which NumPy's calls are no slower than a kernel's preparation
 SPLIT_ANSWERS = 100_000  # that are worth another thread
-PARTS = 4  # to be dealt out to threads
 
 
 def create(name: str, backend: Backend = "numpy") -> Loss:
@@ -76,13 +74,11 @@ class CompiledSoftmax(Softmax):
         total, of_target = np.empty((2, N), y.dtype)
         kernel = kernels.function("softmax", y.dtype)
 
-        def some(first: int, last: int) -> None:
-            mine = slice(first, last)
+        def some(mine: slice) -> None:
             places = map(kernels.pointer, (rows[mine], total[mine], of_target[mine]))
-            kernel(next(places), kernels.integers(target[mine]), *places, last - first, len(y), 1 / N)
+            kernel(next(places), kernels.integers(target[mine]), *places, mine.stop - mine.start, len(y), 1 / N)
 
-        edges = [N * k // PARTS for k in range(PARTS + 1)]
-        threads.shared(some, list(pairwise(edges)), rows.size // SPLIT_ANSWERS)
+        threads.split(some, N, rows.size // SPLIT_ANSWERS)
         return (np.log(total) - of_target).sum() / N, y
 
     def backward(self, tape: Any) -> np.ndarray:

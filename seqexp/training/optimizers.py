@@ -9,7 +9,7 @@ table's touched rows stay zero (see ``params.Gradient``); an optimizer need not 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -24,7 +24,7 @@ from seqexp.system.registry import Registry
 
 State = dict[str, np.ndarray]
 Fraction = Annotated[float, Ge(0), Lt(1)]
-Change = Callable[..., None]  # (1 / power1, of_square, factor, epsilon, w, g or None, M, V)
+Change = Callable[..., None]  # (w, g or None, M, V, 1 / power1, of_square, factor, epsilon)
 Spans = Sequence[Span]  # of a gradient; none: all of it may be nonzero
 WHOLE: Spans = ()
 
@@ -255,8 +255,13 @@ class Adam(_Scheduled):
                 table_M[rows], table_V[rows] = M_rows, V_rows
         blocks = self._blocks(flat, grad, state, rate, step, spans)
         if self.change is not None:
-            change = partial(self.change, 1 / power1, of_square, factor, self.epsilon / root)
-            threads.shared(change, list(blocks), flat.size // SPLIT)
+            every = list(blocks)
+
+            def some(mine: slice) -> None:
+                for block in every[mine]:
+                    self.change(*block, 1 / power1, of_square, factor, self.epsilon / root)  # type: ignore[misc]
+
+            threads.split(some, len(every), flat.size // SPLIT)
             return
         scratch = np.empty(BLOCK, flat.dtype) if spans else grad  # zeros between a table's rows have to stay zero
         for w, g, m, v in blocks:
@@ -278,16 +283,6 @@ class CompiledAdam(Adam):
     blocks_at_once: ClassVar[int] = 4  # one pass needs no cache
 
     @staticmethod
-    def change(
-        of_g: float,
-        of_square: float,
-        factor: float,
-        epsilon: float,
-        w: np.ndarray,
-        g: np.ndarray | None,
-        M: np.ndarray,
-        V: np.ndarray,
-    ) -> None:
+    def change(w: np.ndarray, g: np.ndarray | None, M: np.ndarray, V: np.ndarray, *numbers: float) -> None:
         kernels = library.library()
-        places = map(kernels.pointer, (w, g, M, V))
-        kernels.function("adam", w.dtype)(*places, w.size, of_g, of_square, factor, epsilon)
+        kernels.function("adam", w.dtype)(*map(kernels.pointer, (w, g, M, V)), w.size, *numbers)

@@ -12,11 +12,12 @@ from typing import Any, Literal
 import numpy as np
 
 from seqexp.kernels import library, threads
+from seqexp.kernels.threads import SPLIT_WORK
 from seqexp.numerics.tape import Tape, add_columns, token_columns
+from seqexp.system import blas
 
 LINE = 64  # bytes
 CHUNK_COLUMNS = 1024  # of a weight gradient's product
-SPLIT_WORK = 10_000_000  # multiply-adds of a call that are worth another thread
 
 
 def runs(dtype: np.dtype[Any]) -> bool:
@@ -187,7 +188,12 @@ class Pass:
         """dW (·H, K) += dz^T columns: gate g of dz (N, G Hp) is block blocks[g], -1 for none; columns (n, B, K)."""
         K, H = columns.shape[2], self.H
         part = self.tape.array("part", (dz.shape[1], K), self.dtype)
-        np.matmul(dz.T, columns.reshape(len(dz), K), out=part)  # a view: the steps follow each other
+        columns = columns.reshape(len(dz), K)  # a view: the steps follow each other
+        if blas.dealt() == 1:
+            np.matmul(dz.T, columns, out=part)
+        else:
+            split = partial(threads.split, rows=len(part), worth=dz.size * K // SPLIT_WORK, multiple=48)
+            split(lambda rows: np.matmul(dz[:, rows].T, columns, out=part[rows]))
         if self.as_they_are and len(part) == len(dW):
             dW += part
             return
@@ -214,7 +220,8 @@ class Pass:
                 W_x = self.tape.array("W_x", (dz.shape[1] // self.Hp, self.Hp, self.X), self.dtype)
                 W_x[:] = 0
                 W_x[self.at, : self.H] = W[:, first:].reshape(-1, self.H, self.X)
-            np.matmul(dz, W_x.reshape(-1, self.X), out=dx[start:stop].reshape(len(dz), -1))
+            W_x, rows = W_x.reshape(-1, self.X), dx[start:stop].reshape(len(dz), -1)
+            threads.split(lambda n: np.matmul(dz[n], W_x, out=rows[n]), len(dz), dz.size * self.X // SPLIT_WORK, 48)
 
     def new_dx(self, wanted: bool) -> np.ndarray | None:
         """Memory for dx as (T, B, X), zero beyond the last step."""
@@ -251,7 +258,7 @@ class Pass:
         """The cell's kernel, its columns dealt out to the threads."""
         steps = self.steps if way == "forward" else self.struct.stop - self.struct.start
         work = steps * self.B * self.Hp * (self.Hp + self.X) * self.gates
-        count = max(1, min(threads.allowed(), work // SPLIT_WORK, self.B))
+        count = max(1, min(blas.dealt(), work // SPLIT_WORK, self.B))
         kernel, integers = self._function(f"{self.cell}_{way}"), self.library.integers
         if count not in self._dealt:  # in turn, as the longest ones come first
             mine = [np.ascontiguousarray(self.column[first::count]) for first in range(count)]
