@@ -138,7 +138,7 @@ class Pass:
         known = self._packs.get((name, how))
         if known is None or known[0] is not W or known[1] != K:
             wide = -(-K // self.lanes) * self.lanes if how == "back" else K
-            to = self.tape.array(f"{name} {how}", (self.Hp * len(of) * wide,), self.dtype)
+            to = self.tape.array(name, (self.Hp * len(of) * wide,), self.dtype)  # the ways share
             blocks, pointer = np.array(of, np.int64), self.library.pointer(to)
             places = (pointer, self.library.pointer(W), W.shape[1], rows or self.H, self.Hp)
             where = (*places, self.library.integers(blocks), len(of), first, K)
