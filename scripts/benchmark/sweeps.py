@@ -63,7 +63,7 @@ mlflow.set_experiment("minimal")
 CASES = [Case(tracking, launcher) for tracking in ("off", "mlflow") for launcher in ("basic", "joblib")]
 
 
-def timed(command: list[str], before: str) -> tuple[float, float]:
+def timed(command: list[str], before: str = "") -> tuple[float, float]:
     """Wall and CPU seconds of a command in a fresh folder, in which its interpreter has done ``before``. SystemExit
     with its last words where it fails."""
     environment = children.clean_environment(1) | {"MLFLOW_DISABLE_TELEMETRY": "true"}
