@@ -22,7 +22,7 @@ OWN = (
     *("sweep", "study", "plugins", "stop", *protocol_words.WORDS),
 )
 NEVER: dict[str, Any] = {"training.patience": None, "training.stop_when_solved": False}  # stop=never
-TOP = ("dtype", "threads", "backend", "optimizer", "tracking", "data_dir")
+TOP = ("data_seed", "dtype", "threads", "backend", "optimizer", "tracking", "data_dir")
 GROUPS = ("task", "model", "optimizer", "training", "tracking")
 
 

@@ -36,6 +36,7 @@ PICTURES: Fields = {  # stands in the yaml of a task that has some
 }
 TOP: Fields = {
     "seed": (Annotated[int, Ge(0)], NO_DEFAULT),
+    "data_seed": (Annotated[Annotated[int, Ge(0)] | None, ADDED], None),
     "dtype": (Literal["float32", "float64"], NO_DEFAULT),
     "threads": (Annotated[int, Ge(1)] | Literal["auto"], NO_DEFAULT),
     "backend": (Annotated[models.Backend, ADDED], "numpy"),

@@ -175,6 +175,7 @@ class _Run:
             build_optimizer(settings["optimizer"], backend),
             Training(**self.run_config.group("training")),
             seed=settings["seed"],
+            data_seed=settings.get("data_seed"),
             dtype=np.dtype(settings["dtype"]).type,
             backend=library.usable(backend),
         )
