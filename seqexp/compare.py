@@ -5,7 +5,9 @@ import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -84,12 +86,19 @@ def compared(arguments: Sequence[str]) -> Compared:
     if words.run:
         from seqexp.comparison import protocol
 
-        made = protocol.run(words, _command(arguments))
+        made = protocol.run(words, _command(arguments), _import_early)
     from seqexp.report import write
 
     answer = _answer(words, made)
     folder = _folder(words, answer)
     return Compared(words, answer, write.write(answer, folder, words.match, _commands(answer, arguments)), made)
+
+
+def _import_early() -> None:
+    """What the report needs, which takes longer to import than to write."""
+    for name in ("seqexp.report.write", "matplotlib.backends.backend_svg", "matplotlib.backends.backend_pdf", "pandas"):
+        with suppress(Exception):  # it is told when it is missed
+            import_module(name)
 
 
 def _parsed(arguments: Sequence[str]) -> "Arguments":

@@ -119,7 +119,7 @@ def explain(
 
     result, run_config, task, network, p = with_data(path, data_dir, sources)
     folder = Path(out) if out else path
-    with blas.limited(run_config.settings["threads"]):
+    with blas.limited_by(run_config.settings):
         found = _found(result, run_config, task, network, p)
         shown = [] if result.is_trial else _evaluation(run_config, task)(network, p)[1]
     lines = stored_lines(path / LINES)

@@ -114,7 +114,7 @@ def predict(words: Words) -> None:
         raise UserError(f"out: expected a file that ends in .csv, or for music in .mid; got {out!r}")
     sources = {key.removeprefix("task."): words.options[key] for key in SOURCES if key in words.options}
     run = usable(words.path, words.options.get("data_dir"), sources)
-    with blas.limited(run.run_config.settings["threads"]):
+    with blas.limited_by(run.run_config.settings):
         if not words.texts and "file" not in words.options and out is None:
             for text in _lines():  # one by one, so that a program at the other end of a pipe gets each answer at once
                 _show(text, run.predict([text], options)[0], run)

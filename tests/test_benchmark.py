@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scripts.benchmark import ours
+from scripts.benchmark import children, floor, growth, ours, steps
 from scripts.benchmark.cases import MODELS, all_cases
 from seqexp.kernels import library
 
@@ -35,3 +35,32 @@ def test_pytorch_has_the_same_loss(model):
     torch.set_num_threads(1)
     peer = torch_peer.Side.__new__(torch_peer.Side)  # whose __init__ may set the threads of a process once
     assert peer.loss(peer.prepare(SMALL[model], "Adam()")()) == pytest.approx(first_loss(model), abs=1e-4)
+
+
+@pytest.mark.skipif(library.missing() is not None, reason=f"no kernels: {library.missing()}")
+def test_the_packed_kernels_product_is_one():
+    floor.packed()  # looks at what it computes
+
+
+@pytest.mark.parametrize("letter, size", [("B", 2), ("layers", 2), ("vocabulary", 7)])
+def test_a_size_that_grows_is_the_only_one(letter, size, monkeypatch):
+    monkeypatch.setattr(growth, "FIXED", {"T": 2, "B": 3, "X": 4, "H": 5})
+    with np.errstate():
+        growth.sized("gru", "numpy", letter, size)()
+
+
+def test_everybody_computes_without_avx512(monkeypatch):
+    monkeypatch.setenv(children.NARROWED, "")
+    for name, value in children.AVX2.items():
+        monkeypatch.setenv(name, value)
+    assert children.inherited_settings().keys().isdisjoint(children.AVX2)
+    assert children.clean_environment(1)["XLA_FLAGS"].startswith(children.AVX2["XLA_FLAGS"])
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Zen")
+    assert children.inherited_settings()["OPENBLAS_CORETYPE"] == "Zen"
+
+
+def test_each_backend_and_number_of_threads_has_its_aim():
+    assert steps.target(steps.COMPILED, "torch", "lstm", 1) == (0.9, 0.65)
+    assert steps.target(steps.COMPILED, "torch", "lstm", 2) == (1.0, 0.75)
+    assert steps.target(steps.COMPILED, "torch", "rnn", 2) == steps.target(steps.COMPILED, "torch", "rnn", 1)
+    assert steps.target(steps.NUMPY, "jax", "gru", 1) == (float("inf"), float("inf"))

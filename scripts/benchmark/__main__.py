@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from scripts.benchmark import children
@@ -12,7 +13,8 @@ SECTIONS = {
     "steps": "whole training steps against PyTorch and JAX: embedding or features, core, readout, loss, clipping, Adam",
     "ways": "equivalent ways to write the products of one step",
     "rate": "share of this machine's own sgemm rate that the cores reach",
-    "growth": "growth of the cores' time with T, B and H",
+    "floor": "what this machine can do, and the share of it that the cores reach",
+    "growth": "growth of the cores' time with T, B, H, layers and vocabulary",
     "memory": "peak memory of the cores",
 }
 
@@ -42,6 +44,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--clock", choices=["wall", "cpu"], default="wall", help="cpu: the processes' own time, on a busy machine"
     )
+    parser.add_argument("--avx2", action="store_true", help="everybody computes as on a CPU without AVX-512")
     options = parser.parse_args(words)
     if options.resume and options.json is None:
         parser.error("--resume: expected --json FILE with it, whose rows to keep")
@@ -72,6 +75,8 @@ def choose(only: str, quick: bool) -> dict[str, list[str]]:
 
 def main() -> None:
     options = parse(sys.argv[1:])
+    if options.avx2 and children.NARROWED not in os.environ:  # before NumPy is loaded: by beginning anew
+        os.execve(sys.executable, [sys.executable, "-m", "scripts.benchmark", *sys.argv[1:]], children.narrowed())
     removed = children.inherited_settings()
     for name in removed:
         del os.environ[name]  # before this process's own NumPy reads them
@@ -79,7 +84,7 @@ def main() -> None:
 
     from threadpoolctl import threadpool_limits
 
-    from scripts.benchmark import core, report, steps, ways
+    from scripts.benchmark import core, floor, growth, report, steps, ways
     from scripts.benchmark.cases import all_cases
     from seqexp.kernels import library
 
@@ -95,6 +100,7 @@ def main() -> None:
         report.console.print(f"taken out of the environment of everything measured: {settings}")
     about["removed"] = removed
 
+    now = time.process_time if options.clock == "cpu" else time.perf_counter
     cases = [case for case in all_cases() if case.shape in chosen["shape"] and case.model in chosen["model"]]
     grid = [case for case in cases if "x" in case.shape and not case.vocabulary]
     if "steps" in chosen["section"]:
@@ -120,8 +126,10 @@ def main() -> None:
             ways.measure(grid_shapes, chosen["model"], rounds, seconds / 5, figures)
         if "rate" in chosen["section"]:
             core.rate(grid, rounds, seconds, figures)
+        if "floor" in chosen["section"]:
+            floor.measure(grid, rounds, seconds, figures, now)
         if "growth" in chosen["section"]:
-            core.growth(chosen["model"], rounds, seconds / 3, figures, options.quick)
+            growth.measure(chosen["model"], rounds, seconds / 3, figures, options.quick, options.clock)
         if "memory" in chosen["section"]:
             core.memory(grid, figures)
 

@@ -1,5 +1,6 @@
 """The sides as the measuring program sees them: child processes that prepare cases and run steps on request."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -13,6 +14,16 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # Settings that change what a BLAS or a thread pool does; everybody is measured as installed.
 INHERITED = ("OPENBLAS_", "GOTO_", "OMP_", "GOMP_", "KMP_", "MKL_", "BLIS_", "VECLIB_", "XLA_", "JAX_", "TORCH_")
 
+# A CPU without AVX-512 on one that has it, for every side: NumPy, OpenBLAS, PyTorch with MKL and oneDNN, XLA.
+AVX2 = {
+    "OPENBLAS_CORETYPE": "Haswell",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+}
+NARROWED = "NPY_DISABLE_CPU_FEATURES"  # NumPy's own, read when it is imported
+
 INSTALL = {"torch": "pip install torch==2.13.0", "jax": "pip install jax"}
 
 
@@ -21,8 +32,18 @@ class SideFailed(Exception):
 
 
 def inherited_settings() -> dict[str, str]:
-    """What the environment says to BLAS and thread pools."""
-    return {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
+    """What the environment says to BLAS and thread pools, but for ``narrowed``."""
+    ours = AVX2 if NARROWED in os.environ else {}
+    settings = {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
+    return {name: value for name, value in settings.items() if ours.get(name) != value}
+
+
+def narrowed() -> dict[str, str]:
+    """The environment of a process that computes as on a CPU without AVX-512."""
+    umath: Any = importlib.import_module("numpy._core._multiarray_umath")
+    wide = [name for name in umath.__cpu_dispatch__ if "AVX512" in name or name == "X86_V4"]
+    there = [name for name in wide if umath.__cpu_features__.get(name)]
+    return {**os.environ, **AVX2, NARROWED: " ".join(there)}
 
 
 def clean_environment(threads: int) -> dict[str, str]:
@@ -30,7 +51,7 @@ def clean_environment(threads: int) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name not in inherited_settings()}
     environment |= {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "PYTHONDONTWRITEBYTECODE": "1"}
     if threads == 1:
-        environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+        environment["XLA_FLAGS"] = f"{environment.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
     return environment
 
 

@@ -1,4 +1,5 @@
-"""A core's own forward and backward pass: share of the machine's sgemm rate, growth, peak memory. One thread."""
+"""A core's own forward and backward pass, of both backends: share of the machine's sgemm rate, peak memory. One
+thread."""
 
 import math
 import tracemalloc
@@ -8,25 +9,26 @@ import numpy as np
 
 from scripts.benchmark.cases import GATES, Case
 from scripts.benchmark.ours import create_core
-from scripts.benchmark.report import Figures, Row, console, milliseconds, table
+from scripts.benchmark.report import Figures, console, milliseconds, table
 from scripts.benchmark.timing import in_turn, medians
+from seqexp.kernels import library
+from seqexp.kernels.library import Backend
 from seqexp.numerics.functions import small_buffers
 from seqexp.numerics.rng import Purpose, stream
 
 SGEMM = 2048
-RATE_TARGET, SLOPE_TARGET, MEMORY_TARGET = 0.80, 1.05, 1.3
+RATE_TARGET, MEMORY_TARGET = 0.80, 1.3
 RATE_FROM = 512  # hidden units
-GROWTH = {  # letter -> the sizes it takes while the others stay
-    "T": (25, 50, 100, 200, 400, 800),
-    "B": (16, 32, 64, 128, 256),
-    "H": (64, 128, 256, 512),
-}
-FIXED = {"T": 50, "B": 32, "X": 64, "H": 128}
 
 
-def passes(case: Case, lend: bool = True) -> Callable[[], None]:
+def backends() -> list[Backend]:
+    """Those that this machine has."""
+    return ["numpy", "compiled"] if library.missing() is None else ["numpy"]
+
+
+def passes(case: Case, lend: bool = True, backend: Backend = "numpy") -> Callable[[], None]:
     """Forward and backward, the last step answering, without the derivative by the data; ``lend`` reuses the tape."""
-    core = create_core(case)
+    core = create_core(case, backend)
     p = core.init(stream(0, Purpose.INIT), np.float32)
     grad = p.like()
     x = stream(0, Purpose.DATA).standard_normal((case.T, case.X, case.B), dtype=np.float32)
@@ -67,22 +69,28 @@ def rate(cases: Sequence[Case], rounds: int, seconds: float, figures: Figures) -
     A = stream(0, Purpose.DATA).standard_normal((SGEMM, SGEMM), dtype=np.float32)
     C = np.empty_like(A)
     cells = []
-    for case in cases:
-        row = figures.find(section="rate", case=case.name)
+    for case, backend in [(case, backend) for case in cases for backend in backends()]:
+        row = figures.find(section="rate", case=case.name, backend=backend)
         if row is None:
-            times = in_turn({"sgemm": lambda: np.dot(A, A, C), "core": passes(case)}, rounds, seconds)
-            middle = medians(times)
+            ways = {"sgemm": lambda: np.dot(A, A, C), "core": passes(case, backend=backend)}
+            middle = medians(in_turn(ways, rounds, seconds))
             work = {"sgemm": 2 * SGEMM**3, "core": flops(case)}
             gflops = {name: work[name] / middle[name] / 1e9 for name in middle}
-            row = {"section": "rate", "case": case.name, "seconds": middle["core"], "gflops": gflops}
-            row["share"] = gflops["core"] / gflops["sgemm"]
+            row = {"section": "rate", "case": case.name, "backend": backend}
+            row |= {"seconds": middle["core"], "gflops": gflops, "share": gflops["core"] / gflops["sgemm"]}
             figures.add(row)
-            console.print(f"  {case.name:<32} {100 * row['share']:.0f} % of sgemm's {gflops['sgemm']:.0f} GFLOP/s")
+            name = f"{case.name} {backend}"
+            console.print(f"  {name:<32} {100 * row['share']:.0f} % of sgemm's {gflops['sgemm']:.0f} GFLOP/s")
         share = f"{100 * row['share']:.0f} %"
         if case.H >= RATE_FROM:
             share = f"[green]{share}[/]" if row["share"] >= RATE_TARGET else f"[red]{share}[/]"
         cells.append(
-            [case.name, milliseconds(row["seconds"]), *(f"{row['gflops'][n]:.0f}" for n in ("core", "sgemm")), share]
+            [
+                f"{case.name} {backend}",
+                milliseconds(row["seconds"]),
+                *(f"{row['gflops'][n]:.0f}" for n in ("core", "sgemm")),
+                share,
+            ]
         )
     headers = ["core", "forward + backward", "GFLOP/s", f"sgemm {SGEMM}^3", "share"]
     table(
@@ -92,56 +100,28 @@ def rate(cases: Sequence[Case], rounds: int, seconds: float, figures: Figures) -
     )
 
 
-def growth(models: Sequence[str], rounds: int, seconds: float, figures: Figures, quick: bool) -> None:
-    """Log-log slopes of the time over each size, the others fixed, by least squares."""
-    rows = []
-    for model in models:
-        for letter, sizes in GROWTH.items():
-            row = figures.find(section="growth", model=model, letter=letter)
-            if row is None:
-                cases = [sized_case(model, letter, size) for size in (sizes[:4] if quick else sizes)]
-                ways = {getattr(case, letter): passes(case) for case in cases}
-                times = medians(in_turn(ways, rounds, seconds))
-                slope = float(np.polyfit(np.log(list(times)), np.log(list(times.values())), 1)[0])
-                row = {"section": "growth", "model": model, "letter": letter, "slope": slope}
-                row |= {"fixed": FIXED, "seconds": {str(size): value for size, value in times.items()}}
-                figures.add(row)
-            rows.append(growth_cells(row))
-    fixed = ", ".join(f"{letter} {size}" for letter, size in FIXED.items())
-    headers = ["core", "grows in", "slope", "time at each size"]
-    table(f"Growth, from {fixed} (slopes in T and B at most {SLOPE_TARGET})", headers, rows, left=2)
-
-
-def sized_case(model: str, letter: str, size: int) -> Case:
-    """The fixed sizes but for one."""
-    values = FIXED | {letter: size}
-    return Case("", model, values["T"], values["B"], values["X"], values["H"])
-
-
-def growth_cells(row: Row) -> list[str]:
-    slope = f"{row['slope']:.2f}"
-    if row["letter"] in "TB":
-        slope = f"[green]{slope}[/]" if row["slope"] <= SLOPE_TARGET else f"[red]{slope}[/]"
-    times = "  ".join(f"{size}: {milliseconds(value)}" for size, value in row["seconds"].items())
-    return [row["model"], row["letter"], slope, times]
-
-
 def memory(cases: Sequence[Case], figures: Figures) -> None:
     """Peak of what NumPy allocates in a first forward and backward pass, parameters, gradient and data apart."""
     cells = []
-    for case in cases:
-        row = figures.find(section="memory", case=case.name)
+    for case, backend in [(case, backend) for case in cases for backend in backends()]:
+        row = figures.find(section="memory", case=case.name, backend=backend)
         if row is None:
-            once = passes(case, lend=False)
+            once = passes(case, lend=False, backend=backend)
             tracemalloc.start()
             once()
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            row = {"section": "memory", "case": case.name, "peak": peak, "least": least_memory(case)}
+            row = {
+                "section": "memory",
+                "case": case.name,
+                "backend": backend,
+                "peak": peak,
+                "least": least_memory(case),
+            }
             figures.add(row)
         ratio = row["peak"] / row["least"]
         text = f"[green]{ratio:.2f}[/]" if ratio <= MEMORY_TARGET else f"[red]{ratio:.2f}[/]"
-        cells.append([case.name, megabytes(row["peak"]), megabytes(row["least"]), text])
+        cells.append([f"{case.name} {backend}", megabytes(row["peak"]), megabytes(row["least"]), text])
     headers = ["core", "peak", "4TB(X+6H), 5H or 2H", "ratio"]
     table(f"Peak memory of forward + backward (ratio at most {MEMORY_TARGET})", headers, cells)
 

@@ -36,13 +36,13 @@ class Side:
 
     def prepare(self, case: Case, variant: str) -> Callable[[], Any]:
         self._limit.close()
-        self._limit.enter_context(limited(self.threads_for(case)))  # until the next case
+        self._limit.enter_context(limited(self.threads_for(case), self.backend == "compiled"))  # until the next case
         core = create_core(case, self.backend)
         embedding = Embedding(case.vocabulary, case.X) if case.vocabulary else None
         network = Chain(core, case.outputs, "steps" if case.every_step else "last", embedding)
         training = Training(epochs=1_000_000, batch_size=case.B, clip_norm=CLIP_NORM, patience=None, max_seconds=None)
         adam = optimizers.create("adam", backend=self.backend, learning_rate=LEARNING_RATE)
-        trainer = Trainer(network, cast(Task, FixedBatches(case)), adam, training, seed=0)
+        trainer = Trainer(network, cast(Task, FixedBatches(case)), adam, training, seed=0, backend=self.backend)
         for name, value in weights(case).items():
             part = "embedding" if name == "E" else "readout" if name in ("W_hy", "b_y") else "core"
             trainer.p.part(part)[name] = value

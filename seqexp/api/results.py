@@ -86,7 +86,7 @@ class Result:
             texts = self._usable.codec.texts_of(texts)
         elif not isinstance(texts, str):
             texts = [one if isinstance(one, str) else typed(np.asarray(one)) for one in texts]
-        with blas.limited(self._usable.run_config.settings["threads"]):
+        with blas.limited_by(self._usable.run_config.settings):
             answers = self._usable.predict([texts] if isinstance(texts, str) else texts, how)
         return answers[0] if isinstance(texts, str) else answers
 

@@ -24,11 +24,12 @@ OF_A_RUN = 0.4  # seconds that a run takes besides its training
 def seconds_an_epoch(run_config: RunConfig, task: Task) -> float:
     """Of training and validation, as this machine does them now. The weights are thrown away."""
     training = Training(**run_config.group("training"))
-    network = build_network(run_config.settings["model"], task.shape)
-    optimizer = build_optimizer(run_config.settings["optimizer"])
+    backend = run_config.settings.get("backend", "numpy")
+    network = build_network(run_config.settings["model"], task.shape, backend)
+    optimizer = build_optimizer(run_config.settings["optimizer"], backend)
     dtype = np.dtype(run_config.settings["dtype"]).type
     trainer = Trainer(network, task, optimizer, training, seed=run_config.settings["seed"], dtype=dtype)
-    with blas.limited(run_config.settings["threads"]), small_buffers(), np.errstate(over="ignore", invalid="ignore"):
+    with blas.limited_by(run_config.settings), small_buffers(), np.errstate(over="ignore", invalid="ignore"):
         a_step = _a_step(trainer)
     size = max(training.batch_size, EVALUATED)
     batches = task.batches("val", size)

@@ -4,12 +4,13 @@ import inspect
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Le, Lt, MinLen
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from seqexp import models, tasks
 from seqexp.config.command_line import for_shell, word
+from seqexp.networks.convolution import MAPS
 from seqexp.system import plugins
 from seqexp.system.errors import UserError, unknown_key
 from seqexp.system.registry import ADDED, fields
@@ -31,6 +32,7 @@ NETWORK: Fields = {  # what every model's group has besides the constructor's ow
 }
 PICTURES: Fields = {  # stands in the yaml of a task that has some
     "picture_encoder": (Annotated[Literal["conv", "conv_sum", "dense", "off"], ADDED], "dense"),
+    "picture_maps": (Annotated[tuple[Annotated[int, Ge(1), Le(1024)], ...], MinLen(1), ADDED], MAPS),
 }
 TOP: Fields = {
     "seed": (Annotated[int, Ge(0)], NO_DEFAULT),

@@ -6,8 +6,11 @@ from pathlib import Path
 SOURCES = Path(__file__).parent
 FLAGS = ["-O3", "-fno-math-errno", "-Wno-psabi", "-g0"]
 FUNCTIONS = """
-void pack_units_{0}(void *, const void *, int64_t, int64_t, int64_t, int64_t);
-void pack_gates_{0}(void *, const void *, int64_t, int64_t, int64_t, int64_t);
+void pack_units_{0}(void *, const void *, int64_t, int64_t, int64_t, const int64_t *, int64_t, int64_t, int64_t);
+void pack_gates_{0}(void *, const void *, int64_t, int64_t, int64_t, const int64_t *, int64_t, int64_t, int64_t);
+void pack_back_{0}(void *, const void *, int64_t, int64_t, int64_t, const int64_t *, int64_t, int64_t, int64_t);
+void product_{0}(const void *, int64_t, const void *, void *, int64_t, const int64_t *, int64_t);
+void softmax_{0}(void *, const int64_t *, void *, void *, int64_t, int64_t, double);
 void lstm_forward_{0}(const struct pass *);
 void lstm_backward_{0}(const struct pass *);
 void gru_forward_{0}(const struct pass *);

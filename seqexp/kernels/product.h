@@ -13,6 +13,17 @@ static INLINE void NAME(accumulate)(V (*to)[NR], const int G, const int N, const
         for (int j = 0; j < N; j++) sums[g][j] = to[g][j];
 #pragma GCC unroll 1
     for (int64_t k = 0; k < K; k++, panel += G * VL) {
+#if NR == 3 /* 16 registers: 12 sums, 3 numbers of x, and one vector of weights at a time */
+        V x[NR];
+#pragma GCC unroll 8
+        for (int j = 0; j < N; j++) x[j] = EVERY(column[j][k]);
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) {
+            const V w = LOAD(panel + g * VL);
+#pragma GCC unroll 8
+            for (int j = 0; j < N; j++) sums[g][j] += w * x[j];
+        }
+#else
         V w[4];
 #pragma GCC unroll 4
         for (int g = 0; g < G; g++) w[g] = LOAD(panel + g * VL);
@@ -22,6 +33,7 @@ static INLINE void NAME(accumulate)(V (*to)[NR], const int G, const int N, const
 #pragma GCC unroll 4
             for (int g = 0; g < G; g++) sums[g][j] += w[g] * x;
         }
+#endif
     }
 #pragma GCC unroll 4
     for (int g = 0; g < G; g++)
@@ -67,24 +79,59 @@ static INLINE int64_t NAME(height)(int64_t left) {
     return (left + panels - 1) / panels;
 }
 
-/* Pack panels of up to four vectors of units: rows of a matrix, of weights W[row * rows + k * along]. */
-void NAME(pack_units)(void *to, const void *weights, int64_t rows, int64_t along, int64_t K, int64_t vectors) {
-    R *panel = to;
-    for (int64_t v = 0, G; v < vectors; v += G) {
-        G = NAME(height)(vectors - v);
-        const R *W = (const R *)weights + v * VL * rows;
-        for (int64_t k = 0; k < K; k++)
-            for (int64_t l = 0; l < G * VL; l++) *panel++ = W[l * rows + k * along];
+/* to[k * step + l] = W[l * width + k], zeros from l = count on: VL rows of weights, K columns, column by column. */
+static void NAME(turn_rows)(R *to, int64_t step, const R *W, int64_t width, int64_t count, int64_t K) {
+    for (int64_t k0 = 0; k0 < K; k0 += 16) { /* of each row a cache line at once */
+        const int64_t k1 = k0 + 16 < K ? k0 + 16 : K;
+        for (int64_t l = 0; l < VL; l++)
+            for (int64_t k = k0; k < k1; k++) to[k * step + l] = l < count ? W[l * width + k] : 0;
     }
 }
 
-/* Pack panels of G gates: the g-th vector of panel v holds rows g * Hp + v * VL, … */
-void NAME(pack_gates)(void *to, const void *weights, int64_t rows, int64_t K, int64_t G, int64_t Hp) {
+/* Weights W are blocks of H rows of ``width`` numbers. Gate g of a pass is block at[g], or -1: there are none of it. */
+
+/* Columns first, … of W for a tile of G gates of the same units: panels (K, G, VL), one a vector of units. */
+void NAME(pack_gates)(void *to, const void *W, int64_t width, int64_t H, int64_t Hp, const int64_t *at, int64_t G,
+                      int64_t first, int64_t K) {
     R *panel = to;
-    for (int64_t u = 0; u < Hp; u += VL)
-        for (int64_t k = 0; k < K; k++)
-            for (int64_t g = 0; g < G; g++)
-                for (int64_t l = 0; l < VL; l++) *panel++ = ((const R *)weights)[(g * Hp + u + l) * rows + k];
+    for (int64_t u = 0; u < Hp; u += VL, panel += K * G * VL)
+        for (int64_t g = 0; g < G; g++) {
+            const R *rows = (const R *)W + (at[g] < 0 ? 0 : at[g] * H + u) * width + first;
+            NAME(turn_rows)(panel + g * VL, G * VL, rows, width, at[g] < 0 ? 0 : H - u, K);
+        }
+}
+
+/* Columns first, … of one block for products with all of its units: panels of up to four vectors of them. */
+void NAME(pack_units)(void *to, const void *W, int64_t width, int64_t H, int64_t Hp, const int64_t *at, int64_t G,
+                      int64_t first, int64_t K) {
+    R *panel = to;
+    const R *block = (const R *)W + at[0] * H * width + first;
+    for (int64_t u = 0, n; u < Hp; u += n * VL, panel += K * n * VL) {
+        n = NAME(height)((Hp - u) / VL);
+        for (int64_t v = 0; v < n; v++) {
+            const int64_t row = u + v * VL;
+            NAME(turn_rows)(panel + v * VL, n * VL, block + row * width, width, H - row, K);
+        }
+    }
+    (void)G;
+}
+
+/* The transpose of G gates' columns first, … K of them: panels of up to four vectors of columns, of G Hp rows. */
+void NAME(pack_back)(void *to, const void *W, int64_t width, int64_t H, int64_t Hp, const int64_t *at, int64_t G,
+                     int64_t first, int64_t K) {
+    R *panel = to;
+    const int64_t vectors = (K + VL - 1) / VL;
+    for (int64_t v = 0, n; v < vectors; v += n) {
+        n = NAME(height)(vectors - v);
+        const int64_t left = K - v * VL, count = left < n * VL ? left : n * VL;
+        for (int64_t g = 0; g < G; g++)
+            for (int64_t u = 0; u < Hp; u++, panel += n * VL) {
+                const int64_t own = at[g] < 0 || u >= H ? 0 : count;
+                for (int64_t l = 0; l < own; l++)
+                    panel[l] = ((const R *)W)[(at[g] * H + u) * width + first + v * VL + l];
+                for (int64_t l = own; l < n * VL; l++) panel[l] = 0;
+            }
+    }
 }
 
 static INLINE void NAME(units_tile)(const int G, const int N, const R *panel, int64_t K, const R *in, int64_t in_row,

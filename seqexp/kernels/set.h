@@ -8,6 +8,7 @@
 #define MANTISSA 23
 #define ROUNDER 12583039.0f /* 1.5 * 2^23 + 127 */
 #define RANGE 42.0f         /* of an exponent: beyond, tanh and sigmoid are 1 or 0 to the last bit but one */
+#define LARGEST 126.0f      /* exponent of a normal number */
 #define SERIES NAME(series)
 #define ROOT __builtin_sqrtf
 static const float SERIES[] = {0.000154531629451206911f, 0.00133908633646712344f, 0.00961808255727785236f,
@@ -18,6 +19,7 @@ static const float SERIES[] = {0.000154531629451206911f, 0.00133908633646712344f
 #define MANTISSA 52
 #define ROUNDER 6755399441056767.0 /* 1.5 * 2^52 + 1023 */
 #define RANGE 320.0
+#define LARGEST 1022.0
 #define SERIES NAME(series)
 #define ROOT __builtin_sqrt
 static const double SERIES[] = {2.57293241773623047e-11, 4.45581790833606449e-10, 7.05489730415549946e-09,
@@ -42,6 +44,7 @@ static const double SERIES[] = {2.57293241773623047e-11, 4.45581790833606449e-10
 #undef MANTISSA
 #undef ROUNDER
 #undef RANGE
+#undef LARGEST
 #undef SERIES
 #undef ROOT
 #undef PAD

@@ -83,5 +83,11 @@ static INLINE V NAME(sigmoid)(V x) {
     V power, e = NAME(parts_of_power)(NAME(within)(x * -LOG2_E, RANGE), &power);
     return NAME(inverse)(power * e + power + 1);
 }
+
+/* e^x for x <= 0. What is smaller than the smallest normal number becomes it. */
+static INLINE V NAME(power_of_e)(V x) {
+    V power, e = NAME(parts_of_power)(NAME(within)(x * LOG2_E, LARGEST), &power);
+    return power * e + power;
+}
 #define TANH NAME(tanh)
 #define SIGMOID NAME(sigmoid)

@@ -25,7 +25,7 @@ def through(
 
 def _of_run(path: Path, text: str, data_dir: str | None, sources: Mapping[str, str] | None) -> tuple[Look, Found]:
     run = usable(path, data_dir, sources)
-    with blas.limited(run.run_config.settings["threads"]):
+    with blas.limited_by(run.run_config.settings):
         seen = look(run, text)
         if seen.without:
             return seen, Found(why=seen.without)

@@ -9,9 +9,10 @@ import numpy as np
 from annotated_types import Ge
 
 from seqexp.models import register
-from seqexp.numerics.functions import FLUSH_EVERY, Product, flush, halve_and_shift, product
+from seqexp.numerics.functions import FLUSH_EVERY, Product, flush, product
 from seqexp.numerics.initializers import Recurrent, glorot, recurrent
 from seqexp.numerics.params import Layout, Params
+from seqexp.numerics.squashing import ignores_overflow, scaled, squash
 from seqexp.numerics.tape import Ends, Tape, add_columns, add_outer, check_input, chunk_steps, token_columns
 
 Gate = Literal["z", "r"]
@@ -77,6 +78,7 @@ class GRU:
             p[f"W_{name}"][:, H:] = glorot(rng, H, self.input_size)
         return p
 
+    @ignores_overflow
     def forward(
         self,
         p: Params,
@@ -109,8 +111,7 @@ class GRU:
             column, h, gates, by_h, n, zr, z, r, q, reset_column, rh, after = steps[t]
             multiply(column, by_h)  # z, r, with reset=after q
             zr += from_x[H:]
-            np.tanh(zr, out=zr)
-            halve_and_shift(zr)
+            squash(zr, zr)
             for rows in frozen:
                 gates[rows] = 1
             if q is None:
@@ -132,20 +133,20 @@ class GRU:
 
     def _products(self, W: np.ndarray, tape: Tape, B: int) -> tuple[Product, Product]:
         """Of [1; h_{t-1}] for z, r, and with reset=after q; of [1; r_t h_{t-1}] for the candidate. The gates' rows are
-        halved: sigmoid(z) = (1 + tanh(z/2)) / 2."""
+        scaled for ``squash``."""
         H = self.hidden_size
         W_h = tape.array("W_h", (3 * H, 1 + H), W.dtype)  # rows z, r, h
-        np.multiply(W[H:, : 1 + H], 0.5, out=W_h[: 2 * H])
-        W_h[2 * H :] = W[:H, : 1 + H]
+        W_h[: 2 * H], W_h[2 * H :] = W[H:, : 1 + H], W[:H, : 1 + H]
+        scaled(W_h, slice(0, 2 * H))
         return product(W_h if self.reset == "after" else W_h[: 2 * H], B), product(W_h[2 * H :], B)
 
     def _from_x(self, p: Params, x: np.ndarray, tape: Tape, steps: int) -> Iterator[np.ndarray]:
-        """W_x x_t (3H, B) of one step after another, rows h, z, r, the gates' halved; with reset=after b_h is added."""
+        """W_x x_t (3H, B) of one step after another, rows h, z, r, the gates' scaled; with reset=after b_h is added."""
         H, B, W = self.hidden_size, x.shape[-1], p["W"]
-        b_h = p["b_h"] if self.reset == "after" else None
+        b_h, gates = p["b_h"] if self.reset == "after" else None, slice(H, 3 * H)
         if x.ndim == 2:
             table, which = token_columns(W[:, 1 + H :], x, tape)
-            table[:, H:] *= 0.5
+            scaled(table.T, gates)
             if b_h is not None:
                 table[:, :H] += b_h.T
             rows = tape.array("from_x", (B, 3 * H), W.dtype)  # a row a column
@@ -155,7 +156,7 @@ class GRU:
             return
         W_x = tape.array("W_x", (3 * H, self.input_size), W.dtype)
         W_x[:] = W[:, 1 + H :]
-        W_x[H:] *= 0.5
+        scaled(W_x, gates)
         _, few = chunk_steps(3 * H * B * W.itemsize, B, steps)
         from_x = tape.array("from_x", (few, 3 * H, B), W.dtype)
         for start in range(0, steps, few):

@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.numerics.functions import FLUSH_EVERY, flush, halve_and_shift, product
+from seqexp.numerics import squashing
+from seqexp.numerics.functions import FLUSH_EVERY, flush, product
 from seqexp.numerics.initializers import Recurrent, glorot, recurrent
 from seqexp.numerics.params import Layout, Params
 from seqexp.numerics.tape import Ends, Tape, add_columns, add_outer, check_input, chunk_steps, token_columns
@@ -23,6 +24,7 @@ class Step:
     z: np.ndarray  # (4H, B): o, i, f, t
     oif: np.ndarray  # (3H, B): the sigmoids
     o: np.ndarray  # (H, B)
+    t: np.ndarray  # (H, B)
     i_f: np.ndarray  # (2, H, B): i above f, and below
     t_c: np.ndarray  # (2, H, B): t above c_{t-1}, which they multiply
     c: np.ndarray  # (H, B): c_t, in the next step's memory
@@ -96,6 +98,7 @@ class LSTM:
         p["b_f"][:] = self.forget_bias
         return p
 
+    @squashing.ignores_overflow
     def forward(
         self,
         p: Params,
@@ -126,14 +129,15 @@ class LSTM:
             state[:H, ends.at[-1]] = h0[:, ends.at[-1]]
             state[H:, ends.at[-1]] = c0[:, ends.at[-1]]
 
-        multiply = product(self._half_for_sigmoids(W[:, : a.shape[1]], tape), B)
+        scaled, rows = tape.array("W", (4 * H, a.shape[1]), W.dtype), (slice(0, 3 * H), slice(3 * H, 4 * H))
+        scaled[:] = W[:, : a.shape[1]]
+        multiply = product(squashing.scaled(scaled, *rows), B)
         if tokens:
             table, which = token_columns(W[:, 1 + H :], x, tape)
-            table[:, : 3 * H] *= 0.5  # as in _half_for_sigmoids
+            squashing.scaled(table.T, *rows)
             from_x = tape.array("from_x", (B, 4 * H), W.dtype)  # W_x x_t, a row a column
         frozen = [self._rows(gate) for gate in self.freeze_gates]
-        it_fc = tape.array("it_fc", (2, H, B), W.dtype)
-        it, fc = it_fc
+        it, fc = it_fc = tape.array("it_fc", (2, H, B), W.dtype)
         for t in range(ends.steps):
             step = steps[t]
             z, c, h = step.z, step.c, step.h
@@ -141,10 +145,9 @@ class LSTM:
             if tokens:
                 np.take(table, which[t], axis=0, out=from_x, mode="clip")  # "raise" would go through a second buffer
                 z += from_x.T
-            np.tanh(z, out=z)
-            halve_and_shift(step.oif)
-            for rows in frozen:
-                z[rows] = 1
+            squashing.squash(z, step.oif, step.t)
+            for gate in frozen:
+                z[gate] = 1
             np.multiply(step.i_f, step.t_c, out=it_fc)  # i_t t_t above f_t c_{t-1}
             np.add(it, fc, out=c)
             np.tanh(c, out=h)
@@ -157,13 +160,6 @@ class LSTM:
         h_all = a[1:, 1 : 1 + H]  # (T, H, B)
         h_all[ends.steps :] = 0
         return h_all, state, tape if keep else None
-
-    def _half_for_sigmoids(self, W: np.ndarray, tape: Tape) -> np.ndarray:
-        """W with the sigmoids' rows halved: as sigmoid(z) = (1 + tanh(z/2)) / 2, one tanh serves all four gates."""
-        half = tape.array("W", W.shape, W.dtype)
-        half[:] = W
-        half[: 3 * self.hidden_size] *= 0.5
-        return half
 
     def _memory(self, tape: Tape, T: int, B: int, tokens: bool, dtype: Any, keep: bool) -> tuple[Any, Any, Any, Any]:
         """The stacked columns [1; h; x] and the gates of all steps, and per-step views named as in the equations.
@@ -186,6 +182,7 @@ class LSTM:
                         z=g[: 4 * H],
                         oif=g[: 3 * H],
                         o=g[:H],
+                        t=g[3 * H : 4 * H],
                         i_f=g[H : 3 * H].reshape(2, H, B),
                         t_c=g[3 * H :].reshape(2, H, B),
                         c=after[4 * H :],
@@ -275,7 +272,10 @@ class LSTM:
         dz_f *= c_before
         it *= t
         np.subtract(i, it, out=dz_t)
-        np.tanh(gates[1:, 4], out=tanh_c)
+        if squashing.SLOW_TANH:
+            np.divide(h, o + 1e-30, out=tanh_c)  # o may be 0, and h is then
+        else:
+            np.tanh(gates[1:, 4], out=tanh_c)
         tanh_c *= h
         np.subtract(o, tanh_c, out=tanh_c)
 

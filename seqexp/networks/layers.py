@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from seqexp.kernels import threads
+from seqexp.kernels.threads import SPLIT_WORK
 from seqexp.numerics.initializers import glorot
 from seqexp.numerics.params import Layout, Params
 from seqexp.numerics.tape import Tape, sum_by_token
+from seqexp.system import blas
 
 
 class Readout:
@@ -24,17 +27,44 @@ class Readout:
 
     def forward(self, p: Params, h: np.ndarray, memory: Tape) -> np.ndarray:
         """y (Y, N), stored answer by answer: a large softmax then runs along contiguous memory."""
-        y = memory.array("y", (h.shape[1], self.outputs), h.dtype).T
-        np.dot(h.T, p["W_hy"].T, out=y.T)
+        rows = memory.array("y", (h.shape[1], self.outputs), h.dtype)
+        if blas.dealt() > 1:
+
+            def some(n: slice) -> None:
+                np.dot(h.T[n], p["W_hy"].T, out=rows[n])
+                rows[n] += p["b_y"].T
+
+            threads.split(some, len(rows), self._worth(h), 48)
+            return rows.T
+        y = rows.T
+        np.dot(h.T, p["W_hy"].T, out=rows)
         y += p["b_y"]
         return y
 
     def backward(self, p: Params, grad: Params, dy: np.ndarray, h: np.ndarray) -> np.ndarray:
         """dh (H, N)."""
+        if blas.dealt() > 1:
+            return self._backward_by_threads(p, grad, dy, h)
         grad["W_hy"] += dy @ h.T
         grad["b_y"] += dy.sum(axis=1, keepdims=True)
         dh: np.ndarray = p["W_hy"].T @ dy
         return dh
+
+    def _backward_by_threads(self, p: Params, grad: Params, dy: np.ndarray, h: np.ndarray) -> np.ndarray:
+        """The same, answers and then columns dealt out."""
+        dh = np.empty((dy.shape[1], self.hidden_size), dy.dtype)
+
+        def of_answers(some: slice) -> None:
+            grad["W_hy"][some] += dy[some] @ h.T
+            grad["b_y"][some] += dy[some].sum(axis=1, keepdims=True)
+
+        threads.split(of_answers, len(dy), self._worth(h), 48)
+        threads.split(lambda n: np.dot(dy.T[n], p["W_hy"], out=dh[n]), len(dh), self._worth(h), 48)
+        return dh.T
+
+    def _worth(self, h: np.ndarray) -> int:
+        """How many threads a product is worth."""
+        return int(h.size * self.outputs // SPLIT_WORK)
 
 
 class Embedding:

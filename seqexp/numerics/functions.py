@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 
@@ -14,6 +15,12 @@ Product = Callable[[np.ndarray, np.ndarray], object]  # (a, out): writes W @ a t
 SMALL_PRODUCT = 1_000_000
 FEW_COLUMNS = 63
 BLOCK_ROWS = 24
+
+# An x86 CPU without AVX-512, where OpenBLAS packs small products too: np.dot was the faster. The CPU decides here, and
+# no measurement, so that a machine always computes the same bits.
+_has: dict[str, bool] = import_module("numpy._core._multiarray_umath").__cpu_features__
+NARROW = bool(_has.get("SSE2")) and not _has.get("X86_V4", _has.get("AVX512_SKX"))
+CUTS_PRODUCTS = not NARROW
 
 BUFFER = 512  # numbers; see small_buffers
 
@@ -31,7 +38,7 @@ def product(W: np.ndarray, columns: int) -> Product:
     rows, inner = W.shape
     block = SMALL_PRODUCT // max(1, inner * columns) // BLOCK_ROWS * BLOCK_ROWS
     # block is 0 if even BLOCK_ROWS rows exceed SMALL_PRODUCT: no cut would help then.
-    if rows * inner * columns <= SMALL_PRODUCT or columns > FEW_COLUMNS or block == 0:
+    if not CUTS_PRODUCTS or rows * inner * columns <= SMALL_PRODUCT or columns > FEW_COLUMNS or block == 0:
         return partial(np.dot, W)
     whole = rows // block * block
     W_blocks = W[:whole].reshape(-1, block, inner)

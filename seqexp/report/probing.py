@@ -22,7 +22,7 @@ def looked_at(run: Run) -> dict[str, Any] | None:
         return None
     try:
         result, run_config, task, network, p = with_data(run.directory)
-        with blas.limited(run_config.settings["threads"]):
+        with blas.limited_by(run_config.settings):
             columns = min(COLUMNS, run_config.settings["training"]["batch_size"])
             batch = mechanism.probe_batch(task, network, columns)
             loss = losses.create(task.shape.loss)

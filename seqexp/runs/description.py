@@ -12,6 +12,8 @@ import numpy as np
 
 from seqexp.config.build import count, counted_with
 from seqexp.config.run_config import RunConfig
+from seqexp.kernels import library
+from seqexp.numerics import squashing
 from seqexp.runs.directory import GONE, Line, now
 from seqexp.runs.parts import Parts
 from seqexp.runs.result import RunResult
@@ -57,7 +59,7 @@ def about(run_config: RunConfig, parts: Parts) -> RunResult:
         started=round(now(), 3),
         git_sha=git_sha(),
         numpy=np.__version__,
-        blas=blas.kernels(),
+        blas=blas.kernels() + _beside_blas(run_config.settings.get("backend")),
         cpu=blas.cpu(),
     )
 
@@ -118,10 +120,16 @@ def announce(result: RunResult) -> None:
     )
 
 
+def _beside_blas(backend: str | None) -> str:
+    """What else of this CPU decides a result's last bits."""
+    gates = ", gates by exp" if squashing.SLOW_TANH else ""
+    return f", compiled for {library.vector_bits()} bits" if backend == "compiled" else gates
+
+
 @cache
 def _say_kernels() -> None:
     """Once a process: which BLAS computes, and what may hold it back."""
-    logger.info("%s; numpy %s", blas.kernels(), np.__version__)
+    logger.info("%s; numpy %s%s", blas.kernels(), np.__version__, _beside_blas(None))
     warning = blas.held_below()
     if warning:
         logger.warning("%s", warning)

@@ -12,6 +12,7 @@ import numpy as np
 from seqexp.config.build import build_optimizer
 from seqexp.config.command_line import typed, word
 from seqexp.config.run_config import RunConfig
+from seqexp.kernels import library
 from seqexp.runs import model, page
 from seqexp.runs.baselines import baselines_of
 from seqexp.runs.description import (
@@ -114,7 +115,7 @@ class _Run:
     def go(self) -> CompletedRun:
         settings = self.run_config.settings
         self._take_over()
-        with blas.limited(settings["threads"]):
+        with blas.limited_by(settings):
             snapshot = self._snapshot()
         directory = RunDirectory(self.path, snapshot.about.get("metrics_bytes", 0) if snapshot else 0)
         tracking = TrackingSettings(**settings["tracking"])
@@ -167,13 +168,15 @@ class _Run:
 
     def new_trainer(self) -> Trainer:
         settings = self.run_config.settings
+        backend = settings.get("backend", "numpy")
         return Trainer(
             self.network,
             self.task,
-            build_optimizer(settings["optimizer"], settings.get("backend", "numpy")),
+            build_optimizer(settings["optimizer"], backend),
             Training(**self.run_config.group("training")),
             seed=settings["seed"],
             dtype=np.dtype(settings["dtype"]).type,
+            backend=library.usable(backend),
         )
 
     def _snapshot(self) -> Snapshot | None:
@@ -217,7 +220,7 @@ class _Run:
                 if draws:
                     lines, clip_norm = directory.history(), settings["training"]["clip_norm"]
                     draw(lines, self.path, outcome.artifacts, self.result, clip_norm)
-                with blas.limited(settings["threads"]):
+                with blas.limited_by(settings):
                     probes.finish(outcome.best, self.result, draws=draws)
             status = "FINISHED"
         except Diverged as error:
@@ -245,7 +248,7 @@ class _Run:
             gc.freeze()  # what the imports have made is no garbage, and need never be looked through
             gc.enable()
         with (
-            blas.limited(settings["threads"]),
+            blas.limited_by(settings),
             Progress(self.task.primary_metric, bar=not self.location.in_sweep) as progress,
             signals.deferred() as request,
         ):

@@ -47,7 +47,7 @@ def answers_of(directory: Path) -> Answers:
     run = usable(directory)
 
     def answers(texts: Sequence[str], options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        with blas.limited(run.run_config.settings["threads"]):
+        with blas.limited_by(run.run_config.settings):
             found = run.predict(list(texts), Options(**options))
         return [{"answer": one.text, "probabilities": dict(one.probabilities)} for one in found]
 

@@ -171,6 +171,6 @@ def write_predictions(folder: Path, task: Task, network: Network, p: Params, set
     """Write predictions.csv of a run with these settings, answered as its test was."""
     from seqexp.runs.tables import rows_as_csv
 
-    with blas.limited(settings["threads"]), small_buffers():
+    with blas.limited_by(settings), small_buffers():
         rows = list(predictions(task, network, p, max(settings["training"]["batch_size"], EVALUATED)))
     write_text(folder / PREDICTIONS, rows_as_csv(rows))

@@ -2,8 +2,9 @@
 
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
 
 WORTH_A_THREAD = 1_500_000  # multiply-adds a step from which on a second thread was faster; see docs/performance.md
 WORTH_A_KERNEL = 150_000  # the same of compiled kernels, whose threads meet once a pass
@@ -20,27 +21,36 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_allowed = 1  # outside of ``limited``
+_dealt = 1  # outside of ``limited``
 
 
-def allowed() -> int:
-    """The threads of the innermost ``limited``, which compiled kernels keep to as well."""
-    return _allowed
+def dealt() -> int:
+    """The threads to which compiled kernels, and the products beside them, deal out their work: see ``limited``."""
+    return _dealt
 
 
 @contextmanager
-def limited(threads: int) -> Iterator[None]:
-    """Inside the block, the BLAS runs on this many threads, whatever the process had before."""
-    global _allowed
+def limited(threads: int, dealt: bool = False) -> Iterator[None]:
+    """Inside the block, the BLAS runs on this many threads, whatever the process had before.
+
+    dealt: or on one, and ``dealt`` says the number: whoever has much to do deals it out. A BLAS's own threads wait for
+    their next product by spinning, on the cores that the kernels' need.
+    """
+    global _dealt
     import numpy  # noqa: F401 - only a loaded BLAS can be limited
     from threadpoolctl import threadpool_limits
 
-    before, _allowed = _allowed, threads
+    before, _dealt = _dealt, threads if dealt else 1
     try:
-        with threadpool_limits(limits=threads, user_api="blas"):
+        with threadpool_limits(limits=1 if dealt else threads, user_api="blas"):
             yield
     finally:
-        _allowed = before
+        _dealt = before
+
+
+def limited_by(settings: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """``limited`` as a run's settings say."""
+    return limited(settings["threads"], settings.get("backend") == "compiled")
 
 
 def kernels() -> str:

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from seqexp.kernels import library, threads
+from seqexp.kernels.library import Backend
 from seqexp.numerics.functions import sigmoid, softplus
 from seqexp.system.registry import Registry
 
@@ -20,11 +22,14 @@ class Loss(Protocol):
 
 
 _registry: Registry[type] = Registry("loss")
+FEW_ANSWERS = 4_000  # numbers of y up to which NumPy's calls are no slower than a kernel's preparation
+SPLIT_ANSWERS = 100_000  # that are worth another thread
 
 
-def create(name: str) -> Loss:
-    """A loss by name: softmax, sigmoid or squared."""
-    return _registry.lookup(name)()
+def create(name: str, backend: Backend = "numpy") -> Loss:
+    """A loss by name: softmax, sigmoid or squared. One without kernels is NumPy's either way."""
+    loss: Loss = _registry.lookup(name)()
+    return CompiledSoftmax() if backend == "compiled" and isinstance(loss, Softmax) else loss
 
 
 @_registry.register("softmax")
@@ -52,6 +57,34 @@ class Softmax:
         # exp / total is the softmax; one array of factors instead of two divisions of the largest array.
         dy *= 1 / (total * N)
         dy[target, columns] -= dy.dtype.type(1 / N)
+        return dy
+
+
+class CompiledSoftmax(Softmax):
+    """``Softmax`` that reads and writes a large vocabulary's y once for loss and derivative (``kernels/rows.h``)."""
+
+    def forward(self, y: np.ndarray, target: np.ndarray) -> tuple[Any, Any]:
+        rows, N = y.T, y.shape[1]
+        if rows.dtype.char not in library.LETTERS or not rows.flags.c_contiguous or rows.size <= FEW_ANSWERS:
+            return super().forward(y, target)
+        kernels = library.library()
+        target = np.ascontiguousarray(target, np.int64)
+        if target.min() < 0 or target.max() >= len(y):  # a kernel does not look where it writes
+            raise IndexError(f"softmax: targets must lie in 0..{len(y) - 1}, got {target.min()}..{target.max()}")
+        total, of_target = np.empty((2, N), y.dtype)
+        kernel = kernels.function("softmax", y.dtype)
+
+        def some(mine: slice) -> None:
+            places = map(kernels.pointer, (rows[mine], total[mine], of_target[mine]))
+            kernel(next(places), kernels.integers(target[mine]), *places, mine.stop - mine.start, len(y), 1 / N)
+
+        threads.split(some, N, rows.size // SPLIT_ANSWERS)
+        return (np.log(total) - of_target).sum() / N, y
+
+    def backward(self, tape: Any) -> np.ndarray:
+        if isinstance(tape, tuple):
+            return super().backward(tape)
+        dy: np.ndarray = tape
         return dy
 
 

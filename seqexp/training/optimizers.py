@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 
-from seqexp.kernels import library
+from seqexp.kernels import library, threads
 from seqexp.kernels.library import Backend
 from seqexp.numerics import memory
 from seqexp.numerics.functions import flush
@@ -30,6 +30,7 @@ WHOLE: Spans = ()
 
 FLUSH_EVERY = 100  # steps; a moment that decays by 0.9 a step needs 230 from the flush's floor to the subnormals
 BLOCK = 32_768  # numbers: five float32 arrays of this size fit into a core's own cache together
+SPLIT = 250_000  # numbers that are worth another thread, with kernels
 
 
 class Optimizer(Protocol):
@@ -112,6 +113,8 @@ class _Scheduled:
     step_factor: Annotated[float, Gt(0), Le(1)] = 0.1
     weight_decay: Annotated[float, Ge(0)] = 0.0
 
+    blocks_at_once: ClassVar[int] = 1
+
     def rate(self, progress: float) -> float:
         """The learning rate after the share ``progress`` in [0, 1] of the planned steps."""
         if self.schedule == "cosine":
@@ -125,8 +128,8 @@ class _Scheduled:
     ) -> Iterator[tuple[Any, ...]]:
         """Blocks of (flat, gradient, *state), after weight decay. The gradient of a table in ``spans`` is None."""
         for first, end, _, rows in spans or ((0, flat.size, 1, None),):
-            for start in range(first, end, BLOCK):
-                block = slice(start, min(start + BLOCK, end))
+            for start in range(first, end, BLOCK * self.blocks_at_once):
+                block = slice(start, min(start + BLOCK * self.blocks_at_once, end))
                 w, g, *moments = (array[block] for array in (flat, grad, *state.values()))
                 if self.weight_decay:
                     w *= 1 - rate * self.weight_decay
@@ -252,8 +255,13 @@ class Adam(_Scheduled):
                 table_M[rows], table_V[rows] = M_rows, V_rows
         blocks = self._blocks(flat, grad, state, rate, step, spans)
         if self.change is not None:
-            for w, g, m, v in blocks:
-                self.change(w, g, m, v, 1 / power1, of_square, factor, self.epsilon / root)
+            every = list(blocks)
+
+            def some(mine: slice) -> None:
+                for block in every[mine]:
+                    self.change(*block, 1 / power1, of_square, factor, self.epsilon / root)  # type: ignore[misc]
+
+            threads.split(some, len(every), flat.size // SPLIT)
             return
         scratch = np.empty(BLOCK, flat.dtype) if spans else grad  # zeros between a table's rows have to stay zero
         for w, g, m, v in blocks:
@@ -271,6 +279,8 @@ class Adam(_Scheduled):
 @dataclass(kw_only=True, frozen=True)
 class CompiledAdam(Adam):
     """``Adam`` in one pass over a block instead of ten (``kernels/rows.h``)."""
+
+    blocks_at_once: ClassVar[int] = 4  # one pass needs no cache
 
     @staticmethod
     def change(w: np.ndarray, g: np.ndarray | None, M: np.ndarray, V: np.ndarray, *numbers: float) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from annotated_types import Ge, Gt
 
 from seqexp.data.batch import Split
+from seqexp.kernels.library import Backend
 from seqexp.networks import Network
 from seqexp.numerics.functions import small_buffers
 from seqexp.numerics.params import Gradient, Params
@@ -76,7 +77,8 @@ class Outcome:
 class Trainer:
     """One network learning one task. ``seed`` draws the initialisation, order, dropout and generated training data.
 
-    ``clock`` gives the time in seconds; only differences of it count.
+    ``clock`` gives the time in seconds; only differences of it count. ``backend``: of the loss; network and optimizer
+    have theirs.
     """
 
     def __init__(
@@ -89,10 +91,11 @@ class Trainer:
         seed: int,
         dtype: Any = np.float32,
         clock: Callable[[], float] = time.perf_counter,
+        backend: Backend = "numpy",
     ) -> None:
         self.network, self.task, self.optimizer, self.training = network, task, optimizer, training
         self.seed = seed
-        self.loss = losses.create(task.shape.loss)
+        self.loss = losses.create(task.shape.loss, backend)
         self.p = network.init(stream(seed, Purpose.INIT), dtype)
         self.grad = Gradient.zeros(self.p.layout, dtype)
         self.best = self.p.like(self.p.flat.copy())

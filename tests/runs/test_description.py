@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from seqexp.config.build import build_network, build_task
+from seqexp.kernels import library
+from seqexp.numerics import squashing
 from seqexp.runs import description
 from seqexp.runs.description import about, announce, last_tags, params, run_name, scored, tags
 from seqexp.runs.parts import Parts
@@ -98,6 +100,14 @@ def test_the_first_lines_name_the_kernels_once_and_the_size_of_each_run(log, mon
         f"rnn on adding, seed 7: 12,345 parameters, {end}",
     ]
     description._say_kernels.cache_clear()
+
+
+def test_what_a_cpu_decides_stands_beside_the_blas(monkeypatch):
+    monkeypatch.setattr(squashing, "SLOW_TANH", False)
+    assert description._beside_blas("numpy") == ""
+    assert description._beside_blas("compiled") == f", compiled for {library.vector_bits()} bits"
+    monkeypatch.setattr(squashing, "SLOW_TANH", True)
+    assert description._beside_blas("numpy") == ", gates by exp"
 
 
 # -- while it runs ---------------------------------------------------------------------------------------------------

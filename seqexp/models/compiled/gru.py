@@ -13,7 +13,7 @@ from seqexp.numerics.tape import Ends, Tape, check_input
 
 FROZEN = 8  # as in kernels.c
 GATES = "zr"
-N, Z = 0, 1  # rows of gates: n, z, r, with reset=after q; N begins those of x, Z those of h
+N, Z, R, Q = range(4)  # rows of gates, q with reset=after; blocks of W are n, z, r too
 
 
 @register_compiled("gru")
@@ -47,32 +47,29 @@ class CompiledGRU(GRU):
         run = Pass.on(tape, "gru", W.dtype, H, [0, 1, 2], 4 if after else 3, 4 if after else 3)
         run.begin(x, lengths, self.input_size, keep)
         run.h[0] = 0 if state0 is None else state0.T
-        padded = run.spread("W", W)  # rows n, z, r, and with reset=after zeros
-        bias = padded[:, :, 0].copy()
+        bias = run.take_bias(W)
         if after:  # W's own is b_hh there, which belongs to q
-            bias[3], bias[N], bias[N, :H] = bias[N], 0, p["b_h"][:, 0]
+            bias[Q], bias[N, :H] = bias[N], p["b_h"][:, 0]
         run.start(bias, W[:, 1 + H :])
-        run.point(of_x=run.packed_gates("of_x", padded[:3], 1 + H, run.X))
-        of_h = padded[Z : Z + 2]
-        if after:
-            of_h = np.concatenate([of_h, padded[N : N + 1]])
-        else:
-            run.point(
-                reset=self._reset_columns(run),
-                of_g=run.packed_units("of_g", padded[N, :, 1:], padded.shape[2], 1, (run.Hp, H)),
-            )
-        run.point(of_h=run.packed_gates("of_h", of_h, 1, H))
+        run.pack("gates", "of_x", W, (N, Z, R), 1 + H, run.X)
+        if not after:
+            run.point(reset=self._reset_columns(run))
+            run.pack("units", "of_g", W, (N,), 1, H)
+        run.pack("gates", "of_h", W, (Z, R, N) if after else (Z, R), 1, H)
         run.struct.switches = sum(FROZEN << GATES.index(gate) for gate in self.freeze_gates)
         h = run.forward()
         return h, run.last(run.h, run.T + 1).copy(), tape if keep else None
 
     def _reset_columns(self, run: Pass) -> np.ndarray:
         """[1; r h] of each slot, with h at the first multiple of a line."""
-        columns = run.tape.array("reset", (run.slots, run.B, run.pad + run.Hp), run.dtype)
+        columns = run.tape.array("reset", self._reset_shape(run), run.dtype)
         if (run.lengths < run.T).any():
             columns[:] = 0  # padding leaves no r h, and what memory holds may be no number
         columns[:, :, run.pad - 1] = 1
         return columns
+
+    def _reset_shape(self, run: Pass) -> tuple[int, ...]:
+        return (0 if self.reset == "after" else run.slots, run.B, run.pad + run.Hp)
 
     def backward(
         self,
@@ -87,26 +84,22 @@ class CompiledGRU(GRU):
         if not isinstance(run := tape.views.get("pass"), Pass):
             return super().backward(p, grad, dh, dstate, tape, need_dx)
         H, W, dW, after = self.hidden_size, p["W"], grad["W"], self.reset == "after"
-        padded = run.spread("W", W)
         later = run.begin_back(dh, dstate, 2)
-        W_h = padded[:, :, 1 : 1 + H]
-        if after:
-            run.point(of_h=run.packed_transpose("of_hT", np.concatenate([W_h[Z : Z + 2], W_h[N : N + 1]])))
-        else:
-            run.point(
-                of_h=run.packed_transpose("of_hT", W_h[Z : Z + 2]), of_g=run.packed_transpose("of_gT", W_h[N : N + 1])
-            )
-        dx, W_x = run.new_dx(need_dx), padded[:3, :, 1 + H :]
+        run.pack("back", "of_h", W, (Z, R, N) if after else (Z, R), 1, H)
+        if not after:
+            run.pack("back", "of_g", W, (N,), 1, H)
+        dx, Hp, reset = run.new_dx(need_dx), run.Hp, run.tape.array("reset", self._reset_shape(run), run.dtype)
         for start, stop, dz in run.chunks():
             h = run.stacked(start, stop, 0, 1 + H)
-            run.add_product(dW[H:, : 1 + H], [0, 1], dz[:, Z : Z + 2], h)
+            run.add_product(dW[:, : 1 + H], (Z, R), dz[:, Z * Hp : Q * Hp], h)
             if after:
-                run.add_product(dW[:H, : 1 + H], [0], dz[:, 3:], h)
-                grad["b_h"][:, 0] += dz[:, N, :H].sum(axis=0)
+                run.add_product(dW[:, : 1 + H], (N,), dz[:, Q * Hp :], h)
+                grad["b_h"][:, 0] += dz[:, :H].sum(axis=0)
             else:
-                reset = run.kept["reset"][start:stop, :, run.pad - 1 : run.pad + H]
-                run.add_product(dW[:H, : 1 + H], [0], dz[:, :1], reset)
+                columns = reset[start:stop, :, run.pad - 1 : run.pad + H]
+                run.add_product(dW[:, : 1 + H], (N,), dz[:, :Hp], columns)
             if run.X:
-                run.add_product(dW[:, 1 + H :], [0, 1, 2], dz[:, :3], run.stacked(start, stop, 1 + H, 1 + H + run.X))
-            run.through_x(dW[:, 1 + H :], W_x, dz[:, :3], start, stop, dx)
+                columns = run.stacked(start, stop, 1 + H, 1 + H + run.X)
+                run.add_product(dW[:, 1 + H :], (N, Z, R), dz[:, : Q * Hp], columns)
+            run.through_x(W, dW, dz[:, : Q * Hp], start, stop, dx)
         return None if dx is None else dx.swapaxes(1, 2), later[:, 0, :H].T.copy()

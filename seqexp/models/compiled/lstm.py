@@ -41,7 +41,7 @@ class CompiledLSTM(LSTMVariant):
         if not runs(p.flat.dtype):
             return super().forward(p, x, state0, lengths, tape, keep, masks)
         H, W = self.hidden_size, p["W"]
-        tokens = check_input(x, self.input_size, W.dtype, "lstm")
+        check_input(x, self.input_size, W.dtype, "lstm")
         tape.x, tape.ends, tape.dx_lent = x, Ends(lengths, x.shape[0], x.shape[-1]), False
         run = Pass.on(tape, "lstm", W.dtype, H, [GATES.index(gate) for gate in self.rows], 4, 5)
         run.begin(x, lengths, self.input_size, keep)
@@ -51,14 +51,14 @@ class CompiledLSTM(LSTMVariant):
         own = self._own_gates()
         if self.gate_recurrence:
             first[:, own, :H] = 0 if state0 is None else state0[2 * H :].reshape(-1, H, run.B).transpose(2, 0, 1)
-        padded = run.spread("W", W)
-        run.start(padded[:, :, 0].copy(), W[:, 1 + H :])
-        run.point(of_h=run.packed_gates("of_h", padded, 1, H + (0 if tokens else self.input_size)))
+        run.start(run.take_bias(W), W[:, 1 + H :])
+        run.pack("gates", "of_h", W, run.blocks, 1, H + run.X)
         run.struct.switches = self._switches()
         if self.peepholes:
             run.point(peepholes=self._of_gates(run, p["p"])[:, :, 0].copy())
         if self.gate_recurrence:
-            run.point(of_g=run.packed_gates("of_g", self._between_gates(run, p["R"]), 0, 3 * run.Hp))
+            R = self._between_gates(run, p["R"])
+            run.pack("gates", "of_g", R, range(3), 0, 3 * run.Hp, run.Hp)
         h = run.forward()
         cells = [run.last(run.h, run.T + 1), run.last(run.left[:, :, 4], run.slots)]
         cells += [run.last(run.left[:, :, gate], run.slots) for gate in own if self.gate_recurrence]
@@ -76,21 +76,19 @@ class CompiledLSTM(LSTMVariant):
         """dx (T, X, B) or None, dstate0 (S, B). See ``LSTMVariant.backward``."""
         if not isinstance(run := tape.views.get("pass"), Pass):
             return super().backward(p, grad, dh, dstate, tape, need_dx)
-        H, Hp, W, dW = self.hidden_size, run.Hp, p["W"], grad["W"]
-        padded, K = run.spread("W", W), 1 + H + run.X
+        H, W, dW, K = self.hidden_size, p["W"], grad["W"], 1 + self.hidden_size + run.X
         after = run.begin_back(dh, dstate, 5 if self.gate_recurrence else 2)
         if self.gate_recurrence:
             after = self._start_after(run, after, dstate)
-        run.point(of_h=run.packed_transpose("of_hT", padded[:, :, 1 : 1 + H]))
+        run.pack("back", "of_h", W, run.blocks, 1, H)
         if self.gate_recurrence:
-            R = self._between_gates(run, p["R"]).reshape(3 * Hp, 3 * Hp)
-            run.point(of_g=run.packed_units("of_gT", R, 1, 3 * Hp, (3 * Hp, 3 * Hp)))
+            R = self._between_gates(run, p["R"])
+            run.pack("back", "of_g", R, range(3), 0, 3 * run.Hp, run.Hp)
         dx = run.new_dx(need_dx)
-        W_x = padded[:, :, 1 + H :]
         for start, stop, dz in run.chunks():
-            run.add_product(dW[:, :K], run.at, dz, run.stacked(start, stop, 0, K))
-            run.through_x(dW[:, 1 + H :], W_x, dz, start, stop, dx)
-            self._through_own(run, grad, dz, start, stop)
+            run.add_product(dW[:, :K], run.blocks, dz, run.stacked(start, stop, 0, K))
+            run.through_x(W, dW, dz, start, stop, dx)
+            self._through_own(run, grad, dz.reshape(len(dz), 4, run.Hp), start, stop)
         parts = [0, 1, *(2 + gate for gate in self._own_gates() if self.gate_recurrence)]
         dstate0 = after[:, parts, :H].transpose(1, 2, 0).reshape(-1, run.B)
         return None if dx is None else dx.swapaxes(1, 2), dstate0.copy()
@@ -130,9 +128,9 @@ class CompiledLSTM(LSTMVariant):
         return out
 
     def _between_gates(self, run: Pass, R: np.ndarray) -> np.ndarray:
-        """R (·H, ·H) as (3, Hp, 3 Hp)."""
+        """R (·H, ·H) as (3 Hp, 3 Hp)."""
         wide = self._of_gates(run, self._of_gates(run, R).reshape(3 * run.Hp, -1).T.copy())
-        return np.ascontiguousarray(wide.reshape(3 * run.Hp, -1).T).reshape(3, run.Hp, -1)
+        return np.ascontiguousarray(wide.reshape(3 * run.Hp, -1).T)
 
     def _switches(self) -> int:
         frozen = sum(FROZEN << GATES.index(gate) for gate in self.freeze_gates)

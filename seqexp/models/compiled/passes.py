@@ -1,22 +1,23 @@
 """What the compiled cells share: memory in the kernels' layout, and the call, on as many threads as are allowed.
 
 A column's numbers lie side by side: x and h are (T, B, ·) in memory, and views of it outside. Units are rounded up to
-whole vectors, Hp of them; what is added to the numbers of weights and gates is zero.
+whole vectors, Hp of them; what is added to the numbers of weights and gates is zero. Whatever depends on shapes alone
+is prepared once, since at a few units a pass takes less time than to prepare it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from seqexp.kernels import library, threads
+from seqexp.kernels.threads import SPLIT_WORK
 from seqexp.numerics.tape import Tape, add_columns, token_columns
+from seqexp.system import blas
 
 LINE = 64  # bytes
 CHUNK_COLUMNS = 1024  # of a weight gradient's product
-SPLIT_WORK = 10_000_000  # multiply-adds of a call that are worth another thread
 
 
 def runs(dtype: np.dtype[Any]) -> bool:
@@ -28,7 +29,7 @@ class Pass:
     """One forward pass of a cell and its way back.
 
     gates: the gates whose sums a step begins with; rows: numbers of a unit that a step leaves. ``at``: of each block of
-    H rows of W, which of the gates it is.
+    H rows of W, which of the gates it is. ``blocks``: the other way round, -1 for a gate that W has no rows of.
     """
 
     def __init__(self, tape: Tape, cell: str, dtype: Any, H: int, at: Sequence[int], gates: int, rows: int) -> None:
@@ -40,9 +41,16 @@ class Pass:
         self.lanes = library.vector_bits() // (8 * self.dtype.itemsize)
         self.H, self.Hp = H, -(-H // self.lanes) * self.lanes
         self.at, self.gates, self.rows = list(at), gates, rows
-        self.kept: dict[str, np.ndarray] = {}  # whose memory the struct points to
+        self.blocks = [self.at.index(gate) if gate in self.at else -1 for gate in range(gates)]
+        self.as_they_are = self.Hp == self.H and self.at == list(range(len(self.at)))  # W's rows and the pass's
+        self.bias = np.zeros((gates, self.Hp), self.dtype)
+        self.kept: dict[str, tuple[np.ndarray | None, Any]] = {}  # arrays that C has been told of, and where they are
         self.lengths = self.column = np.empty(0, np.int64)
-        self.steps = -1
+        self.steps, self.ragged = -1, False
+        self._dealt: dict[int, list[Any]] = {}  # number of threads -> of each its columns and their lengths, told to C
+        self._packs: dict[tuple[str, str], tuple[Any, ...]] = {}  # W, K, arrays kept, where the result is, arguments
+        self._functions: dict[str, Any] = {}
+        self._planned: tuple[object, ...] = ()
 
     @classmethod
     def on(cls, tape: Tape, cell: str, dtype: Any, H: int, at: Sequence[int], gates: int, rows: int) -> "Pass":
@@ -56,49 +64,43 @@ class Pass:
     def begin(self, x: np.ndarray, lengths: np.ndarray | None, inputs: int, keep: bool) -> None:
         """Memory for the columns [1; h; x] and for ``rows`` of each step, x in it, and which columns go how far."""
         T, B, tape = x.shape[0], x.shape[-1], self.tape
-        self.T, self.B, self.x, self.X = T, B, x, 0 if x.ndim == 2 else inputs
-        self.slots = T + 1 if keep else 2
-        H, pad = self.H, self.pad
-        LD = pad + -(-(H + self.X) // pad) * pad
-        key = (self.cell, T, B, LD, self.slots, H, self.dtype)
-        self.stack = tape.array("stack", (T + 1, B, LD), self.dtype)
-        self.left = tape.array("gates", (self.slots, B, self.rows, self.Hp), self.dtype)
-        if tape.key != key:
+        self.x, X = x, 0 if x.ndim == 2 else inputs
+        H, pad, slots = self.H, self.pad, T + 1 if keep else 2
+        LD = pad + -(-(H + X) // pad) * pad
+        key = (*self.made_for, T, B, X, LD, slots)
+        if not tape.key == self._planned == key:
+            self.stack = tape.array("stack", (T + 1, B, LD), self.dtype)
+            self.left = tape.array("gates", (slots, B, self.rows, self.Hp), self.dtype)
             self.stack[:] = self.left[:] = 0
             self.stack[:, :, pad - 1] = 1
-            tape.key = key
-        self.h = self.stack[:, :, pad : pad + H]  # (T+1, B, H), from h_0 on
-        if self.X:
-            self._take(x, self.stack[:T, :, pad + H : pad + H + self.X])
-        if lengths is None:
-            if self.kept.get("whole") is not self.lengths or self.lengths.shape != (B,) or self.steps != T:
-                self.kept["whole"] = self.lengths = np.full(B, T)
-                self.column, self.steps = np.arange(B), T if B else 0
-        else:
+            tape.key = self._planned = key
+            self.T, self.B, self.X, self.slots = T, B, X, slots
+            self.h = self.stack[:, :, pad : pad + H]  # (T+1, B, H), from h_0 on
+            self.x_rows = self.stack[:T, :, pad + H : pad + H + X]
+            s = self.struct
+            s.B, s.H, s.Hp, s.X, s.LD, s.slots = B, H, self.Hp, X, LD, slots
+            self.point(stack=self.stack, gates=self.left)
+            self.steps = -1
+        if X:
+            self._take(x, self.x_rows)
+        if lengths is not None:
             self.lengths = np.asarray(lengths, np.int64)
             self.column, self.steps = np.argsort(-self.lengths, kind="stable"), int(self.lengths.max(initial=0))
             dead = np.arange(T)[:, None] >= self.lengths  # (T, B)
             self.stack[:T, :, pad + H :][dead] = 0  # whatever padding holds, it stays out
             self.h[1:][dead] = 0
-        s = self.struct
-        s.B, s.H, s.Hp, s.X, s.LD, s.slots = B, H, self.Hp, self.X, LD, self.slots
-        self.point(stack=self.stack, gates=self.left)
+            self._dealt = {}
+        elif self.steps != T or self.ragged:
+            self.lengths, self.column, self.steps = np.full(B, T), np.arange(B), T if B else 0
+            self._dealt = {}
+        self.ragged = lengths is not None
 
     def point(self, **arrays: np.ndarray | None) -> None:
         """Set pointers of the struct to arrays, which live as long as the pass."""
         for name, array in arrays.items():
-            if array is None or self.kept.get(name) is not array:  # else it points there from the pass before
-                setattr(self.struct, name, self.library.pointer(array))
-                self.kept[name] = array  # type: ignore[assignment]
-
-    def spread(self, name: str, W: np.ndarray) -> np.ndarray:
-        """W (·H, K) with each block's rows at its gate, (gates, Hp, K), zeros between."""
-        K = W.shape[1]
-        out = self.tape.array(name, (self.gates, self.Hp, K), self.dtype)
-        if self.Hp != self.H or len(self.at) != self.gates:
-            out[:] = 0
-        out[self.at, : self.H] = W.reshape(-1, self.H, K)
-        return out
+            kept = self.kept.get(name)
+            if kept is None or kept[0] is not array or array is None:
+                setattr(self.struct, name, self._where(name, array))
 
     def start(self, bias: np.ndarray, W_x: np.ndarray) -> None:
         """What each step's sums begin with: the bias (gates, Hp), and of tokens their column of W_x (·H, X) too."""
@@ -111,29 +113,38 @@ class Pass:
         table[:] = bias
         table[:, self.at, : self.H] += columns.reshape(len(columns), -1, self.H)
         self.point(table=table)
-        self.kept["which"] = np.ascontiguousarray(which, np.int64)
-        self.struct.which = self.library.integers(self.kept["which"])
+        which = np.ascontiguousarray(which, np.int64)
+        self.struct.which = self.library.integers(which)
+        self.kept["which"] = (which, None)
 
-    def packed_gates(self, name: str, W: np.ndarray, first: int, K: int) -> np.ndarray:
-        """Columns [first, first + K) of W (G, Hp, ·), packed for a tile of G gates of the same units."""
-        G, _, width = W.shape
-        to = self.tape.array(name, (self.Hp * G * K,), self.dtype)
-        self._call("pack_gates", to, W[..., first:], width, K, G, self.Hp)
-        return to
+    def take_bias(self, W: np.ndarray) -> np.ndarray:
+        """W's first column by gates, (gates, Hp): the pass's own array, for the caller to change."""
+        self.bias[self.at, : self.H] = W[:, 0].reshape(-1, self.H)
+        return self.bias
 
-    def packed_units(self, name: str, W: np.ndarray, rows: int, along: int, shape: tuple[int, int]) -> np.ndarray:
-        """A matrix of this shape, rows padded, whose weight (row, k) is W's memory [row * rows + k * along]."""
-        to = self.tape.array(name, (shape[0] * shape[1],), self.dtype)
-        self._call("pack_units", to, W, rows, along, shape[1], shape[0] // self.lanes)
-        return to
-
-    def packed_transpose(self, name: str, W_h: np.ndarray) -> np.ndarray:
-        """W_h (G, Hp, H) packed for products with its transpose (H, G Hp), H padded."""
-        K = W_h.shape[0] * self.Hp
-        wide = self.tape.array("wide", (*W_h.shape[:2], self.Hp), self.dtype)
-        wide[:, :, self.H :] = 0
-        wide[:, :, : self.H] = W_h
-        return self.packed_units(name, wide, 1, self.Hp, (self.Hp, K))
+    def pack(
+        self,
+        how: Literal["gates", "units", "back"],
+        name: str,
+        W: np.ndarray,
+        of: Sequence[int],
+        first: int,
+        K: int,
+        rows: int | None = None,
+    ) -> None:
+        """The struct's ``name`` becomes K columns of W from the first on, of the blocks ``of``, as product.h says: for
+        a tile of these gates of the same units, for the product of one block with a column, or for the transpose's of
+        all blocks. rows: of a block."""
+        known = self._packs.get((name, how))
+        if known is None or known[0] is not W or known[1] != K:
+            wide = -(-K // self.lanes) * self.lanes if how == "back" else K
+            to = self.tape.array(name, (self.Hp * len(of) * wide,), self.dtype)  # the ways share
+            blocks, pointer = np.array(of, np.int64), self.library.pointer(to)
+            places = (pointer, self.library.pointer(W), W.shape[1], rows or self.H, self.Hp)
+            where = (*places, self.library.integers(blocks), len(of), first, K)
+            known = self._packs[name, how] = (W, K, (to, blocks), pointer, where)
+        self._function(f"pack_{how}")(*known[4])
+        setattr(self.struct, name, known[3])
 
     def forward(self) -> np.ndarray:
         """All steps; h (T, H, B)."""
@@ -142,6 +153,8 @@ class Pass:
 
     def last(self, rows: np.ndarray, stored: int) -> np.ndarray:
         """(H, B) of (stored, B, H): each column's after its last step."""
+        if not self.ragged:
+            return rows[self.T % stored, :, : self.H].T
         return rows[self.lengths % stored, np.arange(self.B), : self.H].T
 
     def begin_back(self, dh: np.ndarray | None, dstate: np.ndarray | None, parts: int) -> np.ndarray:
@@ -161,37 +174,54 @@ class Pass:
         return after
 
     def chunks(self) -> Iterator[tuple[int, int, np.ndarray]]:
-        """The way back, in chunks of steps: (start, stop, dz (columns, gates, Hp)) of each, the last one first."""
+        """The way back, in chunks of steps: (start, stop, dz (columns, gates Hp)) of each, the last one first."""
         n = max(1, min(self.steps, -(-CHUNK_COLUMNS // max(1, self.B))))
-        memory = self.tape.array("dz", (n, self.B, self.gates, self.Hp), self.dtype)
+        memory = self.tape.array("dz", (n * self.B, self.gates * self.Hp), self.dtype)
         self.point(dz=memory)
         for start in reversed(range(0, self.steps, n)):
             stop = min(start + n, self.steps)
             self.struct.start, self.struct.stop = start, stop
             self._run("backward")
-            yield start, stop, memory[: stop - start].reshape(-1, self.gates, self.Hp)
+            yield start, stop, memory[: (stop - start) * self.B]
 
-    def add_product(self, dW: np.ndarray, at: Sequence[int], dz: np.ndarray, columns: np.ndarray) -> None:
-        """dW (·H, K) += dz^T columns, of the blocks that the gates ``at`` are; dz (N, G, Hp), columns (n, B, K)."""
-        (N, G, Hp), K, H = dz.shape, columns.shape[2], self.H
-        part = self.tape.array("part", (G * Hp, K), self.dtype)
-        np.matmul(flat(dz).T, columns.reshape(N, K), out=part)  # a view: the steps follow each other
-        for block, gate in enumerate(at):
-            dW[block * H : (block + 1) * H] += part[gate * Hp : gate * Hp + H]
+    def add_product(self, dW: np.ndarray, blocks: Sequence[int], dz: np.ndarray, columns: np.ndarray) -> None:
+        """dW (·H, K) += dz^T columns: gate g of dz (N, G Hp) is block blocks[g], -1 for none; columns (n, B, K)."""
+        K, H = columns.shape[2], self.H
+        part = self.tape.array("part", (dz.shape[1], K), self.dtype)
+        columns = columns.reshape(len(dz), K)  # a view: the steps follow each other
+        if blas.dealt() == 1:
+            np.matmul(dz.T, columns, out=part)
+        else:
+            split = partial(threads.split, rows=len(part), worth=dz.size * K // SPLIT_WORK, multiple=48)
+            split(lambda rows: np.matmul(dz[:, rows].T, columns, out=part[rows]))
+        if self.as_they_are and len(part) == len(dW):
+            dW += part
+            return
+        for gate, block in enumerate(blocks):
+            if block >= 0:
+                dW[block * H : (block + 1) * H] += part[gate * self.Hp : gate * self.Hp + H]
 
     def stacked(self, start: int, stop: int, first: int, last: int) -> np.ndarray:
         """Rows [first, last) of the columns [1; h; x] of these steps, (·, B, last - first)."""
         return self.stack[start:stop, :, self.pad - 1 + first : self.pad - 1 + last]
 
     def through_x(
-        self, dW_x: np.ndarray, W_x: np.ndarray, dz: np.ndarray, start: int, stop: int, dx: np.ndarray | None
+        self, W: np.ndarray, dW: np.ndarray, dz: np.ndarray, start: int, stop: int, dx: np.ndarray | None
     ) -> None:
-        """Of tokens dW_x (·H, X); else dx (T, B, X) of the steps, where it is wanted; W_x (G, Hp, X), dz (N, G, Hp)."""
+        """Of tokens, what W's gradient (·H, 1+H+X) gets of them; else dx (T, B, X) of the steps, where it is wanted.
+        dz (N, G Hp), the gates that W has blocks of."""
+        first = 1 + self.H
         if self.x.ndim == 2:
-            own = dz[:, self.at, : self.H].reshape(len(dz), -1)
-            add_columns(dW_x, self.x[start:stop].ravel(), own.T)
+            own = dz.reshape(len(dz), -1, self.Hp)[:, self.at, : self.H].reshape(len(dz), -1)
+            add_columns(dW[:, first:], self.x[start:stop].ravel(), own.T)
         elif dx is not None:
-            np.matmul(flat(dz), W_x.reshape(-1, self.X), out=dx[start:stop].reshape(len(dz), -1))
+            W_x = W[:, first:]
+            if not self.as_they_are or len(W) != dz.shape[1]:
+                W_x = self.tape.array("W_x", (dz.shape[1] // self.Hp, self.Hp, self.X), self.dtype)
+                W_x[:] = 0
+                W_x[self.at, : self.H] = W[:, first:].reshape(-1, self.H, self.X)
+            W_x, rows = W_x.reshape(-1, self.X), dx[start:stop].reshape(len(dz), -1)
+            threads.split(lambda n: np.matmul(dz[n], W_x, out=rows[n]), len(dz), dz.size * self.X // SPLIT_WORK, 48)
 
     def new_dx(self, wanted: bool) -> np.ndarray | None:
         """Memory for dx as (T, B, X), zero beyond the last step."""
@@ -207,36 +237,36 @@ class Pass:
         if source.strides[-1] != size or source.dtype != self.dtype:
             np.copyto(to, source.swapaxes(1, 2))
             return
-        self._turn(to, source)
+        (a, b, _), (c, d, _) = to.strides, source.strides
+        places = (self._where("turned", to), a // size, b // size, self.library.pointer(source), c // size, d // size)
+        self._function("turn")(*places, *source.shape)
 
-    def _turn(self, to: np.ndarray, source: np.ndarray) -> None:
-        """to (T, B, R) = source (T, R, B); the last stride of both is 1."""
-        strides = [step // self.dtype.itemsize for step in (*to.strides[:2], *source.strides[:2])]
-        places = (self.library.pointer(to), *strides[:2], self.library.pointer(source), *strides[2:])
-        self.library.function("turn", self.dtype)(*places, *source.shape)
+    def _function(self, name: str) -> Any:
+        function = self._functions.get(name)
+        if function is None:
+            function = self._functions[name] = self.library.function(name, self.dtype)
+        return function
 
-    def _call(self, name: str, to: np.ndarray, source: np.ndarray, *numbers: int) -> None:
-        self.library.function(name, self.dtype)(self.library.pointer(to), self.library.pointer(source), *numbers)
+    def _where(self, name: str, array: np.ndarray | None) -> Any:
+        """The array's memory. To ask NumPy for it takes longer than to remember it."""
+        kept = self.kept.get(name)
+        if kept is None or kept[0] is not array:
+            kept = self.kept[name] = (array, self.library.pointer(array))
+        return kept[1]
 
     def _run(self, way: str) -> None:
         """The cell's kernel, its columns dealt out to the threads."""
         steps = self.steps if way == "forward" else self.struct.stop - self.struct.start
         work = steps * self.B * self.Hp * (self.Hp + self.X) * self.gates
-        count = min(threads.allowed(), max(1, work // SPLIT_WORK), self.B)
-        kernel = self.library.function(f"{self.cell}_{way}", self.dtype)
-        kept = []  # what the structs point to
+        count = max(1, min(blas.dealt(), work // SPLIT_WORK, self.B))
+        kernel, integers = self._function(f"{self.cell}_{way}"), self.library.integers
+        if count not in self._dealt:  # in turn, as the longest ones come first
+            mine = [np.ascontiguousarray(self.column[first::count]) for first in range(count)]
+            with_lengths = [(columns, self.lengths[columns]) for columns in mine]
+            self._dealt[count] = [(len(a), integers(a), integers(b), a, b) for a, b in with_lengths]
         calls: list[Callable[[], None]] = []
-        for first in range(count):
-            mine = np.ascontiguousarray(self.column[first::count])  # in turn, as the longest ones come first
-            lengths = self.lengths[mine]
+        for columns, column, length, *_ in self._dealt[count]:
             s = self.struct if count == 1 else self.library.ffi.new("struct pass *", self.struct[0])
-            s.columns = len(mine)
-            s.column, s.length = self.library.integers(mine), self.library.integers(lengths)
-            kept.append((mine, lengths))
+            s.columns, s.column, s.length = columns, column, length
             calls.append(partial(kernel, s))
         threads.together(calls)
-
-
-def flat(dz: np.ndarray) -> np.ndarray:
-    """(N, G, Hp) as a view (N, G·Hp), also of a few gates of each row."""
-    return as_strided(dz, (len(dz), dz.shape[1] * dz.shape[2]), (dz.strides[0], dz.itemsize))

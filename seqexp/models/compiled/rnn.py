@@ -28,10 +28,8 @@ def compiled_forward(
     run = Pass.on(tape, "rnn", W.dtype, H, [0], 1, 0)
     run.begin(x, ends.lengths, X, keep=True)
     run.h[0] = 0 if state0 is None else state0.T
-    padded = run.spread("W", W)
-    run.start(padded[:, :, 0].copy(), W[:, 1 + H :])
-    width = padded.shape[2]
-    run.point(of_h=run.packed_units("of_h", padded[0, :, 1:], width, 1, (run.Hp, H + run.X)))
+    run.start(run.take_bias(W), W[:, 1 + H :])
+    run.pack("units", "of_h", W, run.blocks, 1, H + run.X)
     run.struct.switches = SWITCHES[activation]
     return run.forward(), run.last(run.h, run.T + 1).copy()
 
@@ -49,13 +47,12 @@ def compiled_backward(
     if not isinstance(run := tape.views.get("pass"), Pass):
         return layer_backward(W, dW, dh, dstate, tape, activation, need_dx)
     H, K = len(W), 1 + len(W) + run.X
-    padded = run.spread("W", W)
     after = run.begin_back(dh, dstate, 1)
-    run.point(of_h=run.packed_transpose("of_hT", padded[:, :, 1 : 1 + H]))
+    run.pack("back", "of_h", W, run.blocks, 1, H)
     dx = run.new_dx(need_dx)
     for start, stop, dz in run.chunks():
-        run.add_product(dW[:, :K], [0], dz, run.stacked(start, stop, 0, K))
-        run.through_x(dW[:, 1 + H :], padded[:, :, 1 + H :], dz, start, stop, dx)
+        run.add_product(dW[:, :K], run.blocks, dz, run.stacked(start, stop, 0, K))
+        run.through_x(W, dW, dz, start, stop, dx)
     return None if dx is None else dx.swapaxes(1, 2), after[:, 0, :H].T.copy()
 
 
