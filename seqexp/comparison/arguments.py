@@ -14,7 +14,6 @@ from seqexp.config.command_line import quoted, refuse_flags
 from seqexp.config.compose import composed, conf_files, meant, tracking_defaults
 from seqexp.config.run_config import flattened
 from seqexp.system.errors import UserError, did_you_mean
-from seqexp.system.paths import BESIDE_TASKS
 
 Match = Literal["params", "hidden", "seconds"]
 
@@ -166,10 +165,11 @@ def _take(words: Arguments, key: str, text: str) -> None:
 
 def _known(group: str, text: str) -> list[str]:
     from seqexp import models, tasks
+    from seqexp.runs import reader
 
     names = sorted({*models.names(), *conf_files("model")}) if group == "model" else tasks.names()
     listed = text.split(",")
-    also = models.is_name if group == "model" else _has_runs
+    also = models.is_name if group == "model" else reader.has_runs  # or of an object
     wrong = next((name for name in listed if name not in names and not also(name)), None)
     if wrong is not None:
         close = get_close_matches(wrong, names, 1)
@@ -177,13 +177,6 @@ def _known(group: str, text: str) -> list[str]:
         where = "models" if group == "model" else group
         raise UserError(f"{where}: expected one of {', '.join(names)}; got {wrong!r}{hint}")
     return list(dict.fromkeys(listed))
-
-
-def _has_runs(task: str) -> bool:
-    """Whether there are runs of a task that nobody knows by name here, as of an object of one's own."""
-    from seqexp.runs.location import Location
-
-    return task.isidentifier() and task not in BESIDE_TASKS and (Location.root / task).is_dir()
 
 
 def _models(words: Arguments, given: Mapping[str, str]) -> None:
