@@ -29,10 +29,10 @@ BIGRAM = "bigram"
 METRICS = ("top1_accuracy", "top3_accuracy", "keystrokes_saved")
 COLUMNS = ("row", "words", "model", "seed", "steps", "params", "seconds", *METRICS)
 ROWS = {
-    "characters, tinyshakespeare": "task=char_lm task.source=tinyshakespeare model.param_budget=70000",
-    "characters, python": "task=char_lm model.param_budget=70000",
-    "words, tinyshakespeare": "task=word_lm task.source=tinyshakespeare model.param_budget=400000",
-    "words, python": "task=word_lm model.param_budget=80000",
+    "characters, tinyshakespeare": "task=char_lm task.source=tinyshakespeare model.param_budget=70000 training.epochs=3",
+    "characters, python": "task=char_lm model.param_budget=70000 training.epochs=3",
+    "words, tinyshakespeare": "task=word_lm task.source=tinyshakespeare model.param_budget=400000 training.epochs=3",
+    "words, python": "task=word_lm model.param_budget=80000 training.epochs=3",
 }
 
 
