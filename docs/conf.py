@@ -18,13 +18,14 @@ root_doc = "docs/index"
 include_patterns = ["*.md", "docs/**"]
 exclude_patterns = [".*", "build", "runs", "seqexp", "tests", "conf", "scripts", "hydra_plugins", "**/_*", "**.py"]
 
+UNEXECUTED = tags.has("unexecuted")  # type: ignore[name-defined]  # noqa: F821 - Sphinx has it: what -t names
 extensions = [
-    "myst_nb",
+    *(["unexecuted"] if UNEXECUTED else ["myst_nb", "sphinx.ext.viewcode"]),
     "sphinx.ext.autodoc",
-    "sphinx.ext.viewcode",
     "mathml",
     "plain_docstrings",
     "code_host_links",
+    "site_links",
 ]
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
@@ -36,7 +37,6 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_output_stderr = "remove"  # the progress of runs
 nb_merge_streams = True
-suppress_warnings = ["myst-nb.lexer"]  # of -D nb_execution_mode=off, which checks pages and links in seconds
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

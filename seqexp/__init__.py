@@ -6,6 +6,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqexp.api import Arrays as Arrays
     from seqexp.api import Result as Result
     from seqexp.api import RunFailed as RunFailed
     from seqexp.api import Stopped as Stopped
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_PUBLIC = ("Result", "RunFailed", "Stopped", "UserError", "Verdict", "load", "run", "sweep", "verdict")
+_PUBLIC = ("Arrays", "Result", "RunFailed", "Stopped", "UserError", "Verdict", "load", "run", "sweep", "verdict")
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 from typing import NoReturn
 
+from seqexp.system.commands import leave
 from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, OK
 
 
@@ -24,9 +25,7 @@ def main() -> NoReturn:
         import_module(f"seqexp.{sys.argv.pop(1)}").main()
     # Until training starts: imports make many objects and no garbage, and looking for some takes a tenth of that time.
     gc.disable()
-    code = _main()
-    gc.freeze()  # at exit the interpreter would search all of MLflow's objects for garbage: a second or two
-    sys.exit(code)
+    leave(_main())
 
 
 def _main() -> int:

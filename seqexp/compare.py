@@ -1,17 +1,19 @@
 """``python -m seqexp.compare a=rnn b=lstm task=adding``: who wins, by how much, with what certainty, and why."""
 
-import os
 import re
 import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from seqexp.system.commands import ended, leave
 from seqexp.system.errors import UserError, masked
-from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, OK
+from seqexp.system.exit_codes import FAILED, OK
 from seqexp.system.plurals import counted
 
 if TYPE_CHECKING:
@@ -27,33 +29,18 @@ def main() -> NoReturn:
     """Run the command line and exit with its code."""
     from seqexp.sweeps import workers
     from seqexp.system import signals
-    from seqexp.system.output import forgive_output
 
-    forgive_output()
     for number in signals.SIGNALS:
         if signals.heard(number):
             signal.signal(number, workers.stop)  # with run=true, workers are to save before this process ends
-    sys.exit(exit_code(sys.argv[1:]))
+    leave(exit_code(sys.argv[1:]))
 
 
 def exit_code(arguments: Sequence[str]) -> int:
     """Compare as the arguments say. 0 done, 1 a run failed, 2 bad input, 130 Ctrl-C."""
-    from seqexp.config.command_line import HELP
+    from seqexp.comparison.usage import USAGE
 
-    if set(arguments) & set(HELP):
-        from seqexp.comparison.usage import USAGE
-
-        print(USAGE, end="")
-        return OK
-    try:
-        return _compare(arguments)
-    except UserError as error:
-        if os.environ.get("SEQEXP_TRACEBACK"):
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return ended(_compare, arguments, USAGE, needs_words=False)
 
 
 def _compare(arguments: Sequence[str]) -> int:
@@ -99,12 +86,19 @@ def compared(arguments: Sequence[str]) -> Compared:
     if words.run:
         from seqexp.comparison import protocol
 
-        made = protocol.run(words, _command(arguments))
+        made = protocol.run(words, _command(arguments), _import_early)
     from seqexp.report import write
 
     answer = _answer(words, made)
     folder = _folder(words, answer)
     return Compared(words, answer, write.write(answer, folder, words.match, _commands(answer, arguments)), made)
+
+
+def _import_early() -> None:
+    """What the report needs, which takes longer to import than to write."""
+    for name in ("seqexp.report.write", "matplotlib.backends.backend_svg", "matplotlib.backends.backend_pdf", "pandas"):
+        with suppress(Exception):  # it is told when it is missed
+            import_module(name)
 
 
 def _parsed(arguments: Sequence[str]) -> "Arguments":

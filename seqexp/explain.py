@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from seqexp.system.exit_codes import BAD_INPUT, INTERRUPTED, OK
+from seqexp.system.commands import ended, leave
 
 if TYPE_CHECKING:
     from seqexp.config.run_config import RunConfig
@@ -40,32 +40,19 @@ backward by hand, and units that count or keep track of something; of several ru
 
 def main() -> NoReturn:
     """Exit codes: 0 explained, 2 bad input, such as a directory without a finished run, 130 Ctrl-C."""
-    from seqexp.system.output import forgive_output
+    leave(ended(_explain, sys.argv[1:], USAGE))
 
-    forgive_output()
-    words = sys.argv[1:]
-    from seqexp.config.command_line import HELP
 
-    if not words or set(words) & set(HELP):
-        print(USAGE, end="")
-        sys.exit(OK if words else BAD_INPUT)
+def _explain(words: Sequence[str]) -> None:
     from seqexp.config import load_plugins
-    from seqexp.system.errors import UserError
 
-    try:
-        paths, options = _understood(words)
-        load_plugins([word for word in words if word.startswith("plugins=")])
-        sources = {key.removeprefix("task."): options[key] for key in SOURCES if key in options}
-        if "on" in options:
-            look_inside(paths, options["on"], options.get("out"), options.get("data_dir"), sources)
-        else:
-            explain(paths[0], options.get("out"), options.get("data_dir"), sources)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    sys.exit(OK)
+    paths, options = _understood(words)
+    load_plugins([word for word in words if word.startswith("plugins=")])
+    sources = {key.removeprefix("task."): options[key] for key in SOURCES if key in options}
+    if "on" in options:
+        look_inside(paths, options["on"], options.get("out"), options.get("data_dir"), sources)
+    else:
+        explain(paths[0], options.get("out"), options.get("data_dir"), sources)
 
 
 def _understood(words: Sequence[str]) -> tuple[list[Path], dict[str, str]]:

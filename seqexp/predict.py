@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from seqexp.system.exit_codes import BAD_INPUT, INTERRUPTED, OK
+from seqexp.system.commands import ended, leave
 
 if TYPE_CHECKING:
     from seqexp.codecs import Answer, Options
@@ -65,27 +65,15 @@ class Words:
 
 def main() -> NoReturn:
     """Exit codes: 0 answered, 2 bad input, such as a run that has not finished, 130 Ctrl-C."""
-    from seqexp.config.command_line import HELP
-    from seqexp.system.output import forgive_output
+    leave(ended(_predict, sys.argv[1:], USAGE))
 
-    forgive_output()
-    words = sys.argv[1:]
-    if not words or set(words) & set(HELP):
-        print(USAGE, end="")
-        sys.exit(OK if words else BAD_INPUT)
+
+def _predict(words: Sequence[str]) -> None:
     from seqexp.config import load_plugins
-    from seqexp.system.errors import UserError
 
-    try:
-        understood = _understood(words)
-        load_plugins([word for word in words if word.startswith("plugins=")])
-        predict(understood)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    sys.exit(OK)
+    understood = _understood(words)
+    load_plugins([word for word in words if word.startswith("plugins=")])
+    predict(understood)
 
 
 def _understood(words: Sequence[str]) -> Words:

@@ -9,11 +9,13 @@ from typing import NoReturn
 
 from seqexp import config
 from seqexp.config import load_plugins
-from seqexp.config.command_line import HELP, for_shell, refuse_flags
+from seqexp.config.command_line import for_shell, refuse_flags
 from seqexp.runs.lock import locked
+from seqexp.runs.progress import configure_logging
 from seqexp.runs.recovery import result_of, send, stored_tracking, wrap_up
+from seqexp.system.commands import ended, leave
 from seqexp.system.errors import UserError, masked
-from seqexp.system.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, OK
+from seqexp.system.exit_codes import FAILED, OK
 from seqexp.system.paths import METRICS, STARTED
 from seqexp.system.plurals import counted
 from seqexp.tracking.mlflow_store import ANOTHER
@@ -30,26 +32,18 @@ nothing. plugins= loads the modules that the run's model or task comes from.
 
 def main() -> NoReturn:
     """Exit codes: 0 sent, 1 MLflow could not take everything, 2 bad input, such as a directory without a run, 130."""
-    from seqexp.system.output import forgive_output
+    leave(ended(_sync_all, sys.argv[1:], USAGE))
 
-    forgive_output()
-    from seqexp.runs.progress import configure_logging
 
+def _sync_all(words: Sequence[str]) -> int:
     configure_logging()
-    words = sys.argv[1:]
-    if not words or set(words) & set(HELP):
-        print(USAGE, end="")
-        sys.exit(OK if words else BAD_INPUT)
     try:
         paths, uri = _understood(words)
         sent = [_sent(path, uri) for path in paths]
     except UserError as error:
         advice = "try again once MLflow can be reached, or name another address: tracking.uri=<address>"
-        print(f"error: {str(error).replace(ANOTHER, advice)}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    sys.exit(OK if all(sent) else FAILED)
+        raise UserError(str(error).replace(ANOTHER, advice)) from error
+    return OK if all(sent) else FAILED
 
 
 def _understood(words: Sequence[str]) -> tuple[list[Path], str | None]:

@@ -1,12 +1,14 @@
 """``python -m seqexp.ui``: MLflow's pages of the runs here, opened at the leaderboard. Ctrl-C ends it."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
-from seqexp.system.exit_codes import BAD_INPUT, INTERRUPTED, OK
+from seqexp.system.commands import ended, leave
 
 KEYS = ("task", "port", "open", "tracking.uri", "tracking.experiment_name")
 USAGE = """usage: python -m seqexp.ui [task=<name>] [port=<number>] [open=false]
@@ -31,24 +33,7 @@ class Words:
 
 def main() -> NoReturn:
     """Exit codes: 0 shown by a server that runs already, 2 bad input, such as a port in use, 130 ended with Ctrl-C."""
-    from seqexp.config.command_line import HELP
-    from seqexp.system.output import forgive_output
-
-    forgive_output()
-    words = sys.argv[1:]
-    if set(words) & set(HELP):
-        print(USAGE, end="")
-        sys.exit(OK)
-    from seqexp.system.errors import UserError
-
-    try:
-        show(understood(words))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    sys.exit(OK)
+    leave(ended(lambda words: show(understood(words)), sys.argv[1:], USAGE, needs_words=False))
 
 
 def understood(words: Sequence[str]) -> Words:
@@ -88,7 +73,7 @@ def show(words: Words) -> None:
     from seqexp import config
     from seqexp.system.errors import UserError, masked
     from seqexp.tracking import pages
-    from seqexp.tracking.dashboard import opening
+    from seqexp.tracking.dashboard import charts, opening
     from seqexp.tracking.mlflow_store import TrackingSettings, locate
 
     usual = config.tracking_defaults()
@@ -110,10 +95,14 @@ def show(words: Words) -> None:
         return
     with pages.listening(words.port) as bound:
         print("starting …", file=sys.stderr, flush=True)
-        pages.serve(store, opening(settings, words.task), bound, lambda address: _ready(address, words))
+        gc.disable()  # imports make many objects and no garbage
+        page = opening(settings, words.task)
+        pages.serve(store, page, partial(charts, settings), bound, lambda address: _ready(address, words))
 
 
 def _ready(address: str, words: Words) -> None:
+    gc.freeze()
+    gc.enable()
     print(f"leaderboard: {address}\nCtrl-C ends it", flush=True)
     _open(address, words)
 

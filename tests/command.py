@@ -1,6 +1,6 @@
 """Commands as a user types them, each in a process and a folder of its own.
 
-The process is forked from one that has imported the libraries, whose import is most of a short command's time. What
+The process is forked from one that has imported what it needs, which is most of a short command's time. What
 depends on more than words, environment and folder - what is imported, signals, a shell - is tested with ``fresh``
 processes or the tests' own.
 """
@@ -9,12 +9,14 @@ import atexit
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tests.forked import ROOT, processes
@@ -43,18 +45,66 @@ def python_m(
     if fresh:
         command = [sys.executable, *(["-P"] if isolated else []), "-m", module, *words]
         return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=180)
-    with tempfile.TemporaryDirectory() as said:
-        outputs = [Path(said, name) for name in ("stdout", "stderr")]
-        given = (str(folder), module, words, dict(variables), isolated, [str(file) for file in outputs])
-        process = processes().Process(target=_run, args=given)
-        process.start()
-        process.join(180)
-        if process.is_alive():
-            process.kill()
-            raise TimeoutError(f"python -m {module} {' '.join(words)} went on for 180 seconds")
-        texts = [file.read_text(encoding="utf-8") for file in outputs]
-    assert process.exitcode is not None
-    return subprocess.CompletedProcess([module, *words], process.exitcode, *texts)
+    with GoingOn(folder, module, *words, variables=variables, isolated=isolated) as begun:
+        out, said = begun.communicate()
+        return subprocess.CompletedProcess([module, *words], begun.wait(0), out, said)
+
+
+class GoingOn:
+    """``python -m module words`` in a folder, as a process in a session of its own; with what subprocess.Popen has of
+    it. At the end of a block nothing of the session is left."""
+
+    def __init__(
+        self,
+        folder: Path,
+        module: str,
+        *words: str,
+        variables: Mapping[str, str] | None = None,
+        isolated: bool = False,
+    ) -> None:
+        self._said = tempfile.TemporaryDirectory()
+        self._outputs = [Path(self._said.name, name) for name in ("stdout", "stderr")]
+        variables = environment() if variables is None else variables
+        given = (str(folder), module, words, dict(variables), isolated, [str(file) for file in self._outputs])
+        self._process = processes().Process(target=_run, args=given)
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid: int = self._process.pid
+
+    def __enter__(self) -> "GoingOn":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for process in self.alive() if error[0] is not None or self.poll() is None else ():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self._process.join()
+        self._said.cleanup()
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("the command", timeout)
+        return self.returncode
+
+    def communicate(self, timeout: float = 180) -> tuple[str, str]:
+        self.wait(timeout)
+        out, said = (file.read_text(encoding="utf-8") for file in self._outputs)
+        self._said.cleanup()
+        return out, said
+
+    def alive(self) -> list[int]:
+        """The processes of its session."""
+        lines = subprocess.run(["ps", "-eo", "pid=,sid=,stat="], capture_output=True, text=True, check=True).stdout
+        rows = [line.split() for line in lines.splitlines()]
+        return [int(pid) for pid, session, state in rows if int(session) == self.pid and state[0] != "Z"]
 
 
 def seqexp(folder: Path, *words: str, fresh: bool = False) -> subprocess.CompletedProcess[str]:
@@ -72,6 +122,7 @@ def _run(
     folder: str, module: str, words: list[str], variables: dict[str, str], isolated: bool, said: list[str]
 ) -> None:
     """Become that command: what an interpreter sets up at its start, from what it is given."""
+    os.setsid()
     for number, file in enumerate(said, start=1):
         os.dup2(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_APPEND), number)
     os.chdir(folder)

@@ -110,15 +110,36 @@ def compare(capsys):
 
 
 @pytest.fixture
-def without_figures(monkeypatch):
-    """A comparison draws nothing of scores, and encodes nothing that it draws: both are most of its time."""
+def forked_joblib(monkeypatch):
+    """joblib forks its processes from the tests' own forked one, as it does from one of its own for a command."""
+    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.backend import context
+
+    from tests.forked import processes
+
+    processes()
+    monkeypatch.setattr(context, "_DEFAULT_START_METHOD", "forkserver")
+    get_reusable_executor(max_workers=2, kill_workers=True).shutdown(wait=True)  # of a test before
+    yield
+    get_reusable_executor(max_workers=2).shutdown(wait=True)
+
+
+@pytest.fixture
+def unencoded(monkeypatch):
+    """Figures are drawn and not encoded, which is most of a short run's time; tests of plots look at them."""
     from seqexp.plots import figure
+
+    monkeypatch.setattr(figure, "_as", lambda suffix, drawn: b"<svg></svg>")
+
+
+@pytest.fixture
+def without_figures(monkeypatch, unencoded):
+    """A comparison draws nothing of scores."""
     from seqexp.report import figures, tuning
 
     for name in ("claims", "points", "learning", "cost", "tuning"):
         monkeypatch.setattr(figures, name, lambda contest, path: False)
     monkeypatch.setattr(tuning, "marginals", lambda contest, path: False)
-    monkeypatch.setattr(figure, "_as", lambda suffix, drawn: b"<svg></svg>")
 
 
 def pytest_collection_finish() -> None:

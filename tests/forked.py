@@ -1,4 +1,4 @@
-"""Processes that are forked from one which has imported other people's libraries, and nothing of seqexp."""
+"""Processes that are forked from one which has imported what they need, seqexp and the libraries."""
 
 import multiprocessing
 import multiprocessing.forkserver

@@ -1,7 +1,14 @@
-"""What commands and tests import sooner or later: most of a short one's time. ``tests.forked`` imports it once."""
+"""What commands and tests import sooner or later: most of a short one's time. ``tests.forked`` imports it once.
+
+That includes seqexp's own modules, which look at no variable, folder or plug-in before they are used.
+"""
 
 import gc
+import pkgutil
 from importlib import import_module
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf.grammar_parser import parse
 
 for name in (
     "alembic.command",
@@ -25,6 +32,15 @@ for name in (
     "yaml",
 ):
     import_module(name)
+
+for found in pkgutil.walk_packages(import_module("seqexp").__path__, "seqexp."):
+    if found.name.count(".") > 1 and not found.name.endswith("__main__"):  # else a command, which is run, not imported
+        import_module(found.name)
+
+# The grammars of OmegaConf and Hydra are slow where they meet a kind of word for the first time.
+for reference in ("${b.c}", "${oc.env:HOME,x}/y", "${now:%Y-%m-%d_%H-%M-%S}/${e.f}", "x-${hydra.job.num}_y"):
+    parse(reference)
+OverridesParser.create().parse_overrides(["a=b", "a.b=0.5", "c=[1,2]", "d=1,2", "e.f=sqlite:///a.db"])
 
 gc.collect()
 gc.freeze()  # a process that is forked does not look through all this for garbage

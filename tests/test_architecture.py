@@ -169,6 +169,19 @@ def test_heavy_packages_are_imported_late(module):
 
 
 @every_module
+def test_what_windows_lacks_is_used_behind_a_question(module):
+    """``if sys.platform …`` asks first."""
+    asked = [node for node in ast.walk(tree(module)) if isinstance(node, ast.If) and "platform" in ast.unparse(node)]
+    behind = {id(each) for node in asked for each in ast.walk(node)}
+    early = [node for node in at_import_time(tree(module)) if id(node) not in behind]
+    used = [
+        name for each in early if isinstance(each, ast.Import | ast.ImportFrom) for name, _ in imports(module, each)
+    ]
+    used += [ast.unparse(each) for each in early if isinstance(each, ast.Attribute)]
+    assert not {*used} & {"fcntl", "grp", "pwd", "resource", "termios", "os.sysconf", "os.O_DIRECTORY"}
+
+
+@every_module
 def test_randomness_has_one_birthplace(module):
     allowed = {"default_rng", "Generator"} if module == "seqexp.numerics.rng" else {"Generator"}
     used = [

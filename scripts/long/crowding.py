@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,26 +35,26 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
-def crowd(folder: Path, processes: int, uri: str | None = None) -> dict[str, float]:
-    """Start the runs in ``folder``, seeds apart. Gives how many were complete, and the points of MLflow and
+Ended = subprocess.CompletedProcess[str]
+
+
+def seqexp(folder: Path, *words: str) -> Ended:
+    """``python -m seqexp words`` in a folder, to its end."""
+    command = [sys.executable, "-m", "seqexp", *words]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=600)
+
+
+def crowd(
+    folder: Path, processes: int, uri: str | None = None, command: Callable[..., Ended] = seqexp
+) -> dict[str, float]:
+    """Do the runs in ``folder`` at once, seeds apart. Gives how many were complete, and the points of MLflow and
     metrics.jsonl that are not in both exactly once."""
     words = [*WORDS, *([] if uri is None else [f"tracking.uri={uri}"])]
     start = time.monotonic()
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-m", "seqexp", *words, f"seed={seed}"],
-            cwd=folder,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for seed in range(processes)
-    ]
-    said = [run.communicate(timeout=600)[1] for run in runs]
-    for run, text in zip(runs, said, strict=True):
-        if run.returncode:
-            print(text, file=sys.stderr)
+    with ThreadPoolExecutor(processes) as pool:
+        for run in pool.map(lambda seed: command(folder, *words, f"seed={seed}"), range(processes)):
+            if run.returncode:
+                print(run.stderr, file=sys.stderr)
     seconds = round(time.monotonic() - start, 1)
     complete = wrong = points = 0
     for file in sorted(folder.glob("runs/adding/rnn/*/result.json")):

@@ -179,12 +179,14 @@ def defaults(task: str) -> dict[str, Any]:
     return dict(loaded["task"])
 
 
-def file_case(draw: Draw, folder: Path, series: bool = False) -> tuple[str, int, Callable[[], str]]:
-    """What kind of file, its size, and what reads it: that gives how it ended, or raises. ``series``: of numbers."""
+def file_case(draw: Draw, folder: Path, which: str = "file") -> tuple[str, int, Callable[[], str]]:
+    """What kind of file, its size, and what reads it: that gives how it ended, or raises. ``which``: "file" of any
+    kind, "series" of numbers, or one of the ``KINDS``."""
     from scripts.long.fuzz_forms import FORMS  # which is made of the kinds here
     from scripts.long.fuzz_series import SERIES
 
-    kind = draw(st.sampled_from(sorted(SERIES if series else [*KINDS, *FORMS])))
+    groups = {"file": [*KINDS, *FORMS], "series": [*SERIES]}
+    kind = draw(st.sampled_from(sorted(groups.get(which, [which]))))
     forms = {**FORMS, **SERIES}
     if kind in forms:
         task, given = forms[kind](draw, folder)

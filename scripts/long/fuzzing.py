@@ -29,7 +29,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from omegaconf.errors import OmegaConfBaseException
 
-from scripts.long.fuzz_files import Saved, file_case
+from scripts.long.fuzz_files import KINDS, Saved, file_case
 from seqexp import config
 from seqexp.config import build
 from seqexp.runs.location import Location, choose
@@ -151,10 +151,10 @@ class Fuzz:
             file.unlink() if file.is_symlink() or not file.is_dir() else shutil.rmtree(file)
         if which == "overrides":
             self.overrides(data.draw(words()))
-        elif which in ("file", "series"):
-            self.ends(*file_case(data.draw, self.folder, which == "series"))
-        else:
+        elif which == "checkpoint":
             self.ends(*self.saved.case(data.draw))
+        else:
+            self.ends(*file_case(data.draw, self.folder, which))
 
     def ends(self, kind: str, size: int, use: Callable[[], str], said: str = "") -> None:
         """See how ``use`` ends: it gives a word for that, or raises."""
@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--minutes", type=float, default=math.inf, help="start no case after this time")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--what", choices=sorted({*WHAT}), nargs="+", default=WHAT, help="kinds of cases")
+    parser.add_argument("--what", choices=sorted({*WHAT, *KINDS}), nargs="+", default=WHAT, help="kinds of cases")
     parser.add_argument("--log", type=Path, help="a file of counts: typed again, it goes on from there")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="fuzzing_"))

@@ -218,12 +218,11 @@ def sizes(task: str) -> list[str]:
 
     own = yaml.safe_load((config.conf_directory() / "task" / f"{task}.yaml").read_text())["task"]
     words = ["training.epochs=20", "training.checkpoint_every=15", "model.hidden_size=24"]
-    if task == "digits":  # 1,437 pictures
-        return [*words, "training.batch_size=72"]
-    if task == "forecast":
-        return [*words, "training.batch_size=32", "task.steps=500"]
-    if task == "formal":
-        words += ["task.train_length=10", "task.test_lengths=[12,14]"]
+    slow = {"digits": ["training.batch_size=72"], "forecast": ["training.batch_size=32", "task.steps=500"]}
+    slow["video"] = ["training.epochs=6", "training.batch_size=8", "task.examples=128"]  # validating takes most of it
+    if task in slow:
+        return [*words, *slow[task]]
+    words += ["task.train_length=10", "task.test_lengths=[12,14]"] if task == "formal" else []
     words += ["training.batch_size=8", *(["task.steps_per_epoch=20"] if "steps_per_epoch" in own else [])]
     return words + (["task.examples=128"] if "examples" in own else [])
 
@@ -246,12 +245,12 @@ def every_pair(only: Sequence[str] = ()) -> list[tuple[str, str]]:
     return [(readers[task][(k + turn) % len(readers[task])], task) for turn in turns for k, task in enumerate(carried)]
 
 
-def one_run(number: int, seed: int, only: Sequence[str]) -> dict[str, Any]:
+def one_run(number: int, seed: int, only: Sequence[str], more: Sequence[str]) -> dict[str, Any]:
     """The table's row of the run with this number."""
     pairs = every_pair(only)
     model, task = pairs[number % len(pairs)]
     kinds = ["time", "save", "flush", "time", "save", "flush", "time"]
-    words = [f"model={model}", f"task={task}", f"seed={number}", *sizes(task)]
+    words = [f"model={model}", f"task={task}", f"seed={number}", *sizes(task), *more]
     with tempfile.TemporaryDirectory(prefix="kill_test_") as folder:
         where, differing, points = kill_runs(words, Path(folder), kinds, seed + number)
     return {"task": task, "model": model, **where, "differ": differing, "points": points}
@@ -276,6 +275,7 @@ def main() -> None:
     parser.add_argument("--log", type=Path, help="a file of rows; runs that it has already are not repeated")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="*", default=(), help="these tasks alone")
+    parser.add_argument("--words", nargs="*", default=(), help="more overrides of each run, such as task.source=scenes")
     given = parser.parse_args()
     rows = [json.loads(line) for line in given.log.read_text().splitlines()] if given.log and given.log.exists() else []
     deadline = time.monotonic() + 60 * given.minutes
@@ -283,7 +283,7 @@ def main() -> None:
     print("| task | model | " + " | ".join(COLUMNS) + " |", "|---|---|" + "--:|" * len(COLUMNS), sep="\n")
     number = 0
     while not enough(total, given) and (number < len(rows) or time.monotonic() < deadline):
-        row = rows[number] if number < len(rows) else one_run(number, given.seed, given.tasks)
+        row = rows[number] if number < len(rows) else one_run(number, given.seed, given.tasks, given.words)
         if given.log and number >= len(rows):
             with given.log.open("a") as file:
                 file.write(json.dumps(row) + "\n")

@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 from scripts.long.crowding import WORDS, environment
 from scripts.long.killing import doubled_or_missing
@@ -27,9 +29,19 @@ def finished(folder: Path) -> dict[Path, bytes]:
     return {file: content for file, content in contents.items() if json.loads(content)["status"] == "FINISHED"}
 
 
-def sweep(folder: Path, words: list[str]) -> subprocess.Popen[str]:
+class Command(Protocol):
+    """What of subprocess.Popen is needed here, of a process in a session of its own."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | None: ...
+    def communicate(self, *, timeout: float) -> tuple[str, str]: ...
+
+
+def started(folder: Path, module: str, *words: str) -> Any:
     return subprocess.Popen(
-        [sys.executable, "-m", "seqexp", "-m", *words],
+        [sys.executable, "-m", module, *words],
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -39,26 +51,27 @@ def sweep(folder: Path, words: list[str]) -> subprocess.Popen[str]:
     )
 
 
-def kill_sweep(folder: Path, jobs: int, kills: int, seed: int, *more: str) -> list[str]:
+def kill_sweep(
+    folder: Path, jobs: int, kills: int, seed: int, *more: str, start: Callable[..., Command] = started
+) -> list[str]:
     """What went wrong; nothing if each job finished exactly once."""
     rng = random.Random(seed)
     words = [*WORDS, *LONGER, *more, f"seed=range({jobs})"]
     wrong: list[str] = []
     kept: dict[Path, bytes] = {}
     for number in range(kills):
-        process = sweep(folder, words)
-        started = time.monotonic()
+        process, begun = start(folder, "seqexp", "-m", *words), time.monotonic()
         target = len(kept) + max(1, jobs // (kills + 1))
-        while len(finished(folder)) < target and time.monotonic() - started < 300:
+        while len(finished(folder)) < target and time.monotonic() - begun < 300:
             time.sleep(0.05)
         time.sleep(rng.uniform(0, 0.5))
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.communicate(timeout=60)
         wrong += [f"kill {number + 1}: {file} changed" for file in kept if file.read_bytes() != kept[file]]
         kept = finished(folder)
         print(f"killed with {len(kept)} of {jobs} jobs finished", flush=True)
     for _ in range(2):  # to the end, and once more with nothing left to do
-        process = sweep(folder, words)
+        process = start(folder, "seqexp", "-m", *words)
         out, _ = process.communicate(timeout=1200)
         if process.returncode:
             wrong.append(f"exit code {process.returncode}: {out[-300:]}")

@@ -26,7 +26,7 @@ from seqexp.sweeps.job_record import read_records
 ROOT = Path(__file__).resolve().parents[2]
 SCORES, PAGE = ROOT / "docs" / "catalogue.csv", ROOT / "docs" / "tasks.md"
 BEGIN, END = "<!-- catalogue: begin -->", "<!-- catalogue: end -->"
-MODELS = ("rnn", "stacked_rnn", "lstm")
+MODELS = ("rnn", "stacked_rnn", "gru", "lstm")
 SEEDS = 10  # five can never decide at a level of 95 %
 COLUMNS = (
     *("row", "words", "task", "model", "seed", "status", "metric", "direction", "value"),
@@ -53,6 +53,10 @@ ROWS = {
     "series_classify": "task=series_classify model.param_budget=20000",
     "forecast": "task=forecast model.param_budget=5000",
     "formal": "task=formal task.test_lengths=[60,80] model.param_budget=5000",
+    "one_to_one": "task=one_to_one model.param_budget=5000",
+    "one_to_many": "task=one_to_many model.param_budget=80000",
+    "scenes": "task=caption task.source=scenes model.param_budget=120000",
+    "video": "task=video model.param_budget=240000",
     "copy": "task=copy model.param_budget=70000 training.epochs=20",
     "char_lm": "task=char_lm model.param_budget=70000",
     "word_lm": "task=word_lm model.param_budget=80000",
@@ -65,16 +69,17 @@ ROWS = {
 }
 
 
-def missing(name: str) -> list[int]:
-    """The seeds of a row that docs/catalogue.csv does not have for every model."""
+def missing(name: str, seeds: int = SEEDS) -> dict[str, list[int]]:
+    """model -> the seeds that docs/catalogue.csv does not have; models that have all of them are left out."""
     there = {(row["model"], int(row["seed"])) for row in scores() if row["row"] == name and row["words"] == ROWS[name]}
-    return [seed for seed in range(SEEDS) if any((model, seed) not in there for model in MODELS)]
+    lacking = {model: [seed for seed in range(seeds) if (model, seed) not in there] for model in MODELS}
+    return {model: wanted for model, wanted in lacking.items() if wanted}
 
 
-def run(name: str, chosen: list[int], more: list[str]) -> None:
-    """Run the row's sweep over these seeds, which skips what has finished, and keep the scores."""
+def run(name: str, models: str, chosen: list[int], more: list[str]) -> None:
+    """Run the row's sweep of these models over these seeds, which skips what has finished, and keep the scores."""
     folder = ROOT / "runs" / "sweeps" / f"catalogue-{name}"
-    words = [*shlex.split(ROWS[name]), f"model={','.join(MODELS)}", f"seed={','.join(map(str, chosen))}"]
+    words = [*shlex.split(ROWS[name]), f"model={models}", f"seed={','.join(map(str, chosen))}"]
     launcher = [] if any(word.startswith("hydra/launcher=") for word in more) else ["hydra/launcher=joblib"]
     command = [sys.executable, "-m", "seqexp", "-m", *words, f"hydra.sweep.dir={folder}", *launcher, *more]
     print(shlex.join(["python", *command[1:]]), flush=True)
@@ -131,7 +136,7 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
     """The Markdown table: means ± half the 95 % t interval over the finished seeds, and who wins."""
     models = " | ".join(MODELS)
     yield f"| row: `scripts/seqexp -m` … | metric | {models} | no memory | lstm against rnn: difference, typical run |"
-    yield "|---|---|---:|---:|---:|---:|---|"
+    yield f"|---|---|{'---:|' * len(MODELS)}---:|---|"
     verdicts = typical_runs(rows)
     for name in ROWS:
         mine = [row for row in rows if row["row"] == name]
@@ -209,6 +214,7 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(prog="python -m scripts.tables.catalogue", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default=",".join(ROWS), help=f"rows, separated by commas: {', '.join(ROWS)}")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"how many, from 0 on (default {SEEDS})")
     parser.add_argument("--again", action="store_true", help="also run the seeds that docs/catalogue.csv has")
     parser.add_argument("--write", action="store_true", help="run nothing; write the table from docs/catalogue.csv")
     options, more = parser.parse_known_args()  # the rest goes to the sweeps, such as hydra/launcher=basic
@@ -216,8 +222,11 @@ def main() -> None:
     if unknown := [name for name in chosen if name not in ROWS]:
         parser.error(f"--only: expected some of {', '.join(ROWS)}; got {', '.join(unknown)}")
     for name in [] if options.write else chosen:
-        if wanted := list(range(SEEDS)) if options.again else missing(name):
-            run(name, wanted, more)
+        if options.again:
+            run(name, ",".join(MODELS), list(range(options.seeds)), more)
+        else:
+            for model, wanted in missing(name, options.seeds).items():
+                run(name, model, wanted, more)
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     PAGE.write_text(f"{before}{BEGIN}\n{chr(10).join(table(scores()))}\n{END}{after}", encoding="utf-8")

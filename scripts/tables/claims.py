@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from scripts.tables.catalogue import ROWS, typical_runs
+from scripts.tables.catalogue import MODELS, ROWS, typical_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS, SCORES = ROOT / "docs", ROOT / "docs" / "catalogue.csv"
@@ -81,14 +81,16 @@ def catalogue(page: str, rows: Sequence[dict[str, str]], judged: Mapping[str, st
     for line in page.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         words = cells[0].strip("`")
-        if words not in better or len(cells) < 7:
+        if words not in better or len(cells) < len(MODELS) + 4:
             continue
-        for model, cell in zip(("rnn", "stacked_rnn", "lstm"), cells[2:5], strict=True):
-            yield from _mean(f"{words}, {model}", cell, [v for v in values[words, model].values() if v is not None])
+        for model, cell in zip(MODELS, cells[2:], strict=False):
+            scores = [v for v in values[words, model].values() if v is not None]
+            if scores or cell != "-":  # not every model has run on every row
+                yield from _mean(f"{words}, {model}", cell, scores)
         lstm, rnn = values[words, "lstm"], values[words, "rnn"]
         pairs = [(a, b) for seed, a in lstm.items() if a is not None and (b := rnn.get(seed)) is not None]
         d = [better[words] * (a - b) for a, b in pairs]
-        said, _, verdict = cells[6].partition(": ")
+        said, _, verdict = cells[len(MODELS) + 3].partition(": ")
         if judged is not None and judged[words] != verdict:
             yield f"tasks.md: {words}: {verdict!r} is not the typical run's verdict, {judged[words]!r}"
         yield from _difference(words, said, np.array(d))

@@ -22,9 +22,12 @@ from typing import Any
 
 import numpy as np
 
+from seqexp import tasks
 from seqexp.runs.result import CompletedRun
+from seqexp.statistics.paired import paired
 from seqexp.sweeps.job_record import read_records
 from seqexp.tasks._forecast_errors import errors
+from seqexp.tasks.metrics import lookup
 
 ROOT = Path(__file__).resolve().parents[2]
 SCORES, PAGE = ROOT / "docs" / "series.csv", ROOT / "docs" / "series.md"
@@ -141,16 +144,29 @@ def scores() -> list[dict[str, Any]]:
 
 
 def table(name: str, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Models, then methods without memory: means over seeds ± the standard deviation."""
+    """Models, then methods without memory: means over seeds ± the standard deviation, and the verdict."""
     mine = [row for row in rows if row["row"] == name]
     shown = [metric for metric in SHOWN[name] if any(row["metric"] == metric for row in mine)]
-    yield f"| model | parameters | {' | '.join(shown)} |"
-    yield f"|---|---:|{'---:|' * len(shown)}"
     there = {row["model"] for row in mine}
+    floors = [row for row in mine if row["model"] not in MODELS and row["metric"] == shown[0]]
+    best = (max if lookup(shown[0]).direction == "max" else min)(floors, key=lambda row: float(row["value"]))
+    yield f"| model | seeds | parameters | {' | '.join(shown)} | {shown[0]} against {best['model']} |"
+    yield f"|---|---:|---:|{'---:|' * len(shown)}---|"
     for model in [*(model for model in MODELS if model in there), *sorted(there - {*MODELS})]:
         of = [row for row in mine if row["model"] == model]
         params = next((row["params"] for row in of if row["params"]), "-")
-        yield f"| {model} | {params} | {' | '.join(cell(of, metric) for metric in shown)} |"
+        seeds = len({row["seed"] for row in of}) if model in MODELS else "-"
+        verdict = against(of, shown[0], float(best["value"])) if model in MODELS else "-"
+        yield f"| {model} | {seeds} | {params} | {' | '.join(cell(of, metric) for metric in shown)} | {verdict} |"
+
+
+def against(rows: Sequence[dict[str, Any]], metric: str, floor: float) -> str:
+    """The verdict over seeds against what one method without memory scores, positive where the model is better."""
+    values = [float(row["value"]) for row in rows if row["metric"] == metric]
+    if len(values) < 2:
+        return "-"
+    found = paired(values, [floor] * len(values), direction=lookup(metric).direction, margin=0.0)
+    return f"{found.effect:+.3g} ({found.low:+.3g} to {found.high:+.3g}): {found.verdict}"
 
 
 def cell(rows: Sequence[dict[str, Any]], metric: str) -> str:
@@ -172,6 +188,7 @@ def main() -> None:
         parser.error(f"--only: expected some of {', '.join(ROWS)}; got {', '.join(unknown)}")
     for name in [] if options.write else chosen:
         run(name, options.models.split(","), range(options.seeds), more)
+    tasks.names()  # each task's module registers the metrics of its own
     page = PAGE.read_text(encoding="utf-8")
     for name in ROWS:
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"

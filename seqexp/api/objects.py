@@ -32,7 +32,8 @@ class Own:
         if isinstance(task, type) or isinstance(model, type):
             raise UserError("expected an object, such as MyTask(length=20); got its class")
         if task is not None and Task not in type(task).__mro__:
-            raise UserError(f"task: expected a name or a seqexp.tasks.Task; got {task!r:.80}, a {type(task).__name__}")
+            expected = "a name, a pair of arrays (X, y), or a seqexp.tasks.Task"
+            raise UserError(f"task: expected {expected}; got {task!r:.80}, a {type(task).__name__}")
         if model is not None and not (_has(model, CORE) or _has(model, NETWORK)):
             raise UserError(
                 f"model: expected a name, a core or a network; got {model!r:.80}, which lacks "

@@ -6,11 +6,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
+
 from seqexp.codecs import Answer, Options
+from seqexp.codecs.series import typed
+from seqexp.config.run_config import RunConfig
 from seqexp.runs import tables
 from seqexp.runs.directory import history
+from seqexp.runs.parts import Parts
 from seqexp.runs.result import RunResult, read_result
-from seqexp.runs.trained import Usable, usable
+from seqexp.runs.trained import Usable, of_objects, usable
 from seqexp.system import blas
 from seqexp.system.errors import UserError
 
@@ -20,16 +25,21 @@ if TYPE_CHECKING:
     from seqexp.microscope.page import Page
 
 
+Many = Sequence[str] | Sequence[np.ndarray] | np.ndarray | Path
+
+
 @dataclass(frozen=True, repr=False)
 class Result:
     """One run: what result.json says, and what its directory has. Shows itself as a table in a notebook.
 
-    how: "" where the run was made just now, else skipped (it was there), resumed or retried.
+    how: "" where the run was made just now, else skipped (it was there), resumed or retried. objects: of a run whose
+    task or model is one of your own.
     """
 
     result: RunResult
     directory: Path
     how: str = ""
+    objects: tuple[RunConfig, Parts] | None = None
 
     @property
     def status(self) -> str:
@@ -57,15 +67,16 @@ class Result:
 
     @cached_property
     def _usable(self) -> Usable:
-        return usable(self.directory)
+        return of_objects(self.directory, self.result, *self.objects) if self.objects else usable(self.directory)
 
     @overload
     def predict(self, texts: str, **options: Any) -> Answer: ...
     @overload
-    def predict(self, texts: Sequence[str] | Path, **options: Any) -> list[Answer]: ...
-    def predict(self, texts: str | Sequence[str] | Path, **options: Any) -> Answer | list[Answer]:
+    def predict(self, texts: Many, **options: Any) -> list[Answer]: ...
+    def predict(self, texts: str | Many, **options: Any) -> Answer | list[Answer]:
         """What the network says of a text, or of several, or of a file of them: as ``python -m seqexp.predict``, with
-        the same options (``codecs.Options``). UserError where a text cannot be read."""
+        the same options (``codecs.Options``); of series, as arrays (N, T, X) or a list of them, too. UserError where
+        one cannot be read."""
         try:
             how = Options(**options)
         except TypeError:
@@ -73,8 +84,10 @@ class Result:
             raise UserError(f"predict: expected options of {legal}; got {', '.join(options)}") from None
         if isinstance(texts, Path):
             texts = self._usable.codec.texts_of(texts)
+        elif not isinstance(texts, str):
+            texts = [one if isinstance(one, str) else typed(np.asarray(one)) for one in texts]
         with blas.limited_by(self._usable.run_config.settings):
-            answers = self._usable.predict([texts] if isinstance(texts, str) else list(texts), how)
+            answers = self._usable.predict([texts] if isinstance(texts, str) else texts, how)
         return answers[0] if isinstance(texts, str) else answers
 
     def explain(self, on: str, *beside: "Result", data_dir: str | None = None) -> "Page":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqexp import config
 from seqexp.api import objects
+from seqexp.api.arrays import Arrays
 from seqexp.api.results import Result, RunFailed
 from seqexp.api.words import as_words, typed
 from seqexp.config.run_config import RunConfig
@@ -28,7 +29,7 @@ DIRECTORY = "hydra.run.dir"
 
 def run(
     *words: str,
-    task: "str | Mapping[str, Any] | Task | None" = None,
+    task: "str | Mapping[str, Any] | Task | tuple[Any, Any] | None" = None,
     model: "str | Mapping[str, Any] | Core | Network | None" = None,
     directory: str | Path | None = None,
     **settings: Any,
@@ -36,13 +37,13 @@ def run(
     """Train, test and record one run: ``seqexp.run("model=lstm", "task=adding", seed=3)``.
 
     words and settings are those of ``python -m seqexp``, and leave the same bytes; a group may be a dict,
-    ``training={"epochs": 2}``. A task or a model may be an object of your own instead of a name. ``directory`` is
-    ``hydra.run.dir``.
+    ``training={"epochs": 2}``. A task or a model may be an object of your own instead of a name, and a task a pair of
+    arrays ``(X, y)``, which is short for ``seqexp.Arrays(X, y)``. ``directory`` is ``hydra.run.dir``.
 
     UserError where something cannot be used; RunFailed where the run diverges or fails; Stopped where it is
     interrupted.
     """
-    groups = {"task": task, "model": model}
+    groups = {"task": Arrays(*task) if isinstance(task, tuple) and len(task) == 2 else task, "model": model}
     said = {name: value for name, value in groups.items() if isinstance(value, str | Mapping)}
     given = as_words(words, {**said, **settings})
     own = objects.Own.of(*(None if name in said else value for name, value in groups.items()))
@@ -65,7 +66,7 @@ def _run(run_config: RunConfig, parts: Parts | None, directory: Path | None) -> 
         if directory is not None:
             leave_nothing(directory)
         raise
-    result = Result(done.result, done.directory, done.how)
+    result = Result(done.result, done.directory, done.how, (run_config, parts) if parts else None)
     if result.status != "FINISHED":
         raise RunFailed(result)
     return result

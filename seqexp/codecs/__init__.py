@@ -8,7 +8,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
@@ -19,6 +19,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from seqexp.data import files
 from seqexp.data.batch import Batch
 from seqexp.data.shape import Shape
+from seqexp.data.text import Vocabulary
 from seqexp.system.errors import UserError
 
 MODULES = (
@@ -72,14 +73,10 @@ class Options:
     beam_width: int | None = None
 
 
-class Answering(Protocol):
-    """A trained network as a codec sees it."""
+class Generator(Protocol):
+    """A trained network as something that continues prompts: ``networks.Chain.generate`` with its weights."""
 
-    def answers(self, batch: Batch, state: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """The raw answers y (Y, N) of a batch that begins in ``state`` (S, B), and the state after it."""
-        ...
-
-    def generate(
+    def __call__(
         self,
         prompt: np.ndarray | Batch,
         steps: int,
@@ -91,7 +88,18 @@ class Answering(Protocol):
         beam_width: int = 1,
         top_k: int | None = None,
     ) -> np.ndarray:
-        """Tokens (steps, B) that follow the prompt."""
+        """Tokens (steps, B) that follow the prompt (T, B), or the x of a batch."""
+        ...
+
+
+class Answering(Protocol):
+    """A trained network as a codec sees it."""
+
+    @property
+    def generate(self) -> Generator: ...
+
+    def answers(self, batch: Batch, state: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The raw answers y (Y, N) of a batch that begins in ``state`` (S, B), and the state after it."""
         ...
 
 
@@ -101,6 +109,8 @@ class Codec(ABC):
     kind: ClassVar[str]
     alone: ClassVar[bool] = False  # whether texts are answered one by one: prompts have no padding
     whole_tables: ClassVar[bool] = False  # whether a table is no column of texts, but a text of its own
+    input_field: ClassVar[str] = ""  # the field with what input tokens mean
+    output_field: ClassVar[str] = ""  # the field with what the rows of an answer stand for
 
     @property
     @abstractmethod
@@ -128,12 +138,12 @@ class Codec(ABC):
     @property
     def input_words(self) -> Sequence[str]:
         """What input tokens mean, by id; empty where inputs are numbers."""
-        return ()
+        return getattr(self, self.input_field) if self.input_field else ()
 
     @property
     def output_words(self) -> Sequence[str]:
         """What the rows of an answer stand for; empty where they are numbers."""
-        return ()
+        return getattr(self, self.output_field) if self.output_field else ()
 
     def steps(self, text: str, batch: Batch) -> list[str]:
         """What each step of the batch of one text reads, as it was typed."""
@@ -145,6 +155,19 @@ class Codec(ABC):
 
     def as_json(self) -> dict[str, Any]:
         return dict(asdict(self))  # type: ignore[call-overload]
+
+
+class Tokenized(Codec):
+    """A codec of texts whose field ``tokens`` has those known, by id, the first of which is ``<unk>``."""
+
+    input_field = "tokens"
+
+    def __post_init__(self) -> None:
+        Vocabulary(tuple(self.input_words))  # ValueError where it is none
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary(tuple(self.input_words))
 
 
 C = TypeVar("C", bound=Codec)

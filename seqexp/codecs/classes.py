@@ -2,17 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, MinLen
 
-from seqexp.codecs import STRICT, Answer, Answering, Codec, Options, Row, cuts, distribution, register, unread
+from seqexp.codecs import (
+    STRICT,
+    Answer,
+    Answering,
+    Codec,
+    Options,
+    Row,
+    Tokenized,
+    cuts,
+    distribution,
+    register,
+    unread,
+)
 from seqexp.codecs.cuts import Cut
 from seqexp.data.batch import Batch
 from seqexp.data.shape import Shape
-from seqexp.data.text import Ragged, Vocabulary
+from seqexp.data.text import Ragged
 
 Tokens = Annotated[tuple[str, ...], MinLen(1)]
 
@@ -28,7 +39,7 @@ def class_rows(texts: Sequence[str], labels: Sequence[str], truth: np.ndarray, y
 
 @register("text_classes")
 @dataclass(frozen=True)
-class TextClasses(Codec):
+class TextClasses(Tokenized):
     """Texts of one of some classes.
 
     cut:        how texts become tokens; tokens: those known, by id, the first of which is ``<unk>``.
@@ -40,22 +51,8 @@ class TextClasses(Codec):
     labels: Tokens
     max_length: Annotated[int, Ge(1)]
 
+    output_field = "labels"
     __pydantic_config__ = STRICT
-
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        return Vocabulary(self.tokens)
-
-    def __post_init__(self) -> None:
-        Vocabulary(self.tokens)  # ValueError where it is none
-
-    @property
-    def input_words(self) -> Sequence[str]:
-        return self.tokens
-
-    @property
-    def output_words(self) -> Sequence[str]:
-        return self.labels
 
     @property
     def shape(self) -> Shape:
@@ -103,15 +100,8 @@ class SymbolClasses(Codec):
     symbols: Tokens
     labels: Tokens
 
+    input_field, output_field = "symbols", "labels"
     __pydantic_config__ = STRICT
-
-    @property
-    def input_words(self) -> Sequence[str]:
-        return self.symbols
-
-    @property
-    def output_words(self) -> Sequence[str]:
-        return self.labels
 
     @property
     def shape(self) -> Shape:

@@ -8,12 +8,23 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from seqexp.codecs import STRICT, Answer, Answering, Codec, Options, Row, cuts, distribution, register, unread
+from seqexp.codecs import (
+    STRICT,
+    Answer,
+    Answering,
+    Codec,
+    Options,
+    Row,
+    Tokenized,
+    cuts,
+    distribution,
+    register,
+    unread,
+)
 from seqexp.codecs.classes import Tokens
 from seqexp.codecs.cuts import Cut
 from seqexp.data.batch import Batch
 from seqexp.data.shape import Shape
-from seqexp.data.text import Vocabulary
 
 Length = Annotated[int, Gt(0), Le(1_000_000)]
 SUGGESTIONS = 5  # of the next token, that are told
@@ -54,7 +65,7 @@ def suggested(tokens: Sequence[str], y: np.ndarray) -> list[Answer]:
 
 @register("language")
 @dataclass(frozen=True)
-class Language(Codec):
+class Language(Tokenized):
     """A text so far, and what follows.
 
     cut, tokens: how a text becomes tokens, and those known by id, ``<unk>`` first. line_end: the token of a line's end,
@@ -68,22 +79,8 @@ class Language(Codec):
     length: Length
 
     alone = True
+    output_field = "tokens"
     __pydantic_config__ = STRICT
-
-    def __post_init__(self) -> None:
-        Vocabulary(self.tokens)  # ValueError where it is none
-
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        return Vocabulary(self.tokens)
-
-    @property
-    def input_words(self) -> Sequence[str]:
-        return self.tokens
-
-    @property
-    def output_words(self) -> Sequence[str]:
-        return self.tokens
 
     @property
     def shape(self) -> Shape:
@@ -149,15 +146,12 @@ class NamesOf(Codec):
     length: Length
 
     alone = True
+    output_field = "symbols"
     __pydantic_config__ = STRICT
 
     @property
     def input_words(self) -> Sequence[str]:
         return (*self.symbols, *self.categories)
-
-    @property
-    def output_words(self) -> Sequence[str]:
-        return self.symbols
 
     @property
     def shape(self) -> Shape:
@@ -243,15 +237,8 @@ class Word(Codec):
     length: Length
 
     alone = True
+    input_field = output_field = "letters"
     __pydantic_config__ = STRICT
-
-    @property
-    def input_words(self) -> Sequence[str]:
-        return self.letters
-
-    @property
-    def output_words(self) -> Sequence[str]:
-        return self.letters
 
     @property
     def shape(self) -> Shape:

@@ -66,6 +66,7 @@ class PictureClasses(Codec):
     largest: Largest
     labels: Tokens
 
+    output_field = "labels"
     __pydantic_config__ = STRICT
 
     def __post_init__(self) -> None:
@@ -75,10 +76,6 @@ class PictureClasses(Codec):
     @cached_property
     def order(self) -> np.ndarray:
         return np.array(self.places, np.int64)
-
-    @property
-    def output_words(self) -> Sequence[str]:
-        return self.labels
 
     @property
     def shape(self) -> Shape:
@@ -110,18 +107,11 @@ class Captions(Codec):
     length: Length
     end: Literal[1] = 1
 
+    input_field = output_field = "letters"
     __pydantic_config__ = STRICT
 
     def __post_init__(self) -> None:
         Vocabulary(self.letters)  # ValueError where it is none
-
-    @property
-    def input_words(self) -> Sequence[str]:
-        return self.letters
-
-    @property
-    def output_words(self) -> Sequence[str]:
-        return self.letters
 
     @property
     def picture(self) -> Picture:

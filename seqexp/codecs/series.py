@@ -1,7 +1,7 @@
 """Series of numbers, and a class for each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -44,6 +44,7 @@ class SeriesClasses(Codec):
     deviation: Annotated[tuple[float, ...], MinLen(1)]
     missing: Missing
 
+    output_field = "labels"
     __pydantic_config__ = STRICT
 
     def __post_init__(self) -> None:
@@ -53,10 +54,6 @@ class SeriesClasses(Codec):
     @property
     def scale(self) -> Scale:
         return Scale(self.mean, self.deviation)
-
-    @property
-    def output_words(self) -> Sequence[str]:
-        return self.labels
 
     @property
     def shape(self) -> Shape:
@@ -121,3 +118,33 @@ class RowClasses(SeriesClasses):
             values[x[width:] > 0] = np.nan
         texts = [" ".join("?" if np.isnan(v) else f"{v:.9g}" for v in row) for row in values.T]
         return class_rows(texts, self.labels, batch.answers(), y)
+
+
+@register("series_values")
+@dataclass(frozen=True)
+class SeriesValues(SeriesClasses):
+    """Series, typed as those of classes, and the values that ``labels`` name, told at the last step."""
+
+    __pydantic_config__ = STRICT
+
+    @property
+    def shape(self) -> Shape:
+        return replace(super().shape, loss="squared")
+
+    def encode(self, texts: Sequence[str]) -> Batch:
+        return replace(super().encode(texts), target=np.zeros((len(self.labels), len(texts))))
+
+    def decode(self, batch: Batch, y: np.ndarray) -> list[Answer]:
+        named = [dict(zip(self.labels, column.tolist(), strict=True)) for column in y.T]
+        return [Answer(" ".join(f"{value:.6g}" for value in one.values()), rows=(dict(one),)) for one in named]
+
+    def record(self, batch: Batch, y: np.ndarray) -> list[Row]:
+        columns = zip(batch.answers().T.tolist(), y.T.tolist(), strict=True)
+        if len(self.labels) == 1:
+            return [{"truth": truth, "answer": said} for (truth,), (said,) in columns]
+        return [{"truth": " ".join(map(repr, truth)), "answer": " ".join(map(repr, said))} for truth, said in columns]
+
+
+def typed(series: np.ndarray) -> str:
+    """A series (T, X) or (T,) as it would be typed, to the last bit; tokens (T,) as symbols."""
+    return " ".join(",".join(map(repr, np.atleast_1d(step).tolist())) for step in series)

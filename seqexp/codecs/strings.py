@@ -23,19 +23,12 @@ class SymbolSets(Codec):
     symbols: Tokens
     echo: str | None = None
 
+    input_field = output_field = "symbols"
     __pydantic_config__ = STRICT
 
     def __post_init__(self) -> None:
         if self.echo is not None and self.echo not in self.symbols:
             raise ValueError(f"echo must be one of the symbols, got {self.echo!r}")
-
-    @property
-    def input_words(self) -> Sequence[str]:
-        return self.symbols
-
-    @property
-    def output_words(self) -> Sequence[str]:
-        return self.symbols
 
     @property
     def shape(self) -> Shape:

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Le
 
-from seqexp.codecs import STRICT, Answer, Answering, Codec, Options, Row, register, unread
+from seqexp.codecs import STRICT, Answer, Answering, Codec, Options, Row, Tokenized, register, unread
 from seqexp.codecs.classes import Tokens, symbol_ids
 from seqexp.data.batch import Batch
 from seqexp.data.files import composed
 from seqexp.data.shape import Shape
-from seqexp.data.text import Ragged, Vocabulary
+from seqexp.data.text import Ragged
 
 
 def looks(word: str) -> str:
@@ -48,7 +47,7 @@ def tagged(batch: Batch, y: np.ndarray, labels: Sequence[str]) -> list[Answer]:
 
 @register("tags")
 @dataclass(frozen=True)
-class Tags(Codec):
+class Tags(Tokenized):
     """Words with spaces between them; punctuation marks are words. A word that is not known goes by its looks.
 
     lookahead: how many words behind a word are read before its tag is told.
@@ -58,22 +57,8 @@ class Tags(Codec):
     labels: Tokens
     lookahead: Annotated[int, Ge(0), Le(10_000)]
 
+    output_field = "labels"
     __pydantic_config__ = STRICT
-
-    def __post_init__(self) -> None:
-        Vocabulary(self.tokens)  # ValueError where it is none
-
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        return Vocabulary(self.tokens)
-
-    @property
-    def input_words(self) -> Sequence[str]:
-        return self.tokens
-
-    @property
-    def output_words(self) -> Sequence[str]:
-        return self.labels
 
     @property
     def shape(self) -> Shape:

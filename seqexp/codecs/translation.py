@@ -34,6 +34,7 @@ class Translation(Codec):
     length: Length
     beam_width: Annotated[int, Ge(1), Le(1000)]
 
+    input_field, output_field = "source_tokens", "target_tokens"
     __pydantic_config__ = STRICT
 
     def __post_init__(self) -> None:
@@ -48,14 +49,6 @@ class Translation(Codec):
     @cached_property
     def targets(self) -> Vocabulary:
         return Vocabulary(self.target_tokens)
-
-    @property
-    def input_words(self) -> Sequence[str]:
-        return self.source_tokens
-
-    @property
-    def output_words(self) -> Sequence[str]:
-        return self.target_tokens
 
     @property
     def shape(self) -> Shape:

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from seqexp.codecs import STRICT, Answer, Answering, Codec, Options, Row, distribution, register, unread
+from seqexp.codecs import STRICT, Answer, Answering, Options, Row, Tokenized, distribution, register, unread
 from seqexp.codecs.classes import Tokens, class_rows
 from seqexp.data.batch import Batch, TreeBatch
 from seqexp.data.files import composed
 from seqexp.data.shape import Shape
-from seqexp.data.text import Ragged, Vocabulary, lowered
+from seqexp.data.text import Ragged, lowered
 from seqexp.data.trees import Malformed, Tree, gathered, parse
 from seqexp.numerics.forest import Forest
 from seqexp.system.errors import UserError
@@ -24,7 +23,7 @@ LISTS = ("[MAX", "[MIN", "[MED", "[SM")
 
 @register("tree_classes")
 @dataclass(frozen=True)
-class TreeClasses(Codec):
+class TreeClasses(Tokenized):
     """Trees, told at the root.
 
     form: how a tree is typed: ``[MAX 2 9 [MIN 4 7 ] 0 ]``; ``or and p+ q- not r+``; or Penn brackets, with labels or
@@ -38,22 +37,8 @@ class TreeClasses(Codec):
     labels: Tokens
     read: Literal["sequence", "tree"] | None = None
 
+    output_field = "labels"
     __pydantic_config__ = STRICT
-
-    def __post_init__(self) -> None:
-        Vocabulary(self.tokens)  # ValueError where it is none
-
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        return Vocabulary(self.tokens)
-
-    @property
-    def input_words(self) -> Sequence[str]:
-        return self.tokens
-
-    @property
-    def output_words(self) -> Sequence[str]:
-        return self.labels
 
     @property
     def shape(self) -> Shape:

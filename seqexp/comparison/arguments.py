@@ -50,6 +50,11 @@ class Arguments:
     launcher: list[str] = field(default_factory=list)
     asked: Asked = field(default_factory=Asked)  # of runs to be made
 
+    @property
+    def launching(self) -> tuple[str, ...]:
+        """The words that a launcher is given before any job: its own, and where runs are kept, which it may refuse."""
+        return (*self.launcher, *(word for word in self.passed if word.startswith(("tracking=", "tracking."))))
+
 
 def parsed(arguments: Sequence[str]) -> Arguments:
     """The checked words. UserError names the word at fault and what is legal."""
@@ -218,6 +223,10 @@ def _setting(words: Arguments, key: str, text: str) -> None:
     group, _, name = key.partition(".")
     if key == "hydra/launcher" or key.startswith("hydra.launcher."):
         words.launcher.append(f"{key}={text}")
+        return
+    if key == "cache" and words.run:  # decides nothing, so that no run is asked for it
+        schema.check_group("", {key: _value(key, text)}, {key: schema.TOP[key]})
+        words.passed.append(f"{key}={text}")
         return
     if key not in TOP and (group not in GROUPS or not name):
         legal = [*OWN, *TOP, *(f"{g}.<key>" for g in GROUPS)]

@@ -8,11 +8,10 @@ from seqexp.comparison.contest import Contest
 from seqexp.comparison.family import corrected
 from seqexp.comparison.protocol import Made, finish
 from seqexp.comparison.query import Answer, Query, gather
+from seqexp.comparison.terms import EXPLORATORY, UNTUNED
 from seqexp.comparison.wording import headline
 from seqexp.runs.reader import Run
 from seqexp.system.plurals import counted
-
-UNTUNED, EXPLORATORY = "UNTUNED", "exploratory"
 
 
 def answered(query: Query, made: Made) -> Answer:

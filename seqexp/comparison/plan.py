@@ -15,6 +15,7 @@ from seqexp.config.build import build_task
 from seqexp.config.run_config import RunConfig
 from seqexp.runs.location import Location
 from seqexp.statistics.sequential import Sequential
+from seqexp.sweeps import launch
 from seqexp.sweeps.search import Rung, halving
 from seqexp.sweeps.search_space import Space
 from seqexp.system.errors import UserError
@@ -94,10 +95,7 @@ class Plan:
 
 def planned(words: Arguments) -> Plan:
     """The plan that the words ask for. UserError where it cannot be."""
-    if words.launcher:
-        from seqexp.sweeps.launch import chosen
-
-        config.for_jobs(chosen(words.launcher))  # refused before anything is begun
+    launch.composed(words.launching)  # refused before anything is begun
     each = {model: budgets.words_of(words, model) for model in words.models}
     composed = {model: config.composed(one) for model, one in each.items()}
     first = _checked(composed[words.models[0]])

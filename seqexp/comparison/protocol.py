@@ -7,11 +7,12 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 from typing import Any
 
@@ -28,8 +29,8 @@ from seqexp.config.build import Settings
 from seqexp.runs.location import Location
 from seqexp.runs.progress import configure_logging
 from seqexp.statistics.sequential import Sequential
-from seqexp.sweeps import search
-from seqexp.sweeps.launch import Launch, launching
+from seqexp.sweeps import search, warm_workers
+from seqexp.sweeps.launch import Launch, composed, launching
 from seqexp.sweeps.parent_run import comparison, mark_all_killed
 from seqexp.sweeps.search import Search, typed
 from seqexp.system.atomic_files import write_text
@@ -73,11 +74,16 @@ def plan_lines(words: Arguments) -> list[str]:
     return lines(timed(planned(words)), _cores(words))
 
 
-def run(words: Arguments, command: str) -> Made:
-    """Do what the plan says, which is printed first. UserError where a run is refused."""
+def run(words: Arguments, command: str, meanwhile: Callable[[], None] = lambda: None) -> Made:
+    """Do what the plan says, which is printed first. UserError where a run is refused.
+
+    meanwhile: what this process can do, in another thread, while others make the runs.
+    """
     begun = perf_counter()
     configure_logging(level=logging.WARNING)  # a line a pair is enough; run.log has the rest
-    plan, cores = timed(planned(words)), _cores(words)
+    plan, cores = planned(words), _cores(words)
+    _warm(words, plan)
+    plan = timed(plan)
     print("\n".join(lines(plan, cores)), flush=True)
     registered = registration.register(plan, words.asked.first_seed, Location.root)
     when = "registered" if registered.is_new else f"registered before, {registered.content['registered']}"
@@ -88,7 +94,8 @@ def run(words: Arguments, command: str) -> Made:
     mark_all_killed(made.tracking)
     with _parent(made, command) as folder:
         try:
-            launch = launching(words.launcher, folder)
+            launch = launching(words.launching, folder)
+            Thread(target=meanwhile, daemon=True).start()
             for place, condition in enumerate(plan.conditions):
                 _ask(made, condition, registered.first_seed + BLOCK * place, launch)
         except Exception as error:
@@ -189,10 +196,16 @@ def finish(made: Made, verdicts: Mapping[str, Any]) -> None:
 
 def _cores(words: Arguments) -> int:
     """How many runs go on at once."""
-    from seqexp.sweeps.launch import chosen
-
-    _, cfg = config.for_jobs(chosen(words.launcher))
+    _, cfg = composed(words.launching)
     return int(effective_n_jobs(cfg.hydra.launcher.get("n_jobs") or 1))
+
+
+def _warm(words: Arguments, plan: Plan) -> None:
+    """Have joblib's processes import what they need while this one times the models."""
+    _, cfg = composed(words.launching)
+    if cfg.hydra.runtime.choices["hydra/launcher"] == "joblib":
+        like = plan.configs[plan.models[0]]
+        warm_workers.prepare(cfg.hydra.launcher.n_jobs, like.settings["tracking"]["name"] != "off", like)
 
 
 @contextmanager

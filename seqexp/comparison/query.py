@@ -10,6 +10,7 @@ from seqexp import models, tasks
 from seqexp.comparison import selection, tuning_studies
 from seqexp.comparison.contest import Contest, Terms, contest, direction_of
 from seqexp.comparison.family import corrected
+from seqexp.comparison.terms import UNTUNED
 from seqexp.config.command_line import word
 from seqexp.config.run_config import completed, lacking
 from seqexp.runs import reader as stored
@@ -185,10 +186,17 @@ def _contest(
         if others:
             notes.append(f"{others} {model} runs repeat a seed: only the newest finished run of each seed counts")
     every = [run for of_seed in counted.values() for run in of_seed.values()]
-    terms = _terms(task, every, query)
     used = {model: _used(model_studies, counted[model], query.studies) for model, model_studies in tuned.items()}
+    terms = _terms(task, every, query)
+    if query.only is None and not all(_is_tuned(used.get(model), runs) for model, runs in counted.items()):
+        terms = replace(terms, marks=(UNTUNED, *terms.marks))
     label = f"{task}{_telling(every[0], query.filters)}"
     return contest(label, terms, counted, query.pairs, used, notes)
+
+
+def _is_tuned(study: tuning_studies.Study | None, runs: Mapping[int, Run]) -> bool:
+    """Whether the runs are of the study's winner."""
+    return study is not None and {str(run.result.signature) for run in runs.values()} <= study.signatures
 
 
 def _used(found: Sequence[tuning_studies.Study], runs: Mapping[int, Run], named: Sequence[str]) -> tuning_studies.Study:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from seqexp.tasks import metrics
 from seqexp.tasks.metrics import Direction
 
+UNTUNED, EXPLORATORY = "UNTUNED", "exploratory"  # marks: the settings were searched for no model, or not for each
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -17,7 +19,7 @@ class Terms:
     sequential: bool = False  # whether seeds were added until there was a verdict, which then has to allow for that
     bounds: tuple[float, float] | None = None  # the smallest and largest possible score, where there is one
     claims: int = 1  # that are made together; a sequential test shares its error among them
-    marks: tuple[str, ...] = ()  # what a headline says first: UNTUNED, exploratory
+    marks: tuple[str, ...] = ()  # what a headline says first
 
     @property
     def orientation(self) -> str:

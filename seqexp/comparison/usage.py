@@ -17,6 +17,7 @@ Arguments (key=value)
                             a test that looks after every pair has a verdict, or until ...
   max_seeds=20              ... each model has this many seeds
   hydra/launcher=basic      with run=true: one run after the other (default: joblib, as many at once as there are cores)
+  cache=false               with run=true: works out anew what many runs need
   sweep=NAME                only runs of this sweep, by the name of its folder in runs/sweeps
   study=NAME,NAME           only runs of these tuning studies' winners, by the names of their files in runs/tuning;
                             with run=true: these studies' values are confirmed, and nothing is searched

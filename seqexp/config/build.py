@@ -15,6 +15,7 @@ from seqexp.data.shape import Picture
 from seqexp.kernels import library
 from seqexp.models.trees import TreeCore
 from seqexp.networks import Chain, Convolution, Dense, Embedding, Encoder, EncoderDecoder, Network, TreeNetwork
+from seqexp.networks.convolution import MAPS
 from seqexp.system import blas
 from seqexp.system.errors import UserError, unknown_key
 from seqexp.tasks import Shape, Task
@@ -192,7 +193,7 @@ def _picture_encoder(settings: Settings, picture: Picture | None, numbers: int =
         raise UserError("model.embedding_size: expected at least 1, the numbers of a picture; got 0")
     if kind == "dense":
         return Dense(math.prod(picture), size)
-    return Convolution(picture, size, summed=kind == "conv_sum")
+    return Convolution(picture, size, tuple(settings.get("picture_maps", MAPS)), summed=kind == "conv_sum")
 
 
 def _embedded_core(

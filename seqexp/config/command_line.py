@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from seqexp.config.compose import all_settings, conf_files, keys_of, meant
+from seqexp.system.commands import HELP
 from seqexp.system.errors import UserError, did_you_mean, masked
 from seqexp.system.program import program
 
@@ -34,7 +35,6 @@ FLAGS: Mapping[
     "--info": ("-i", ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
 }
 FUNCTIONS = ("choice", "range", "interval", "glob", "tag", "sort", "shuffle", "int", "float", "str", "bool")  # Hydra's
-HELP = ("-h", "--help")
 CLOSING = {"[": "]", "{": "}", "(": ")"}
 
 

@@ -109,8 +109,8 @@ def check(cfg: DictConfig) -> RunConfig:
     return run_config.of_files(own_files(task))
 
 
-def checked(config: dict[str, Any]) -> RunConfig:
-    """As ``check``, of a config whose references are resolved."""
+def checked(config: dict[str, Any], own_task: bool = False) -> RunConfig:
+    """As ``check``, of a config whose references are resolved. own_task: as in ``schema.check``."""
     legal = keys_of("", ())
     for key in config:
         if key not in legal:
@@ -119,7 +119,7 @@ def checked(config: dict[str, Any]) -> RunConfig:
 
     for path in _targets(config):
         raise UserError(f"{path}: _target_ is not allowed, since it would run any code that it names; use a name")
-    settings = schema.check(config)
+    settings = schema.check(config, own_task)
     settings["plugins"] = list(dict.fromkeys([*settings.get("plugins", ()), *schema.owners(settings)]))
     hidden = settings["model"].get("hidden_size")
     return RunConfig(settings, signature(settings)) if hidden is None else _sized(settings, hidden)
@@ -136,14 +136,15 @@ def stored(path: Path) -> RunConfig:
     """The checked config of a run directory's config.yaml. UserError where the file is not one's, or where it needs a
     plug-in that is not loaded.
 
-    Nothing in it is resolved, expanded or imported: the file may be a stranger's.
+    Nothing in it is resolved, expanded or imported: the file may be a stranger's. Its task may be an object that nobody
+    knows by name here.
     """
     try:
         config = stored_settings(path)
     except Unreadable as error:
         raise UserError(f"{path}: expected a run's config; it {error}") from error
     try:
-        return checked({str(key): value for key, value in config.items()})
+        return checked({str(key): value for key, value in config.items()}, own_task=not config.get("plugins"))
     except UserError as error:
         raise UserError(f"{path}: {error}{lacking(config.get('plugins'))}") from error
 

@@ -4,12 +4,13 @@ import inspect
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Le, Lt, MinLen
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from seqexp import models, tasks
 from seqexp.config.command_line import for_shell, word
+from seqexp.networks.convolution import MAPS
 from seqexp.system import plugins
 from seqexp.system.errors import UserError, unknown_key
 from seqexp.system.registry import ADDED, fields
@@ -31,6 +32,7 @@ NETWORK: Fields = {  # what every model's group has besides the constructor's ow
 }
 PICTURES: Fields = {  # stands in the yaml of a task that has some
     "picture_encoder": (Annotated[Literal["conv", "conv_sum", "dense", "off"], ADDED], "dense"),
+    "picture_maps": (Annotated[tuple[Annotated[int, Ge(1), Le(1024)], ...], MinLen(1), ADDED], MAPS),
 }
 TOP: Fields = {
     "seed": (Annotated[int, Ge(0)], NO_DEFAULT),
@@ -52,13 +54,19 @@ NO_RUNS = {"task": "space"}  # of a group's yaml, what no run has: what a compar
 GROUPS = ("model", "task", "optimizer", "training", "tracking")
 
 
-def check(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with every value converted to its field's type. UserError names the key and what is legal."""
+def check(config: Mapping[str, Any], own_task: bool = False) -> dict[str, Any]:
+    """The config with every value converted to its field's type. UserError names the key and what is legal.
+
+    own_task: the task may be one that nobody knows by name, as in a stored config of a run of an object of one's own.
+    """
     absent = added(TOP)
     top = check_group("", {key: config[key] for key in TOP if key in config}, TOP)
     checked = {key: value for key, value in top.items() if key not in absent or value != absent[key]}
     for group in GROUPS:
         given = config.get(group, {})
+        if group == "task" and own_task and isinstance(given, Mapping) and _is_unknown(given):
+            checked[group] = dict(given)
+            continue
         if isinstance(given, Mapping):
             given = {key: value for key, value in given.items() if key != NO_RUNS.get(group)}
         legal = group_fields(group, given)
@@ -67,11 +75,17 @@ def check(config: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
+def _is_unknown(task: Mapping[str, Any]) -> bool:
+    name = task.get("name")
+    return isinstance(name, str) and name not in tasks.names()
+
+
 def owners(checked: Mapping[str, Any]) -> list[str]:
     """The plug-ins that the run's model, decoder, task and optimizer come from."""
     model, decoder = checked["model"]["name"], checked["model"].get("decoder")
     classes = [models.lookup(models.model_of(name)) for name in (model, decoder) if name is not None]
-    classes += [tasks.lookup(checked["task"]["name"]), optimizers.lookup(checked["optimizer"]["name"])]
+    classes += [] if _is_unknown(checked["task"]) else [tasks.lookup(checked["task"]["name"])]
+    classes.append(optimizers.lookup(checked["optimizer"]["name"]))
     return [name for name in map(plugins.owner, classes) if name is not None]
 
 

@@ -6,7 +6,7 @@ a source, and a chain that starts in its final state (many-to-many of different 
 core applied node by node from the leaves, some of whose nodes answer.
 """
 
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -70,16 +70,6 @@ class Network(Protocol):
     def backward(
         self, p: Params, grad: Params, dy: np.ndarray, tape: Any, dstate: np.ndarray | None = None
     ) -> np.ndarray: ...
-    def generate(
-        self,
-        p: Params,
-        prompt: np.ndarray | Batch,
-        steps: int,
-        feed: Literal["zeros", "previous"] = "previous",
-        temperature: float = 0.0,
-        seed: int = 0,
-        *,
-        end: int | None = None,
-        beam_width: int = 1,
-        top_k: int | None = None,
-    ) -> np.ndarray: ...
+    def generate(self, p: Params, prompt: np.ndarray | Batch, steps: int, *how: Any, **more: Any) -> np.ndarray:
+        """What follows a prompt, as ``Chain.generate`` has it."""
+        ...

@@ -1,7 +1,7 @@
 """Two cores: one reads a source, the other says a target. Many-to-many of different lengths."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -101,25 +101,12 @@ class EncoderDecoder:
             dbegun = self.bridge.backward(p.part("bridge"), grad.part("bridge"), dbegun, tape.state)
         return self.encoder.run_back(p.part("encoder"), grad.part("encoder"), None, dbegun, tape.encoder)
 
-    def generate(
-        self,
-        p: Params,
-        prompt: np.ndarray | Batch,
-        steps: int,
-        feed: Literal["zeros", "previous"] = "previous",
-        temperature: float = 0.0,
-        seed: int = 0,
-        *,
-        end: int | None = None,
-        beam_width: int = 1,
-        top_k: int | None = None,
-    ) -> np.ndarray:
+    def generate(self, p: Params, prompt: np.ndarray | Batch, steps: int, *how: Any, **more: Any) -> np.ndarray:
         """Tokens (steps, B): what the decoder says to the sources of ``prompt``, a ``SourceBatch`` whose x (T, B) is
         what each target begins with. See ``Chain.generate``."""
         begun = self._read(p, prompt, None, None, EncoderDecoderTape(), keep=False)
-        how: dict[str, Any] = {"end": end, "beam_width": beam_width, "top_k": top_k, "state0": begun}
         target = prompt if isinstance(prompt, np.ndarray) else Batch(prompt.x, prompt.x)
-        return self.decoder.generate(p.part("decoder"), target, steps, feed, temperature, seed, **how)
+        return self.decoder.generate(p.part("decoder"), target, steps, *how, **more, state0=begun)
 
     def _read(
         self,

@@ -1,7 +1,7 @@
 """A core that reads trees, and a readout: the state of a node answers."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -115,17 +115,5 @@ class TreeNetwork:
             self.embedding.backward(grad.part("embedding"), rows[:, :, None], tape.tokens)
         return dstate[:, :0]
 
-    def generate(
-        self,
-        p: Params,
-        prompt: np.ndarray | Batch,
-        steps: int,
-        feed: Literal["zeros", "previous"] = "previous",
-        temperature: float = 0.0,
-        seed: int = 0,
-        *,
-        end: int | None = None,
-        beam_width: int = 1,
-        top_k: int | None = None,
-    ) -> np.ndarray:
+    def generate(self, p: Params, prompt: np.ndarray | Batch, steps: int, *how: Any, **more: Any) -> np.ndarray:
         raise UserError("model.name: expected a model of sequences, since this task generates; a tree is read whole")

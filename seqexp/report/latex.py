@@ -21,7 +21,7 @@ def document(title: str, contests: Sequence[Contest], figures: Sequence[Path]) -
         r"\documentclass{article}",
         r"\usepackage{booktabs,graphicx}",
         r"\usepackage[utf8]{inputenc}",
-        rf"\title{{{escaped(title)}}}\date{{}}",
+        rf"\title{{{escaped(title)}}}\author{{}}\date{{}}",
         r"\begin{document}\maketitle",
     ]
     for contest in contests:
@@ -60,4 +60,5 @@ def _models(contest: Contest) -> str:
     head = ["model", "parameters", "runs", mean, "sd", f"{level} interval"]
     lines = [" & ".join(map(escaped, row)) + r" \\" for row in (head, *rows)]
     body = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
-    return r"\begin{tabular}{lrrrrl}" + f"\n{body}\n" + r"\end{tabular}"
+    table = r"\begin{tabular}{lrrrrl}" + f"\n{body}\n" + r"\end{tabular}"
+    return rf"\noindent{{\footnotesize\setlength{{\tabcolsep}}{{4pt}}{table}}}"

@@ -27,14 +27,19 @@ def built(run_config: RunConfig) -> Parts:
     """The task, that of the run before where it had the same, and the network that fits it. UserError where one cannot
     be used."""
     settings = run_config.settings
-    if settings.get("cache", True):
-        cls = tasks.lookup(run_config.name("task"))
-        task = _task(cls, json.dumps(settings["task"]), settings["data_dir"], run_config.files)
-    else:
-        task = build_task(settings["task"], settings["data_dir"])
+    task = built_task(run_config)
     network = build_network(settings["model"], task.shape, settings.get("backend", "numpy"))
     check_memory(network, settings)
     return Parts(task, network)
+
+
+def built_task(run_config: RunConfig) -> Task:
+    """The task alone, that of the run before where it had the same. UserError where it cannot be used."""
+    settings = run_config.settings
+    if not settings.get("cache", True):
+        return build_task(settings["task"], settings["data_dir"])
+    cls = tasks.lookup(run_config.name("task"))
+    return _task(cls, json.dumps(settings["task"]), settings["data_dir"], run_config.files)
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ from seqexp.networks import Network
 from seqexp.numerics.functions import small_buffers
 from seqexp.numerics.params import Params
 from seqexp.runs import model
+from seqexp.runs.parts import Parts
 from seqexp.runs.result import RunResult, read_result
 from seqexp.system import blas
 from seqexp.system.atomic_files import write_text
@@ -82,8 +83,13 @@ def finished(path: Path) -> tuple[RunResult, RunConfig]:
 
 def best(path: Path, run_config: RunConfig, shape: Shape) -> tuple[Network, Params]:
     """A run's network and best weights. UserError where they do not fit the shape, or are damaged."""
-    file = path / CHECKPOINTS / BEST
     network = build_network(run_config.settings["model"], shape, run_config.settings.get("backend", "numpy"))
+    return network, weights(path, network)
+
+
+def weights(path: Path, network: Network) -> Params:
+    """A run's best weights, of its network. UserError where they do not fit it, or are damaged."""
+    file = path / CHECKPOINTS / BEST
     try:
         there = os.stat(file, follow_symlinks=False).st_size
     except OSError as error:
@@ -93,7 +99,7 @@ def best(path: Path, run_config: RunConfig, shape: Shape) -> tuple[Network, Para
     p = load_weights(file, network.layout)
     if not np.isfinite(p.flat).all():
         raise UserError(f"{file}: expected finite weights")
-    return network, p
+    return p
 
 
 def with_data(
@@ -123,6 +129,15 @@ def usable(path: Path, data_dir: str | None = None, sources: Mapping[str, str] |
         raise UserError(f"{path}: {_no_codec(run_config)}")
     network, p = best(path, run_config, codec.shape)
     return Usable(result, run_config, codec, Trained(network, p))
+
+
+def of_objects(path: Path, result: RunResult, run_config: RunConfig, parts: Parts) -> Usable:
+    """As ``usable``, of a run of this process whose task or network is an object. UserError where the task has no
+    codec."""
+    codec = parts.task.codec()
+    if codec is None:
+        raise UserError(f"predict: expected a task with a codec (Task.codec); {run_config.name('task')} has none")
+    return Usable(result, run_config, codec, Trained(parts.network, weights(path, parts.network)))
 
 
 def _no_codec(run_config: RunConfig) -> str:

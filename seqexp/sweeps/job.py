@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -25,6 +26,15 @@ logger = logging.getLogger("seqexp")
 outcome: int = FAILED
 error: UserError | None = None
 begun = False  # whether Hydra has composed the config
+
+
+def _without_configs(done: JobReturn) -> dict[str, Any]:
+    """What joblib's processes send home of a job. Its record has all that is read; the two configs, a megabyte, would
+    be kept for each job of the sweep."""
+    return vars(done) | {"cfg": None, "hydra_cfg": None}
+
+
+JobReturn.__getstate__ = _without_configs  # type: ignore[assignment,method-assign]
 
 
 def job(cfg: DictConfig, level: int = logging.INFO) -> None:

@@ -5,16 +5,21 @@ Hydra's own sweeper does the same for a plain sweep.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Event, RLock, Thread
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from hydra.plugins.launcher import Launcher
 
 from seqexp.sweeps import job, workers
 from seqexp.sweeps.job_record import JobRecord, find_record, read_record
 from seqexp.system import signals
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from seqexp.config.job_configs import JobConfigs
 
 Words = Sequence[str]
 POLL = 0.05  # seconds
@@ -135,16 +140,25 @@ def chosen(words: Words) -> list[str]:
     return [*([] if any(word.startswith("hydra/launcher=") for word in words) else [ALL_CORES]), *words]
 
 
+@lru_cache(maxsize=1)
+def composed(words: tuple[str, ...]) -> "tuple[JobConfigs, DictConfig]":
+    """What a launcher is given outside a sweep's command. words: which launcher, and its settings, as on the command
+    line; joblib on all cores where none is named. UserError where Hydra has no such launcher."""
+    from seqexp import config
+
+    return config.for_jobs(chosen(words))
+
+
 def launching(words: Words, sweep_dir: Path) -> Launch:
-    """A launch outside a sweep's command. words: which launcher, and its settings, as on the command line; joblib
-    on all cores where none is named. Its jobs log warnings only. UserError where Hydra has no such launcher."""
+    """A launch of these words (``composed``) outside a sweep's command. Its jobs log warnings only."""
     from hydra.core.plugins import Plugins
     from hydra.types import HydraContext
 
-    from seqexp import config
-
     with signals.deferred():  # OmegaConf would take a Ctrl-C for a failure of its own
-        loader, cfg = config.for_jobs([*chosen(words), f"hydra.sweep.dir={sweep_dir}"])
+        loader, cfg = composed(tuple(words))
+        cfg = cfg.copy()
+        cfg.hydra.sweep.dir = str(sweep_dir)
+        cfg.hydra.overrides.hydra.append(f"hydra.sweep.dir={sweep_dir}")  # jobs are composed anew, with these words
         callbacks: Any = _no_callbacks()
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=HydraContext(config_loader=loader, callbacks=callbacks),

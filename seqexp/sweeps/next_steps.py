@@ -1,5 +1,6 @@
 """What to type next: the last lines of a run and of a sweep."""
 
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ def after_run(run: "CompletedRun", tracking: TrackingSettings) -> str:
             steps[f"{program('predict')} {directory} {for_shell(text)}"] = "ask it"
     steps[f"{program('explain')} {directory}"] = "why it scores as it does"
     other = OTHER.get(result.model, "lstm")
-    pair = f"a={other} b={result.model} task={result.task}"
+    typed = [for_shell(word) for word in sys.argv[1:] if word.startswith("task.")]  # else it would be on other data
+    pair = " ".join([f"a={other} b={result.model} task={result.task}", *typed])
     steps[f"{program('compare')} run=true {pair}"] = "is it better, and how sure is that?"
     return _lines(steps)
 

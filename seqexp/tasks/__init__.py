@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import numpy as np
 
 from seqexp.codecs import Answering, Codec, Row
+from seqexp.codecs import Generator as Generator
 from seqexp.data.batch import Batch, Split
 from seqexp.data.shape import Answers as Answers
 from seqexp.data.shape import Shape as Shape
@@ -50,27 +51,6 @@ class Scorer(Protocol):
 
     def artifacts(self) -> list[Artifact]:
         """What a person wants to look at."""
-        ...
-
-
-class Generator(Protocol):
-    """A trained network as a task sees it: something that continues prompts."""
-
-    def __call__(
-        self,
-        prompt: np.ndarray | Batch,
-        steps: int,
-        feed: Literal["zeros", "previous"] = "previous",
-        temperature: float = 0.0,
-        seed: int = 0,
-        *,
-        end: int | None = None,
-        beam_width: int = 1,
-    ) -> np.ndarray:
-        """Tokens (steps, B) that follow the prompt (T, B), or the x of a batch; temperature 0 takes the likeliest.
-
-        A column that has said ``end`` goes on saying it. ``beam_width`` above 1 looks for the likeliest whole sequence.
-        """
         ...
 
 

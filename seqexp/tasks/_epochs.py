@@ -32,7 +32,8 @@ class Passes(Generic[E]):
 
     def __init__(self, name: str, draw: Callable[[Split, int, int], E], size: Callable[[Split], int]) -> None:
         self._name, self._draw, self._size = name, draw, size
-        self._last: dict[Split, tuple[tuple[int, int, int], E, list[np.ndarray]]] = {}
+        self._last: dict[Split, tuple[tuple[int, int], E]] = {}
+        self._plans: dict[Split, tuple[tuple[int, int, int], list[np.ndarray]]] = {}
 
     def batches(self, split: Split, batch_size: int) -> int:
         """How many batches a pass has."""
@@ -50,13 +51,13 @@ class Passes(Generic[E]):
             if epoch:
                 raise IndexError(f"{self._name}: {split} has {count} batches, got index {index}")
             seed = 0
-        key = (seed, epoch, batch_size)
-        if split not in self._last or self._last[split][0] != key:
-            examples = self._draw(split, seed, epoch)
+        if split not in self._last or self._last[split][0] != (seed, epoch):
+            self._last[split] = (seed, epoch), self._draw(split, seed, epoch)
+        examples, key = self._last[split][1], (seed, epoch, batch_size)
+        if split not in self._plans or self._plans[split][0] != key:
             rng = stream(seed, Purpose.ORDER, epoch) if split == "train" else None
-            self._last[split] = key, examples, text.buckets(examples.lengths, batch_size, rng)
-        _, examples, batches = self._last[split]
-        return examples, batches[position]
+            self._plans[split] = key, text.buckets(examples.lengths, batch_size, rng)
+        return examples, self._plans[split][1][position]
 
 
 class FixedPasses:

@@ -1,6 +1,8 @@
 """Handwritten digits: pictures, what they show, and which of them are for training."""
 
 import hashlib
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -18,12 +20,21 @@ Data = tuple[np.ndarray, np.ndarray, dict[Split, np.ndarray], str]
 
 def scikit_learn(data_dir: str | None, split_seed: int) -> Data:
     """scikit-learn's 1,797 pictures of 8 x 8, 80/10/10 of each digit by ``split_seed``."""
+    table = _table()  # a row a picture: 64 pixels, then the digit
+    pictures, digits = table[:, :-1].reshape(-1, 8, 8).astype(np.uint8), table[:, -1].astype(np.int64)
+    splits = dict(zip(PARTS, stratified(digits, split_seed), strict=True))
+    return pictures, digits, splits, hashlib.sha256(pictures.tobytes()).hexdigest()
+
+
+def _table() -> np.ndarray:
+    """As ``sklearn.datasets.load_digits`` reads it, whose import takes longer than training some epochs."""
+    package = find_spec("sklearn")
+    file = Path(package.origin if package and package.origin else "").parent / "datasets" / "data" / "digits.csv.gz"
+    if file.is_file():
+        return np.loadtxt(file, delimiter=",")
     from sklearn.datasets import load_digits
 
-    pictures, digits = load_digits(return_X_y=True)
-    pictures = pictures.reshape(-1, 8, 8).astype(np.uint8)
-    splits = dict(zip(PARTS, stratified(digits, split_seed), strict=True))
-    return pictures, digits.astype(np.int64), splits, hashlib.sha256(pictures.tobytes()).hexdigest()
+    return np.column_stack(load_digits(return_X_y=True))
 
 
 def mnist(data_dir: str | None, split_seed: int) -> Data:

@@ -9,27 +9,24 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.codecs import Answering, Row
-from seqexp.codecs.pictures import END, Captions, spelled
+from seqexp.codecs.pictures import END, Captions
 from seqexp.codecs.pictures import Scenes as SceneWords
 from seqexp.data import numerals, text
 from seqexp.data.batch import FeatureBatch, Split
 from seqexp.data.generated import scenes
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
 from seqexp.numerics.rng import Purpose, stream
-from seqexp.tasks import Generator, Metrics, Shape, Task, _pictures, _scenes, register
-from seqexp.tasks.artifacts import Artifact, ConfusionMatrix, TextSamples
-from seqexp.tasks.scorers import SymbolScorer
+from seqexp.tasks import Metrics, Shape, _pictures, _scenes, register
+from seqexp.tasks._described import Described
+from seqexp.tasks.artifacts import Artifact, ConfusionMatrix
 
-GENERATED_SIZES: dict[Split, int] = {"val": 500, "test": 1000}
 OTHER = "(other)"
-SAMPLES = 40
-AT_ONCE = 500  # pictures described side by side
+GENERATED_SIZES: dict[Split, int] = {"val": 500, "test": 1000}
 
 
 @register("caption")
 @dataclass(kw_only=True)
-class Caption(Task):
+class Caption(Described):
     """After a picture of a 7 come ``s e v e n </s>``.
 
     The picture enters at step 0 only, which already answers with the first letter; later steps see the letter before:
@@ -52,8 +49,8 @@ class Caption(Task):
     unseen: scenes.Unseen | None = None
     data_dir: str | None = None
 
-    primary_metric = "exact_match"
-    direction = "max"
+    called = "picture"
+    at_once = 500
 
     def __post_init__(self) -> None:
         self._scenes: _scenes.Scenes | None = None
@@ -93,7 +90,7 @@ class Caption(Task):
     def _units(self, name: str) -> list[str]:
         return name.split() if self.source == "scenes" else list(name)
 
-    def _shown(self, rows: np.ndarray) -> np.ndarray:
+    def _seen(self, rows: np.ndarray) -> np.ndarray:
         """Pictures (B, F) float32 in [0, 1]."""
         return self._pictures[rows].astype(np.float32) / np.float32(self._largest)
 
@@ -106,57 +103,27 @@ class Caption(Task):
         kind = SceneWords if self.source == "scenes" else Captions
         return kind(self._pictures.shape[1], self._largest, self._letters.tokens, steps)
 
-    def batches(self, split: Split, batch_size: int) -> int:
-        return -(-len(self._rows[split]) // batch_size)
+    def _teller(self) -> Captions:
+        return self.codec()
+
+    def _words_of(self, row: int) -> str:
+        return self._names[self._which[row]]
+
+    def _named(self, row: int) -> str:
+        return f"{self.source}[{row}]"
 
     def batch(self, seed: int, split: Split, index: int, batch_size: int) -> FeatureBatch:
-        """Pictures in drawn order. features (F, B) float32; x (T, B) int32, -1 at step 0; target the next letters."""
-        epoch, position = divmod(index, self.batches(split, batch_size))
-        rows = self._rows[split]
-        if split == "train":
-            rows = stream(seed, Purpose.ORDER, epoch).permutation(rows)
-        elif epoch:
-            raise IndexError(f"caption: {split} has {self.batches(split, batch_size)} batches, got index {index}")
-        rows = rows[position * batch_size : (position + 1) * batch_size]
+        """features (F, B) float32; x (T, B) int32, -1 at step 0; target the next letters."""
+        rows = self._of_batch(seed, split, index, batch_size)
         target, lengths = self._spelled.padded(self._which[rows])
         x = np.concatenate([np.full((1, len(rows)), -1, np.int32), target[:-1]])
         answered = np.arange(len(target))[:, None] < lengths
-        return FeatureBatch(x, target, lengths, answered, features=np.ascontiguousarray(self._shown(rows).T))
+        return FeatureBatch(x, target, lengths, answered, features=np.ascontiguousarray(self._seen(rows).T))
 
-    def scorer(self) -> SymbolScorer:
-        """Of teacher-forced answers; ``generate`` has the primary metric."""
-        return SymbolScorer()
-
-    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
-        """exact_match: the share of pictures whose greedy name is right to its end token."""
-        rows = self._rows[split]
-        said = self._named(generator, rows)
-        wanted = [self._names[digit] for digit in self._which[rows]]
-        right = np.array([answer == name for answer, name in zip(said, wanted, strict=True)])
-        scores = {"exact_match": float(right.mean())}
-        if split != "test":
-            return scores, []
-        wrong_first = np.argsort(right, kind="stable")[:SAMPLES]
-        samples = tuple((f"{self.source}[{rows[n]}]", said[n], wanted[n]) for n in wrong_first)
-        shown: list[Artifact] = [TextSamples(("picture", "said", "wanted"), samples)]
+    def _more(self, rows: np.ndarray, right: np.ndarray, said: list[str], wanted: list[str]) -> list[Artifact]:
         if self._scenes is None:
-            return scores, [*shown, self._confusion(rows, said)]
-        return scores, [*shown, *self._of_scenes(right, said, wanted)]
-
-    def _named(self, generator: Generator, rows: np.ndarray) -> list[str]:
-        """What the network says to the pictures ``rows``."""
-        codec, said = self.codec(), list[str]()
-        for start in range(0, len(rows), AT_ONCE):
-            prompt = codec.prompt(self._shown(rows[start : start + AT_ONCE]))
-            tokens = generator(prompt, codec.length, end=codec.end)
-            said += [codec.spelled(column) for column in tokens.T.tolist()]
-        return said
-
-    def said(self, network: Answering) -> list[Row]:
-        rows = self._rows["test"]
-        texts, said = spelled(self._shown(rows), self._largest), self._named(network.generate, rows)
-        wanted = [self._names[digit] for digit in self._which[rows]]
-        return [{"text": t, "truth": w, "answer": s} for t, w, s in zip(texts, wanted, said, strict=True)]
+            return [self._confusion(rows, said)]
+        return self._of_scenes(right, said, wanted)
 
     def _confusion(self, rows: np.ndarray, said: list[str]) -> ConfusionMatrix:
         """Names against what was said; what is no digit's name counts as other."""
@@ -172,7 +139,7 @@ class Caption(Task):
         counts = [sorted((group.number for group in self._scenes.groups[row]), reverse=True) for row in rows]
         what = [f"{' and '.join(map(str, found))} of a colour" for found in counts]
         chosen = rows[np.argsort(right, kind="stable")[: _scenes.SHOWN]]
-        pictures = self._shown(chosen).reshape(-1, *scenes.PICTURE).transpose(0, 2, 3, 1)
+        pictures = self._seen(chosen).reshape(-1, *scenes.PICTURE).transpose(0, 2, 3, 1)
         return [
             _scenes.by_what(what, right),
             _scenes.shown(pictures, said, wanted, "scenes"),

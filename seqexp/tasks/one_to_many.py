@@ -10,13 +10,14 @@ from annotated_types import Ge
 
 from seqexp.codecs.language import SentencesOf
 from seqexp.data import files, language, pair_files, splits, summary, text
-from seqexp.data.batch import Batch, Split
+from seqexp.data.batch import Split
 from seqexp.data.splits import PARTS
 from seqexp.data.summary import Summary
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.errors import UserError
-from seqexp.tasks import Generator, Metrics, Shape, Task, register
+from seqexp.tasks import Generator, Metrics, Shape, register
+from seqexp.tasks._begun_with import BegunWith
 from seqexp.tasks._epochs import FixedPasses
 from seqexp.tasks.artifacts import Artifact, TextSamples
 from seqexp.tasks.scorers import LikelihoodScorer
@@ -28,7 +29,7 @@ NAMED = ("python",)
 
 @register("one_to_many")
 @dataclass(kw_only=True)
-class OneToMany(Task):
+class OneToMany(BegunWith):
     """The first input is a word, each later one the sentence's word before; each step answers with the next one.
 
     The metric is the perplexity of held-out sentences, ``</s>`` and ``<unk>`` counted.
@@ -131,19 +132,7 @@ class OneToMany(Task):
         return self.codec().shape
 
     def codec(self) -> SentencesOf:
-        longest = int(self._targets.lengths[self._splits["train"]].max())
-        return SentencesOf(self._symbols, self._categories, self.temperature, longest)
-
-    def batches(self, split: Split, batch_size: int) -> int:
-        return self._passes.batches(split, batch_size)
-
-    def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
-        """Sentences of similar length. x (T, B): the given word, then words; target (T, B): words, then the end."""
-        rows = self._passes.rows(seed, split, index, batch_size)
-        target, lengths = self._targets.padded(rows)
-        x = np.empty_like(target)
-        x[0], x[1:] = len(self._symbols) + self._classes[rows], target[:-1]
-        return Batch(x, target, lengths, np.arange(len(x))[:, None] < lengths)
+        return SentencesOf(self._symbols, self._categories, self.temperature, self._longest)
 
     def scorer(self) -> LikelihoodScorer:
         return LikelihoodScorer("perplexity")
@@ -181,14 +170,3 @@ class OneToMany(Task):
         unigram = (np.bincount(after, minlength=Y)[wanted] + 1) / (len(after) + Y)
         bigram = (together + 1) / (np.bincount(before, minlength=V)[asked] + Y)
         return {"unigram": float(np.exp(-np.log(unigram).mean())), "bigram": float(np.exp(-np.log(bigram).mean()))}
-
-    def _pairs(self, split: Split) -> tuple[np.ndarray, np.ndarray]:
-        """Every step's input and answer in a split, each (N,)."""
-        rows = self._splits[split]
-        taken = self._targets.take(rows)
-        before = np.roll(taken.flat, 1).astype(np.int64)
-        before[taken.starts] = len(self._symbols) + self._classes[rows]
-        return before, taken.flat.astype(np.int64)
-
-    def fingerprint(self) -> str:
-        return self._fingerprint

@@ -9,12 +9,11 @@ import numpy as np
 from annotated_types import Ge, MinLen
 
 from seqexp.codecs.series import Missing, RowClasses, columns
-from seqexp.data import files, series, series_files, splits, summary
+from seqexp.data import files, series_files
 from seqexp.data.batch import Batch, Split
 from seqexp.data.series import Labelled, Scale
-from seqexp.data.summary import Summary
 from seqexp.system.errors import UserError
-from seqexp.tasks import Metrics, Shape, Task, register
+from seqexp.tasks import Metrics, Shape, Task, _labelled_series, register
 from seqexp.tasks._epochs import FixedPasses
 from seqexp.tasks.scorers import ClassScorer
 
@@ -48,13 +47,8 @@ class OneToOne(Task):
 
     def __post_init__(self) -> None:
         whole = self._embedded() if self.source in EMBEDDED else self._read()
-        series.refuse_unlike(self.source, {split: len(one.channels) for split, one in whole.items()})
         self._names = whole["train"].channels
-        rows = [row for part in whole.values() for row in part.series]
-        labels = [label for part in whole.values() for label in part.labels]
-        given = [split for split, part in whole.items() for _ in part.series] if len(whole) > 1 else None
-        divided = splits.divide([row.tobytes() for row in rows], labels, self.split_seed, self.source, given, "rows")
-        self._rows = [rows[row] for row in divided.kept]
+        self._rows, divided = _labelled_series.divided(whole, self.split_seed, self.source, "rows")
         self._labels, self._classes, self._splits = divided.labels, divided.classes, divided.splits
         gaps = int(np.isnan(np.concatenate(self._rows)).sum())
         self._missing: Missing = "mask" if gaps else "interpolate"
@@ -64,15 +58,7 @@ class OneToOne(Task):
             raise UserError(f"task.source: {self.source}: expected numbers for training in column {name!r}; got none")
         self._scale = Scale.of([train])
         self._passes = FixedPasses("one_to_one", self._splits, np.ones(len(self._rows), np.int64))
-        Summary(
-            source=self.source,
-            name="rows",
-            rows=len(rows),
-            parts={split: len(of) for split, of in self._splits.items()},
-            left_out={summary.REPEATED.replace("text", "row"): len(rows) - len(self._rows)},
-            classes=summary.counted(self._labels, self._classes),
-            more=[f"{len(self._names)} numbers ({', '.join(self._names)[:100]})", f"{gaps:,} missing values"],
-        ).tell()
+        _labelled_series.tell(whole, divided, self.source, "rows", f"{len(self._names)} numbers", ())
 
     def _embedded(self) -> dict[Split, Labelled]:
         from sklearn import datasets
@@ -128,14 +114,11 @@ class OneToOne(Task):
 
     @cached_property
     def _baselines(self) -> Metrics:
-        from sklearn.linear_model import LogisticRegression
-
         train, test = self._splits["train"], self._splits["test"]
-        truth = self._classes[test]
-        linear = LogisticRegression(max_iter=2000).fit(self._seen(train)[0].T, self._classes[train])
+        fitted, truth = self._classes[train], self._classes[test]
         return {
-            "majority": float(np.mean(truth == np.bincount(self._classes[train]).argmax())),
-            "linear": float(linear.score(self._seen(test)[0].T, truth)),
+            "majority": _labelled_series.majority(fitted, truth),
+            "linear": _labelled_series.linear(self._seen(train)[0].T, fitted, self._seen(test)[0].T, truth),
         }
 
     def fingerprint(self) -> str:

@@ -9,15 +9,14 @@ import numpy as np
 from annotated_types import Ge, MinLen
 
 from seqexp.codecs.series import Missing, SeriesClasses, columns
-from seqexp.data import fetch, files, series, series_files, sources, splits, summary
+from seqexp.data import fetch, files, series_files, sources
 from seqexp.data.batch import Batch, Split
 from seqexp.data.generated import waves
 from seqexp.data.series import Labelled, Scale, interpolated
 from seqexp.data.splits import PARTS
-from seqexp.data.summary import Summary
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system.plurals import counted
-from seqexp.tasks import Metrics, Shape, Task, register
+from seqexp.tasks import Metrics, Shape, Task, _labelled_series, register
 from seqexp.tasks._epochs import Passes
 from seqexp.tasks.scorers import ClassScorer
 
@@ -112,27 +111,10 @@ class SeriesClassify(Task):
         return self._divided(whole)
 
     def _divided(self, whole: dict[Split, Labelled]) -> dict[Split, _Series]:
-        series.refuse_unlike(self.source, {split: len(one.channels) for split, one in whole.items()})
-        channels = whole["train"].channels
-        every = [one for part in whole.values() for one in part.series]
-        labels = [label for part in whole.values() for label in part.labels]
-        given = [split for split, part in whole.items() for _ in part.series] if len(whole) > 1 else None
-        same = [one.shape[0].to_bytes(8, "little") + one.tobytes() for one in every]
-        divided = splits.divide(same, labels, self.split_seed, self.source, given, "series")
+        kept, divided = _labelled_series.divided(whole, self.split_seed, self.source, "series")
         self._labels = divided.labels
-        kept = [every[row] for row in divided.kept]
-        gaps = sum(int(np.isnan(one).sum()) for one in every)
-        Summary(
-            source=self.source,
-            name="series",
-            rows=len(every),
-            parts={split: len(rows) for split, rows in divided.splits.items()},
-            left_out={summary.REPEATED.replace("text", "series"): len(every) - len(kept)},
-            classes=summary.counted(self._labels, divided.classes),
-            lengths=[len(one) for one in kept],
-            unit="steps",
-            more=[f"{counted(len(channels), 'channel')} ({', '.join(channels)[:100]})", f"{gaps:,} missing values"],
-        ).tell()
+        channels = counted(len(whole["train"].channels), "channel")
+        _labelled_series.tell(whole, divided, self.source, "series", channels, [len(one) for one in kept])
         return {
             split: _Series([kept[row] for row in rows], divided.classes[rows]) for split, rows in divided.splits.items()
         }
@@ -169,19 +151,17 @@ class SeriesClassify(Task):
 
     @cached_property
     def _baselines(self) -> Metrics:
-        from sklearn.linear_model import LogisticRegression
-
         train, test = self._parts["train"], self._parts["test"]
         whole = [[self._scale(interpolated(one)) for one in part.series] for part in (train, test)]
-        found = {"majority": float(np.mean(test.classes == np.bincount(train.classes).argmax()))}
         seen = {
             "mean step": [np.array([one.mean(axis=0) for one in part]) for part in whole],
             "last step": [np.array([one[-1] for one in part]) for part in whole],
         }
-        for name, (fitted, asked) in seen.items():
-            linear = LogisticRegression(max_iter=2000).fit(fitted, train.classes)
-            found[name] = float(linear.score(asked, test.classes))
-        return found
+        found = {
+            name: _labelled_series.linear(fitted, train.classes, asked, test.classes)
+            for name, (fitted, asked) in seen.items()
+        }
+        return {"majority": _labelled_series.majority(train.classes, test.classes), **found}
 
     def fingerprint(self) -> str:
         return self._fingerprint

@@ -10,10 +10,11 @@ from annotated_types import Ge
 from seqexp.codecs.cuts import characters
 from seqexp.codecs.language import CUT, NamesOf
 from seqexp.data import corpora, splits, summary
-from seqexp.data.batch import Batch, Split
+from seqexp.data.batch import Split
 from seqexp.data.summary import Summary
 from seqexp.data.text import UNKNOWN, Ragged
-from seqexp.tasks import Generator, Metrics, Shape, Task, register
+from seqexp.tasks import Generator, Metrics, Shape, register
+from seqexp.tasks._begun_with import BegunWith
 from seqexp.tasks._epochs import FixedPasses
 from seqexp.tasks._texts import OwnTexts
 from seqexp.tasks.artifacts import Artifact, TextSamples
@@ -27,7 +28,7 @@ SHOWN_CATEGORIES = 40
 
 @register("names")
 @dataclass(kw_only=True)
-class Names(OwnTexts, Task):
+class Names(OwnTexts, BegunWith):
     """The first input is a category, each later one the character before; each step answers with the next character.
 
     The metric is the negative log2-likelihood of held-out names a symbol, where the end token counts as a symbol: a
@@ -95,11 +96,6 @@ class Names(OwnTexts, Task):
         return NamesOf(self._symbols, self._categories, self.temperature, self._longest)
 
     @property
-    def _longest(self) -> int:
-        """Characters of a training name at most, its end counted."""
-        return int(self._targets.lengths[self._splits["train"]].max())
-
-    @property
     def symbols(self) -> tuple[str, ...]:
         """What the ids of answers stand for; an input id past them is a category's."""
         return self._symbols
@@ -108,17 +104,6 @@ class Names(OwnTexts, Task):
     def categories(self) -> tuple[str, ...]:
         """What the first input's ids, from ``len(symbols)`` on, stand for."""
         return self._categories
-
-    def batches(self, split: Split, batch_size: int) -> int:
-        return self._passes.batches(split, batch_size)
-
-    def batch(self, seed: int, split: Split, index: int, batch_size: int) -> Batch:
-        """Names of similar length. x (T, B): category, then characters; target (T, B): characters, then the end."""
-        rows = self._passes.rows(seed, split, index, batch_size)
-        target, lengths = self._targets.padded(rows)
-        x = np.empty_like(target)
-        x[0], x[1:] = len(self._symbols) + self._classes[rows], target[:-1]
-        return Batch(x, target, lengths, np.arange(len(x))[:, None] < lengths)
 
     def scorer(self) -> LikelihoodScorer:
         return LikelihoodScorer("bits_per_char")
@@ -165,14 +150,3 @@ class Names(OwnTexts, Task):
             "unigram": float(-np.mean(np.log2((unigram / unigram.sum())[after]))),
             "bigram": float(-np.mean(np.log2(bigram[before, after]))),
         }
-
-    def _pairs(self, split: Split) -> tuple[np.ndarray, np.ndarray]:
-        """Every step's input and answer in a split, each (N,)."""
-        rows = self._splits[split]
-        taken = self._targets.take(rows)
-        before = np.roll(taken.flat, 1)
-        before[taken.starts] = len(self._symbols) + self._classes[rows]
-        return before, taken.flat
-
-    def fingerprint(self) -> str:
-        return self._fingerprint

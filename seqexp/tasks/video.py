@@ -8,9 +8,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
-from seqexp.codecs import Answering, Row
 from seqexp.codecs.clips import END, LARGEST, SIZE, START, Clips
-from seqexp.codecs.pictures import spelled
 from seqexp.data.batch import SourceBatch, Split
 from seqexp.data.generated import clips
 from seqexp.data.generated.clips import FRAMES, Actor
@@ -18,18 +16,16 @@ from seqexp.data.splits import PARTS
 from seqexp.data.summary import Summary
 from seqexp.data.text import UNKNOWN, Ragged, Vocabulary
 from seqexp.numerics.rng import Purpose, stream
-from seqexp.tasks import Generator, Metrics, Shape, Task, _scenes, register
-from seqexp.tasks.artifacts import Artifact, TextSamples
-from seqexp.tasks.scorers import SymbolScorer
+from seqexp.tasks import Metrics, Shape, _scenes, register
+from seqexp.tasks._described import Described
+from seqexp.tasks.artifacts import Artifact
 
 GENERATED_SIZES: dict[Split, int] = {"val": 500, "test": 1000}
-SAMPLES = 40
-AT_ONCE = 250  # clips told side by side
 
 
 @register("video")
 @dataclass(kw_only=True)
-class Video(Task):
+class Video(Described):
     """Clips of a shape that moves, alone or beside one that stands still, told in a sentence: "the red circle moves
     left" (``data.generated.clips``).
 
@@ -43,9 +39,9 @@ class Video(Task):
     examples: Annotated[int, Ge(1)]
     split_seed: Annotated[int, Ge(0)]
 
-    primary_metric = "exact_match"
-    direction = "max"
     solved = 0.95
+    called = "clip"
+    at_once = 250
 
     def __post_init__(self) -> None:
         frames: list[np.ndarray] = []
@@ -58,6 +54,7 @@ class Video(Task):
             for _ in self._rows[split]:
                 self._actors.append(clips.clip(rng, split, self.split_seed))
                 frames.append(clips.drawn(rng, self._actors[-1]).reshape(FRAMES, SIZE))
+        self._largest = LARGEST
         self._frames = np.stack(frames)  # (N, FRAMES, SIZE) uint8
         self._captions = list(map(clips.caption, self._actors))
         words = sorted({word for caption in self._captions for word in caption.split()})
@@ -81,18 +78,15 @@ class Video(Task):
     def codec(self) -> Clips:
         return Clips(self._words.tokens, int(self._said.lengths.max()))
 
-    def batches(self, split: Split, batch_size: int) -> int:
-        return -(-len(self._rows[split]) // batch_size)
+    def _teller(self) -> Clips:
+        return self.codec()
+
+    def _words_of(self, row: int) -> str:
+        return self._captions[row]
 
     def batch(self, seed: int, split: Split, index: int, batch_size: int) -> SourceBatch:
         """source (FRAMES, SIZE, B) float32 in [0, 1]; x and target (T, B) int32: x is the target one step later."""
-        epoch, position = divmod(index, self.batches(split, batch_size))
-        rows = self._rows[split]
-        if split == "train":
-            rows = stream(seed, Purpose.ORDER, epoch).permutation(rows)
-        elif epoch:
-            raise IndexError(f"video: {split} has {self.batches(split, batch_size)} batches, got index {index}")
-        rows = rows[position * batch_size : (position + 1) * batch_size]
+        rows = self._of_batch(seed, split, index, batch_size)
         target, lengths = self._said.padded(rows)
         x = np.concatenate([np.full((1, len(rows)), self.codec().start, np.int32), target[:-1]])
         source = np.ascontiguousarray(self._seen(rows).transpose(1, 2, 0))
@@ -102,48 +96,16 @@ class Video(Task):
         """Clips (B, FRAMES, SIZE) float32 in [0, 1]."""
         return self._frames[rows].astype(np.float32) / np.float32(LARGEST)
 
-    def scorer(self) -> SymbolScorer:
-        """Of teacher-forced answers; ``generate`` has the primary metric."""
-        return SymbolScorer()
-
-    def generate(self, generator: Generator, split: Split) -> tuple[Metrics, list[Artifact]]:
-        """exact_match: the share of clips whose greedy sentence is right to its end token."""
-        rows = self._rows[split]
-        said, wanted = self._told(generator, rows), [self._captions[row] for row in rows]
-        right = np.array([answer == caption for answer, caption in zip(said, wanted, strict=True)])
-        scores = {"exact_match": float(right.mean())}
-        if split != "test":
-            return scores, []
-        first = np.argsort(right, kind="stable")
-        samples = tuple((f"clip[{rows[n]}]", said[n], wanted[n]) for n in first[:SAMPLES])
+    def _more(self, rows: np.ndarray, right: np.ndarray, said: list[str], wanted: list[str]) -> list[Artifact]:
         what = [" and ".join(sorted(actor.movement for actor in self._actors[row])) for row in rows]
-        strips = self._strips(rows[first[: _scenes.SHOWN]])
-        return scores, [
-            TextSamples(("clip", "said", "wanted"), samples),
-            _scenes.by_what(what, right),
-            _scenes.shown(strips, said, wanted, "clips"),
-        ]
-
-    def _told(self, generator: Generator, rows: np.ndarray) -> list[str]:
-        """What the network says to the clips ``rows``."""
-        codec, said = self.codec(), list[str]()
-        for start in range(0, len(rows), AT_ONCE):
-            prompt = codec.prompt(self._seen(rows[start : start + AT_ONCE]))
-            tokens = generator(prompt, codec.length, end=codec.end)
-            said += [codec.spelled(column) for column in tokens.T.tolist()]
-        return said
+        strips = self._strips(rows[np.argsort(right, kind="stable")[: _scenes.SHOWN]])
+        return [_scenes.by_what(what, right), _scenes.shown(strips, said, wanted, "clips")]
 
     def _strips(self, rows: np.ndarray) -> np.ndarray:
         """The frames of each clip side by side, with a grey line between two, (N, SIDE, …, 3) in [0, 1]."""
         frames = self._seen(rows).reshape(-1, FRAMES, *clips.PICTURE).transpose(0, 1, 3, 4, 2)  # (N, FRAMES, h, w, 3)
         lined = np.pad(frames, ((0, 0), (0, 0), (0, 0), (0, 1), (0, 0)), constant_values=0.6)
         return np.concatenate(list(lined.swapaxes(0, 1)), axis=2)[:, :, :-1]
-
-    def said(self, network: Answering) -> list[Row]:
-        rows = self._rows["test"]
-        texts = spelled(self._seen(rows).reshape(len(rows), -1), LARGEST)
-        told, wanted = self._told(network.generate, rows), [self._captions[row] for row in rows]
-        return [{"text": t, "truth": w, "answer": s} for t, w, s in zip(texts, wanted, told, strict=True)]
 
     def baselines(self) -> Metrics:
         """The sentence that is most frequent in training, and words that a linear classifier each chooses by the last

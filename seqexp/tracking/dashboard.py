@@ -90,6 +90,18 @@ def opening(settings: TrackingSettings, task: str | None) -> str:
     return views.path_of(experiment, boards[task] if task else next(iter(names), views.VIEW))
 
 
+def charts(settings: TrackingSettings, run_id: str) -> str:
+    """How the page of a run draws its metrics (``views.run_page``); "" where MLflow has no such run."""
+    try:
+        client, _ = connect(settings)
+        run = client.get_run(run_id)
+        ended = run.info.status != "RUNNING"
+        points = {name: len(client.get_metric_history(run_id, name)) if ended else 2 for name in run.data.metrics}
+    except Exception:  # the page then draws what it draws by itself
+        return ""
+    return views.run_page(points, run.data.tags.get("primary_metric", ""))
+
+
 def _direction(metric: str) -> str:
     """Of a metric that the table knows; empty else, as for one of a plug-in's that is not loaded."""
     from seqexp.tasks import metrics

@@ -25,7 +25,7 @@ from filelock import FileLock
 from seqexp.system.errors import HIDDEN, UserError, masked
 from seqexp.system.paths import ARTIFACTS, DATABASE_LOCK
 from seqexp.system.registry import ADDED
-from seqexp.tracking import sqlite_file, views
+from seqexp.tracking import empty_database, sqlite_file, views
 
 T = TypeVar("T")
 
@@ -189,10 +189,9 @@ def _prepare(store: Store, file: Path, experiment: str) -> None:
 
 def _fill(store: Store, experiment: str) -> None:
     """MLflow's tables and the experiment at the store's address, which nothing has open afterwards."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    # MLflow's first experiment: left to itself, MLflow writes the current folder's name into SQL, quotes and all.
-    SqlAlchemyStore(store.uri, (store.folder / ARTIFACTS).as_uri())._dispose_engine()
+    named = sqlite_file.named_by(store.uri)
+    assert named is not None
+    empty_database.make(named[1], (store.folder / ARTIFACTS).as_uri())
     client, _ = _experiment(store, experiment)
     client._tracking_client.store._dispose_engine()
 

@@ -175,7 +175,7 @@ def save(model: ServedModel, path: Path, run_id: str, model_id: str) -> None:
             (run / name).parent.mkdir(parents=True, exist_ok=True)
             (run / name).write_bytes(file.read_bytes())
         example = {} if model.example is None else {"input_example": _table([model.example])}
-        with _unadvised():
+        with _unadvised(), _unchecked():
             pyfunc.save_model(
                 str(path),
                 python_model=str(code),
@@ -194,6 +194,20 @@ def _unadvised() -> Iterator[None]:
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("ignore")
         yield
+
+
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """Without MLflow's check that the pinned versions are those here, from where they were read: for it MLflow reads
+    which files all packages have, a third of a short run's time."""
+    from mlflow.utils import environment
+
+    check = environment.warn_dependency_requirement_mismatches
+    environment.warn_dependency_requirement_mismatches = lambda requirements: None
+    try:
+        yield
+    finally:
+        environment.warn_dependency_requirement_mismatches = check
 
 
 def pinned() -> list[str]:

@@ -1,6 +1,6 @@
 """MLflow's own pages, served from this process: one address, one worker, no child that could be left behind."""
 
-import html
+import asyncio
 import json
 import logging
 import os
@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs
 
 from seqexp.system.errors import UserError
 from seqexp.system.paths import ARTIFACTS
@@ -19,11 +20,25 @@ USUAL_PORT = 5000
 LEADERBOARD = "/leaderboard"
 # What a fresh browser would begin with otherwise: pages for language models, and an assistant over a third of the page.
 FIRST_VISIT = {"mlflow.workflowType_v1": "machine_learning", "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True}
-LANDING = """<!doctype html><meta charset="utf-8"><title>seqexp</title><script>
-const first = {first};
+CHARTS = "/charts-of-run"
+# A page that names none leads to the leaderboard, and not to the start, which shows what language models need. A run's
+# page asks the browser's storage for its charts; of a run that was never opened there, it is told ours.
+SCRIPT = """<script>(() => {
+const first = FIRST;
 for (const key in first) if (localStorage.getItem(key) === null) localStorage.setItem(key, JSON.stringify(first[key]));
-location.replace({page});
-</script><noscript><a href={link}>the leaderboard</a></noscript>"""
+if (!location.hash) location.replace("LEADERBOARD");
+const kept = Storage.prototype.getItem;
+Storage.prototype.getItem = function (key) {
+  const value = kept.call(this, key);
+  const run = value === null && /-RunPage-(\\w+)-model-chartUIState$/.exec(key);
+  if (!run) return value;
+  const asked = new XMLHttpRequest();
+  asked.open("GET", "CHARTS?run=" + run[1], false);
+  try { asked.send(); } catch { return null; }
+  return asked.status === 200 && asked.responseText || null;
+};
+})();</script>""".replace("FIRST", json.dumps(FIRST_VISIT)).replace("CHARTS", CHARTS)
+SCRIPT = SCRIPT.replace("LEADERBOARD", LEADERBOARD)
 
 
 def listening(port: int | None) -> socket.socket:
@@ -41,11 +56,15 @@ def listening(port: int | None) -> socket.socket:
     raise UserError(f"port: {port} cannot be used ({trouble.strerror}); leave it out for a free one, or name another")
 
 
-def serve(store: Store, page: str, bound: socket.socket, ready: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C. ``page``: where ``/leaderboard`` leads. ``ready`` is told its address once it answers."""
+def serve(
+    store: Store, page: str, charts: Callable[[str], str], bound: socket.socket, ready: Callable[[str], None]
+) -> None:
+    """Serve until Ctrl-C. ``page``: where ``/leaderboard`` leads. ``charts``: those of the page of a run with an id, as
+    the pages keep them; "" for what they draw by themselves. ``ready`` is told the address once it answers."""
     import uvicorn
 
-    server = uvicorn.Server(uvicorn.Config(_Led(_app(store), page), log_level="warning", timeout_graceful_shutdown=1))
+    front = _Front(_app(store), page, charts)
+    server = uvicorn.Server(uvicorn.Config(front, log_level="warning", timeout_graceful_shutdown=1))
     address = f"http://{HOST}:{bound.getsockname()[1]}{LEADERBOARD}"
     threading.Thread(target=_once_started, args=[server, lambda: ready(address)], daemon=True).start()
     server.run(sockets=[bound])
@@ -68,22 +87,43 @@ def _app(store: Store) -> Any:
     return app
 
 
-class _Led:
-    """An ASGI application with a page in front that leads a browser to the leaderboard."""
+class _Front:
+    """An ASGI application before MLflow's: it leads a browser to the leaderboard, and says how a run's charts look."""
 
-    def __init__(self, app: Any, page: str) -> None:
-        self._app = app
-        self._body = LANDING.format(
-            first=json.dumps(FIRST_VISIT), page=json.dumps(f"/{page}"), link=f'"{html.escape(f"/{page}")}"'
-        ).encode()
+    def __init__(self, app: Any, page: str, charts: Callable[[str], str]) -> None:
+        self._app, self._page, self._charts = app, page, charts
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"].rstrip("/") != LEADERBOARD:
+        path = scope["path"].rstrip("/") if scope["type"] == "http" else None
+        if path == LEADERBOARD:
+            await _answer(send, b"", "text/plain", 303, (b"location", f"/{self._page}".encode()))
+        elif path == CHARTS:
+            run = parse_qs(scope["query_string"].decode()).get("run", [""])[0]
+            charts = await asyncio.to_thread(self._charts, run)
+            await _answer(send, charts.encode(), "application/json")
+        elif path == "":
+            await self._with_script(scope, receive, send)
+        else:
             await self._app(scope, receive, send)
-            return
-        kind = (b"content-type", b"text/html; charset=utf-8")
-        await send({"type": "http.response.start", "status": 200, "headers": [kind, (b"cache-control", b"no-store")]})
-        await send({"type": "http.response.body", "body": self._body})
+
+    async def _with_script(self, scope: Any, receive: Any, send: Any) -> None:
+        """MLflow's one page, with our script before its own."""
+        body = b""
+
+        async def gather(message: Any) -> None:
+            nonlocal body
+            body += message.get("body", b"")
+
+        # Without these it would say that the browser has the page already.
+        asked = [pair for pair in scope["headers"] if pair[0] not in (b"if-none-match", b"if-modified-since")]
+        await self._app({**scope, "headers": asked}, receive, gather)
+        await _answer(send, body.replace(b"<script", SCRIPT.encode() + b"<script", 1), "text/html; charset=utf-8")
+
+
+async def _answer(send: Any, body: bytes, kind: str, status: int = 200, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", kind.encode()), (b"cache-control", b"no-store"), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _once_started(server: Any, action: Callable[[], None]) -> None:

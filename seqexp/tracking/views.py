@@ -8,6 +8,8 @@ import json
 import re
 import zlib
 from base64 import b64encode
+from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 VIEW = "leaderboard"  # of all runs
@@ -67,22 +69,72 @@ def _charts(metric: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         ("learning", "", [f"val/{bare}"]),
         ("learning", "", ["train/grad_norm"]),
     ]
-    charts: list[dict[str, Any]] = []
-    for section, title, metrics in lines:
-        line = {"type": "LINE", "metricKey": metrics[0], "selectedMetricKeys": metrics, "metricSectionId": section}
-        charts.append(line | ({"displayName": title} if title else {}))
-    charts += [{"type": "BAR", "metricKey": name, "metricSectionId": "scores"} for name in (metric, f"{FLOOR}{bare}")]
+    charts = [_card(metrics, section, title, "LINE") for section, title, metrics in lines]
+    charts += [_card([name], "scores", "", "BAR") for name in (metric, f"{FLOOR}{bare}")]
     # The pages add a chart for each metric that has none of its own.
-    shown = {"type": "LINE", "metricKey": "val/loss", "metricSectionId": "learning", "deleted": True}
-    charts = [
-        {"uuid": f"chart{number}", "isGenerated": False, "deleted": False, "runsCountToCompare": 20} | chart
-        for number, chart in enumerate([*charts, shown])
+    charts.append(_card(["val/loss"], "learning", "", "LINE") | {"deleted": True})
+    sections = [_section("learning", "While learning"), _section("scores", "On the test set")]
+    return [chart | {"uuid": f"chart{number}"} for number, chart in enumerate(charts)], sections
+
+
+def _card(metrics: list[str], section: str, title: str, kind: str) -> dict[str, Any]:
+    """A chart of metrics in a section; without a title it is called by its metric."""
+    chart: dict[str, Any] = {
+        "type": kind,
+        "metricKey": metrics[0],
+        "selectedMetricKeys": metrics,
+        "metricSectionId": section,
+    }
+    chart["metricSectionId"] = section
+    if kind == "LINE":  # without these the pages would smooth it
+        chart |= {"lineSmoothness": 0, "useGlobalLineSmoothing": True, "xAxisKey": "step", "useGlobalXaxisKey": True}
+    named = {"displayName": title} if title else {}
+    return chart | {"isGenerated": False, "deleted": False, "runsCountToCompare": 20} | named
+
+
+def _section(uuid: str, name: str) -> dict[str, Any]:
+    more = {"display": True, "isReordered": False, "deleted": False, "isGenerated": False}
+    return {"uuid": uuid, "name": name} | more
+
+
+def run_page(points: Mapping[str, int], primary: str) -> str:
+    """What the pages keep of the charts of a run's page, from how many points each metric has: training and validation
+    of a metric in one chart, the primary one's first; what has one point is a bar, beside the floor; and of a sweep's
+    own run the models' means side by side. "" where there is nothing to draw so."""
+    bare = primary.partition("/")[2]
+    names = sorted({key.partition("/")[2] for key in points}, key=lambda name: (name != "loss", name != bare, name))
+    learning = [[key for key in (f"train/{name}", f"val/{name}") if key in points] for name in names]
+    learning = [keys for keys in learning if keys]
+    scores = [[key, *({f"{FLOOR}{key.partition('/')[2]}"} & {*points})] for key in points if key.startswith("test/")]
+    scores.sort(key=lambda keys: keys[0] != primary)
+    cards = [(keys, "learning", max(points[key] for key in keys) > 1) for keys in learning]
+    cards += [(keys, "scores", False) for keys in scores]
+    means = [key for key in points if key.endswith(("/mean", "/std"))]  # of a sweep: task/model/test/mse/mean
+    alike = {key: (key.split("/")[-1], key.partition("/")[0], key.split("/")[-2], key) for key in means}
+    cards += [
+        (list(of), "means", False)
+        for _, of in groupby(sorted(means, key=alike.__getitem__), lambda key: alike[key][:3])
     ]
-    sections = [
-        {"uuid": uuid, "name": name, "display": True, "isReordered": False, "deleted": False, "isGenerated": False}
-        for uuid, name in (("learning", "While learning"), ("scores", "On the test set"))
-    ]
-    return charts, sections
+    if not cards:
+        return ""
+    known = {key for keys, *_ in cards for key in keys}
+    cards += [([key], "more", count > 1) for key, count in sorted(points.items()) if key not in known]
+    charts: list[dict[str, Any]] = []
+    for keys, section, is_curve in cards:
+        charts.append(_card(keys, section, "", "LINE" if is_curve else "BAR"))
+        charts += [_card([key], section, "", "LINE") | {"deleted": True} for key in keys[1:]]
+    titles = {"learning": "While learning", "scores": "On the test set", "means": "Over seeds", "more": "More"}
+    sections = {uuid: title for uuid, title in titles.items() if any(section == uuid for _, section, _ in cards)}
+    line = {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""}
+    return json.dumps(
+        {
+            "isAccordionReordered": True,
+            "autoRefreshEnabled": True,
+            "globalLineChartConfig": line,
+            "compareRunCharts": [chart | {"uuid": f"chart{number}"} for number, chart in enumerate(charts)],
+            "compareRunSections": [_section(uuid, name) for uuid, name in sections.items()],
+        }
+    )
 
 
 def path_of(experiment: str, view: str = VIEW) -> str:

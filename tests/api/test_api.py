@@ -187,7 +187,7 @@ def test_a_task_and_a_model_may_be_objects_of_ones_own():
         seqexp.run(task=task, model=create("gru", input_size=2, hidden_size=5), tracking="off")
     with pytest.raises(seqexp.UserError, match="expected an object"):
         seqexp.run(task=Doubling)  # type: ignore[arg-type]
-    with pytest.raises(seqexp.UserError, match=r"expected a name or a seqexp\.tasks\.Task"):
+    with pytest.raises(seqexp.UserError, match=r"expected a name, a pair of arrays \(X, y\), or a seqexp\.tasks\.Task"):
         seqexp.run(task=3)  # type: ignore[arg-type]
 
 

@@ -61,6 +61,7 @@ def test_the_same_command_twice_gives_the_same_numbers(tmp_path):
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
+@pytest.mark.usefixtures("unencoded")
 @pytest.mark.parametrize("task, name", each_once(tasks.names()))
 def test_every_task_is_a_run_with_one_model_or_another(task, name, tmp_path, request):
     """Composed by Hydra, checked, built, trained, drawn and told, in this process, which is faster. That each model

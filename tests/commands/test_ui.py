@@ -1,9 +1,26 @@
 """``python -m seqexp.ui``: its words, and one line where there is nothing to show."""
 
+import http.client
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from seqexp import ui
 from seqexp.system.errors import UserError
+from tests.command import environment
+
+# The command with an application that answers nothing in the place of MLflow's, whose import takes seconds.
+SERVING = """
+from seqexp.system.commands import ended, leave
+from seqexp.tracking import pages
+def show(words):
+    with pages.listening(None) as bound:
+        pages.serve(None, "#/runs", str, bound, lambda address: print(address, flush=True))
+pages._app = lambda store: None
+leave(ended(show, [], "", needs_words=False))
+"""
 
 
 def test_the_words_are_a_task_a_port_and_where_the_runs_are():
@@ -48,3 +65,17 @@ def test_a_browser_opens_only_where_there_is_a_window(monkeypatch):
     ui._open("http://b", ui.Words(opens=False))
     ui._open("http://c", ui.Words())
     assert opened == ["http://c"]
+
+
+def test_ctrl_c_ends_it_although_a_browser_holds_a_connection():
+    command, pipe = [sys.executable, "-c", SERVING], subprocess.PIPE
+    with subprocess.Popen(command, env=environment(), text=True, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        host, _, path = process.stdout.readline().strip().removeprefix("http://").partition("/")
+        browser = http.client.HTTPConnection(host)
+        browser.request("GET", f"/{path}")
+        assert browser.getresponse().getheader("location") == "/#/runs"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert (process.returncode, said) == (130, "")
+        browser.close()

@@ -4,6 +4,7 @@ import pytest
 
 from seqexp import config
 from seqexp.comparison.arguments import Arguments, margins, parsed, settings_of, tracking
+from seqexp.sweeps.launch import composed
 from seqexp.sweeps.search_space import Range
 from seqexp.system.errors import UserError
 from seqexp.training import optimizers
@@ -263,6 +264,19 @@ def test_a_launchers_words_are_kept_for_the_launcher():
     taken = words(f"{PAIR} hydra/launcher=joblib hydra.launcher.n_jobs=3")
     assert taken.launcher == ["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"]
     assert taken.passed == []
+
+
+def test_a_launcher_is_told_where_runs_are_kept():
+    taken = words(f"{PAIR} hydra/launcher=ray tracking=off training.epochs=3")
+    assert taken.launching == ("hydra/launcher=ray", "tracking=off")
+    assert composed(taken.launching)[1].tracking.name == "off"
+
+
+def test_a_cache_is_a_word_of_runs_that_are_made():
+    taken = words(f"{PAIR} cache=false")
+    assert (taken.passed, taken.filters) == (["cache=false"], {})
+    with pytest.raises(UserError, match=r"^cache: expected a valid boolean"):
+        words(f"{PAIR} cache=often")
 
 
 def test_stop_never_is_a_setting_of_runs_that_are_made_and_of_those_that_are_read():

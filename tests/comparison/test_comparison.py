@@ -27,6 +27,7 @@ def test_the_better_model_is_named_with_its_effect_as_computed_by_hand(runs, com
     effect = np.mean(np.subtract(RNN, LSTM))
     assert "On adding (length 50), lstm is better than rnn in the typical run: a fresh run of lstm beats" in said
     assert f"lstm's mean squared error is {effect:.3g} lower" in said
+    assert "UNTUNED: lstm is better in the typical run" in said
     assert "8 runs of each" in said
     assert "smaller is better" in said
     assert "always 1 (no memory)" in said
@@ -209,6 +210,7 @@ def test_the_winners_of_a_tuning_study_are_taken_and_unequal_tuning_is_told(runs
     code, said, _ = compare("a=rnn", "b=lstm", "task=adding")
     assert code == 0
     assert "mean squared error is 0.2 lower" in said
+    assert "UNTUNED" not in said
     assert "tuned unequally: trials 20 for rnn, 40 for lstm" in said
     assert (report(runs) / "adding_tuning.svg").exists()
 

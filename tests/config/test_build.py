@@ -109,6 +109,14 @@ def test_pictures_enter_through_the_encoder_that_is_asked_for(kind, shape, part)
     assert network.init(np.random.default_rng(0))[part].shape[0] == RNN["embedding_size"]
 
 
+@pytest.mark.parametrize("maps", [(3,), (2, 4, 5, 6, 7)])
+def test_a_convolution_has_a_layer_for_each_of_its_numbers_of_maps(maps):
+    network = build_network(RNN | {"picture_encoder": "conv_sum", "picture_maps": maps}, CAPTION)
+    drawn = network.init(np.random.default_rng(0))
+    assert tuple(len(drawn[f"convolution/W.{n}"]) for n in range(1, len(maps) + 1)) == maps
+    assert drawn["convolution/W"].shape == (RNN["embedding_size"], maps[-1])
+
+
 def test_a_picture_encoder_that_is_off_lets_no_picture_in():
     network = build_network(RNN | {"picture_encoder": "off"}, CAPTION)
     assert not [name for name in network.layout.names() if "dense" in name or "convolution" in name]

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 from pydantic import TypeAdapter, ValidationError
 
 from seqexp import config, models, tasks
@@ -32,7 +33,10 @@ def conf(path) -> dict[str, Any]:
 def settings(model="lstm", task="adding", optimizer="adam") -> dict[str, Any]:
     """A config as Hydra would compose it, without Hydra."""
     top = {key: value for key, value in conf("config").items() if key not in ("defaults", "hydra")}
-    groups = {"model": conf(f"model/{model}") | {"hidden_size": 8}, "task": conf(f"task/{task}")["task"]}
+    of_task = OmegaConf.create(conf(f"task/{task}"))
+    config.register_resolvers()
+    own = OmegaConf.to_container(of_task.task, resolve=True)  # one value may follow another
+    groups = {"model": conf(f"model/{model}") | {"hidden_size": 8}, "task": own}
     groups |= {"optimizer": conf(f"optimizer/{optimizer}"), "training": conf("training/default")}
     return top | {"data_dir": None} | groups | {"tracking": conf("tracking/mlflow")}
 

@@ -10,38 +10,15 @@ import time
 
 import pytest
 
-from tests.command import environment, python_m
+from tests.command import GoingOn, environment, python_m
 
 LONG = ["task=adding", "model=rnn", "task.steps_per_epoch=20", "task.examples=50", "training.epochs=100000"]
 SHORT = ["figures=none", *LONG[:-1], "training.epochs=3"]
 
 
-class Started:
-    """A process in a session of its own, of which nothing is left afterwards."""
-
+class Started(GoingOn):
     def __init__(self, folder, *words):
-        command = [sys.executable, "-m", "seqexp", *words]
-        self.process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        for process in self.alive():
-            os.kill(process, signal.SIGKILL)
-        self.process.wait()
-
-    def alive(self):
-        lines = subprocess.run(["ps", "-eo", "pid=,sid=,stat="], capture_output=True, text=True, check=True).stdout
-        rows = [line.split() for line in lines.splitlines()]
-        return [int(pid) for pid, session, state in rows if int(session) == self.process.pid and state[0] != "Z"]
+        super().__init__(folder, "seqexp", *words)
 
 
 def wait_for_lines(folder, runs=1):
@@ -78,8 +55,8 @@ def test_a_joblib_sweep_is_stopped_and_goes_on(number, code, tmp_path):
     with Started(tmp_path, *words, *LONG) as sweep:
         wait_for_lines(tmp_path, runs=2)
         start = time.monotonic()
-        os.killpg(sweep.process.pid, number)  # as a terminal does
-        assert sweep.process.wait(timeout=60) == code
+        os.killpg(sweep.pid, number)  # as a terminal does
+        assert sweep.wait(timeout=60) == code
         assert time.monotonic() - start < start - begun  # sooner than it has started
         time.sleep(0.2)
         assert sweep.alive() == []
@@ -121,8 +98,8 @@ def test_with_mlflow_a_run_and_a_sweep_are_stopped_as_quickly(words, number, cod
     with Started(tmp_path, *words, *LONG) as started:
         wait_for_lines(tmp_path)
         start = time.monotonic()
-        os.killpg(started.process.pid, number)
-        assert started.process.wait(timeout=60) == code
+        os.killpg(started.pid, number)
+        assert started.wait(timeout=60) == code
         assert time.monotonic() - start < start - begun  # sooner than it has started
     _, runs = mlflow_runs(tmp_path)
     assert {run.info.status for run in runs} == {"KILLED"}
@@ -137,14 +114,14 @@ def test_a_second_ctrl_c_does_not_wait_for_the_end_of_the_step(tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         time.sleep(0.5)
-        os.kill(started.process.pid, signal.SIGINT)
+        os.kill(started.pid, signal.SIGINT)
         with pytest.raises(subprocess.TimeoutExpired):
-            started.process.wait(timeout=0.7)  # the step goes on for many seconds
-        while started.process.poll() is None:  # two that come during one call of NumPy's are one to Python
+            started.wait(timeout=0.7)  # the step goes on for many seconds
+        while started.poll() is None:  # two that come during one call of NumPy's are one to Python
             assert time.monotonic() < deadline
-            os.kill(started.process.pid, signal.SIGINT)
+            os.kill(started.pid, signal.SIGINT)
             time.sleep(1)
-        assert started.process.returncode == 130
+        assert started.returncode == 130
     result, path = result_of(tmp_path)
     assert (result["status"], result["steps"]) == ("KILLED", 0)
     assert not (path / "checkpoints" / "last.safetensors").exists()
@@ -161,7 +138,7 @@ def test_a_killed_run_is_found_and_marked_and_goes_on_under_its_id(tmp_path, dat
     ]
     with Started(tmp_path, "-m", *words) as sweep:
         wait_for_lines(tmp_path)
-        os.kill(sweep.process.pid, signal.SIGKILL)
+        os.kill(sweep.pid, signal.SIGKILL)
     (started,) = tmp_path.glob("runs/adding/rnn/*/run.json")
     assert not started.with_name("result.json").exists()
 

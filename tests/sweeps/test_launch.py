@@ -2,13 +2,16 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
+from omegaconf import OmegaConf
 
 from seqexp.sweeps import launch, workers
 from seqexp.sweeps.job_record import JobRecord, read_records
@@ -154,3 +157,11 @@ def test_a_worker_that_is_at_work_beyond_the_answer_is_told_to_end(tmp_path):
         assert (tmp_path / STOPPED).exists()
     finally:
         process.kill()
+
+
+def test_what_a_process_sends_home_of_a_job_has_no_configs():
+    done = JobReturn(overrides=["seed=1"], cfg=OmegaConf.create({"seed": 1}), hydra_cfg=OmegaConf.create({"a": 1}))
+    done.status, done.return_value = JobStatus.COMPLETED, 3
+    sent = pickle.loads(pickle.dumps(done))
+    assert (sent.overrides, sent.cfg, sent.hydra_cfg, sent.return_value) == (["seed=1"], None, None, 3)
+    assert done.cfg is not None

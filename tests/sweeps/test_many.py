@@ -11,13 +11,14 @@ from scripts.long.sweep_kills import kill_sweep
 from seqexp.runs.location import Location
 from seqexp.runs.recovery import mark_killed
 from seqexp.runs.run import run
+from tests.command import GoingOn, seqexp
 from tests.runs.test_interrupted import SHORT, mlflow_runs
 from tests.runs.test_resume import composed
 
 
 def test_processes_that_start_at_once_leave_complete_runs(tmp_path):
     """python -m scripts.long.crowding starts 16."""
-    row = crowd(tmp_path, 3)
+    row = crowd(tmp_path, 3, command=seqexp)
     assert (row["complete"], row["wrong"]) == (3, 0)
     assert row["points"] > 50
     assert intact(tmp_path / "runs" / "mlflow.db")
@@ -30,7 +31,7 @@ def test_processes_that_start_at_once_leave_complete_runs(tmp_path):
 def test_and_with_a_server(tmp_path):
     (tmp_path / "work").mkdir()
     with mlflow_server(tmp_path) as uri:
-        row = crowd(tmp_path / "work", 2, uri)
+        row = crowd(tmp_path / "work", 2, uri, seqexp)
     assert (row["complete"], row["wrong"]) == (2, 0)
 
 
@@ -42,16 +43,17 @@ def test_and_with_postgresql_whose_password_is_written_nowhere(tmp_path_factory)
         above.chmod(0o755)
     (folder / "work").mkdir()
     with postgresql(folder) as uri:
-        row = crowd(folder / "work", 2, uri)
+        row = crowd(folder / "work", 2, uri, seqexp)
     assert (row["complete"], row["wrong"]) == (2, 0)
     assert not tell_tale(folder / "work")
 
 
 def test_each_job_of_a_killed_sweep_finishes_once(tmp_path):
     """python -m scripts.long.sweep_kills kills a sweep of 30 three times."""
-    assert kill_sweep(tmp_path, 4, 1, 0, "tracking=off", "training.epochs=3") == []
+    assert kill_sweep(tmp_path, 4, 1, 0, "tracking=off", "training.epochs=3", start=GoingOn) == []
 
 
+@pytest.mark.usefixtures("forked_joblib")
 def test_a_worker_gives_the_bytes_of_a_process_of_its_own():
     """python -m scripts.long.determinism compares every model and task."""
     assert differing([("lstm", "hello"), ("stacked_rnn", "adding"), ("rnn", "sentiment")]) == []

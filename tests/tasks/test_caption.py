@@ -47,7 +47,7 @@ def test_an_epoch_shows_each_picture_once():
     task = create(examples=100)
     shown = np.concatenate([task.batch(0, "train", index, 32).features for index in range(4, 8)], axis=1)
     assert shown.shape == (64, 100)
-    want = task._shown(task._rows["train"])
+    want = task._seen(task._rows["train"])
     assert sorted(map(bytes, np.ascontiguousarray(shown.T))) == sorted(map(bytes, want))
 
 

@@ -14,14 +14,14 @@ LAWS += [
     for name in models.names("sequences")
 ]
 SMALLER = {
-    "listops": ["task.examples=640", "task.depth=3"],
-    "logic": ["task.examples=640", "task.depth=3"],
-    "treebank": ["task.examples=320"],
+    "listops": ["task.examples=160", "task.depth=3"],
+    "logic": ["task.examples=160", "task.depth=3"],
+    "treebank": ["task.examples=160"],
     "translate": ["task.examples=400"],
     "polyphony": ["task.examples=200"],
-    "sentiment": ["task.examples=640"],
+    "sentiment": ["task.examples=160"],
     "forecast": ["task.steps=500", "task.window=8", "task.horizon=3"],
-    "video": ["task.examples=160"],
+    "video": ["task.examples=96"],
 }
 
 

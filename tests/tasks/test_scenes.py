@@ -97,6 +97,17 @@ def test_a_shape_moves_as_its_words_say(movement, step):
         assert (np.sign(moved) == step).all() or len(places[0]) < len(places[1])
 
 
+def test_no_shape_of_a_clip_hides_another():
+    """Every place of both is seen: in the last frame of the one that moves, in each of the one that stands still."""
+    moving, still = clips.Actor("red", "square", "moves up"), clips.Actor("blue", "circle", clips.STILL)
+    whole = {kind: {int(scenes.outline(kind, size).sum()) for size in clips.SIZES} for kind in ("square", "circle")}
+    for seed in range(30):
+        frames = clips.drawn(stream(seed, Purpose.DATA), [moving, still])
+        red, blue = ((frames[:, channel] > 0).sum(axis=(1, 2)) for channel in (0, 2))
+        assert red[-1] in whole["square"]
+        assert len(set(blue.tolist()) & whole["circle"]) == len(set(blue.tolist())) == 1
+
+
 def test_the_last_frame_does_not_tell_a_movement():
     """A shape is there in the last frame, wherever it came from."""
     last = {

@@ -26,6 +26,7 @@ WORDS = (  # of MLflow's pages, which would read no view without them
     "selectedMetricKeys",
     "groupByKeys",
     "compareRunSections",
+    *('"RunPage"', '"chartUIState"', '"MLflowLocalStorage"', "useGlobalLineSmoothing"),
     *(f'"{key.removesuffix("_v1")}"' for key in pages.FIRST_VISIT),
 )
 
@@ -159,22 +160,62 @@ def test_a_port_in_use_is_refused_where_it_was_asked_for_and_left_alone_else(mon
             assert other.getsockname()[1] not in (0, port)
 
 
+def asked(path, query=b"", app=None, charts=str):
+    """What is answered to a path: its messages."""
+
+    async def mlflow(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"<head><script src=mlflow>"})
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "path": path, "query_string": query, "headers": [(b"if-none-match", b"x")]}
+    asyncio.run(pages._Front(mlflow, views.path_of("7", "adding_mse"), charts)(scope, None, send))
+    return sent
+
+
 def test_the_address_that_is_opened_leads_to_the_leaderboard_and_all_else_to_mlflow():
-    async def app(scope, receive, send):
-        await send("mlflow")
+    start, _ = asked("/leaderboard")
+    assert start["status"] == 303
+    assert (b"location", f"/{views.path_of('7', 'adding_mse')}".encode()) in start["headers"]
+    assert [message.get("body") for message in asked("/ajax-api/x")] == [None, b"<head><script src=mlflow>"]
 
-    def answer(path):
-        sent = []
 
-        async def send(message):
-            sent.append(message)
+def test_a_fresh_browser_is_told_what_to_begin_with_and_how_a_runs_charts_look():
+    page = asked("/")[1]["body"].decode()
+    assert page.index("<script>((") < page.index("<script src=mlflow>")
+    assert '"mlflow.workflowType_v1": "machine_learning"' in page
+    assert f'"{pages.CHARTS}?run="' in page
+    assert 'if (!location.hash) location.replace("/leaderboard")' in page
+    assert asked(pages.CHARTS, b"run=abc", charts=lambda run: f"of {run}")[1]["body"] == b"of abc"
 
-        scope = {"type": "http", "path": path}
-        asyncio.run(pages._Led(app, views.path_of("7", "adding_mse"))(scope, None, send))
-        return sent
 
-    start, body = answer("/leaderboard")
-    assert start["status"] == 200
-    assert f'location.replace("/{views.path_of("7", "adding_mse")}")' in body["body"].decode()
-    assert '"mlflow.workflowType_v1": "machine_learning"' in body["body"].decode()
-    assert answer("/") == answer("/ajax-api/x") == ["mlflow"]
+def test_a_runs_page_has_training_and_validation_in_one_chart_and_no_single_dot():
+    many = dict.fromkeys(["train/loss", "val/loss", "val/mse", "train/grad_norm", "time/epoch_seconds"], 4)
+    once = dict.fromkeys(["test/mse", "test/loss", "floor/mse"], 1)
+
+    def cards(points):
+        state = json.loads(views.run_page(points, "test/mse"))
+        shown = [card for card in state["compareRunCharts"] if not card["deleted"]]
+        assert {card["metricSectionId"] for card in shown} <= {one["uuid"] for one in state["compareRunSections"]}
+        assert {card["metricKey"] for card in state["compareRunCharts"]} == {*points}, "else the pages add one"
+        return [(card["type"], card["selectedMetricKeys"]) for card in shown]
+
+    assert cards(many | once) == [
+        ("LINE", ["train/loss", "val/loss"]),
+        ("LINE", ["val/mse"]),
+        ("LINE", ["train/grad_norm"]),
+        ("BAR", ["test/mse", "floor/mse"]),
+        ("BAR", ["test/loss"]),
+        ("LINE", ["time/epoch_seconds"]),
+    ]
+    assert {kind for kind, _ in cards(dict.fromkeys(many, 1))} == {"BAR"}, "an epoch is no curve"
+    sweep = {f"adding/{model}/test/mse/{what}": 1 for model in ("rnn", "lstm") for what in ("mean", "std")}
+    assert cards(sweep) == [
+        ("BAR", ["adding/lstm/test/mse/mean", "adding/rnn/test/mse/mean"]),
+        ("BAR", ["adding/lstm/test/mse/std", "adding/rnn/test/mse/std"]),
+    ]
+    assert views.run_page({}, "") == ""

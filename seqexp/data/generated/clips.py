@@ -1,8 +1,8 @@
 """Clips of a coloured shape that moves, and the words for them: "the red circle moves left".
 
 A clip has five frames of 16 x 16 places of red, green and blue. Beside the shape that moves there may be one that
-stands still; the words name it last. Where a shape is in the last frame is drawn alike for every movement, so that this
-frame does not tell where it comes from.
+stands still; the words name it last, and neither hides the other. Where a single shape is in the last frame is drawn
+alike for every movement, so that this frame does not tell where it comes from.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,6 +20,7 @@ PICTURE = (3, SIDE, SIDE)
 SIZES = (5, 6)
 SPEED = 2  # places a frame
 STILL = "stands still"
+Way = list[tuple[int, int]]
 MOVEMENTS = {  # words -> rows and columns a step
     "moves left": (0, -1),
     "moves right": (0, 1),
@@ -82,12 +83,29 @@ def _one(rng: np.random.Generator, words: Iterable[str]) -> str:
 
 def drawn(rng: np.random.Generator, actors: Sequence[Actor]) -> np.ndarray:
     """Frames (FRAMES, 3, SIDE, SIDE) uint8. A shape that comes from the edge is not seen at first."""
+    while True:
+        sizes = [SIZES[n] for n in rng.integers(len(SIZES), size=len(actors)).tolist()]
+        ways = [_way(rng, actor, size) for actor, size in zip(actors, sizes, strict=True)]
+        if len(actors) == 1 or not _meet(ways, sizes):
+            break
     frames = np.zeros((FRAMES, *PICTURE), np.uint8)
-    for actor in actors:
-        size = int(rng.choice(SIZES))
-        last, brightness = rng.integers(0, SIDE - size + 1, 2), rng.uniform(DARKEST, 1)
-        for number, frame in enumerate(frames):
-            top, left = (last - SPEED * (FRAMES - 1 - number) * np.array(MOVEMENTS[actor.movement])).tolist()
-            shape = scenes.Group(1, actor.colour, actor.kind)
+    for actor, size, way in zip(actors, sizes, ways, strict=True):
+        shape, brightness = scenes.Group(1, actor.colour, actor.kind), rng.uniform(DARKEST, 1)
+        for frame, (top, left) in zip(frames, way, strict=True):
             scenes.stamp(frame, shape, size, top, left, brightness)
     return frames
+
+
+def _way(rng: np.random.Generator, actor: Actor, size: int) -> Way:
+    """The rows and columns of the shape's upper left corner, frame by frame."""
+    top, left = rng.integers(0, SIDE - size + 1, 2).tolist()  # in the last frame
+    down, right = MOVEMENTS[actor.movement]
+    return [(top - SPEED * ago * down, left - SPEED * ago * right) for ago in range(FRAMES - 1, -1, -1)]
+
+
+def _meet(ways: Sequence[Way], sizes: Sequence[int]) -> bool:
+    """Whether the squares around two shapes have a place in common in some frame."""
+    return any(
+        top < other + sizes[1] and other < top + sizes[0] and left < beside + sizes[1] and beside < left + sizes[0]
+        for (top, left), (other, beside) in zip(*ways, strict=True)
+    )
