@@ -119,5 +119,6 @@ def test_a_vanishing_gradient_ends_as_zero_and_not_among_the_smallest_numbers(na
     if name == "gru":
         p["b_z"][:] = -1.0
     dx, _ = core.backward(p, p.like(), None, dstate, core.forward(p, x)[2])
+    assert dx is not None
     assert not dx[:20].any()
     assert np.abs(dx[dx != 0]).min() > 1e-36
