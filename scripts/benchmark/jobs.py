@@ -14,7 +14,6 @@ from statistics import median
 
 import numpy as np
 
-from scripts.benchmark import children
 from scripts.benchmark.report import console, table
 from scripts.benchmark.sweeps import timed
 
@@ -57,7 +56,7 @@ def main() -> None:
             best = [f"{min(seconds[side]):.1f}" for side in sides]
             ratios = [median(a / b for a, b in zip(seconds["compiled"], seconds[side], strict=True)) for side in sides]
             rows.append([name, clock, *best, *(f"{ratio:.2f}" for ratio in ratios if ratio != 1)])
-    console.print(f"load {os.getloadavg()[0]:.1f}; {len(children.inherited_settings())} settings of BLAS left out")
+    console.print(f"load {os.getloadavg()[0]:.1f}")
     table(
         f"Whole jobs: the best of {options.rounds} runs in seconds, and compiled's median over each other side's",
         ["job", "clock", *sides, *(f"compiled / {side}" for side in sides if side != "compiled")],

@@ -32,6 +32,7 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not there when types
     def forward(self, batch: Batch, state: Any) -> tuple[torch.Tensor, Any]:
         """Answers (N, Y) in the order of the batch's, and the last state."""
         x = torch.from_numpy(np.ascontiguousarray(batch.x if batch.x.ndim == 2 else batch.x.swapaxes(1, 2)))
+        x = x.long() if x.ndim == 2 else x
         if self.embedding is not None:
             x = self.dropout(self.embedding(x.clamp(min=0)))
         elif x.ndim == 2:
@@ -51,7 +52,7 @@ def loss_of(network: Network, batch: Batch, state: Any) -> tuple[torch.Tensor, A
     y, state = network(batch, state)
     target = torch.from_numpy(np.ascontiguousarray(batch.answers()))
     if network.shape.loss == "softmax":
-        loss = F.cross_entropy(y, target)
+        loss = F.cross_entropy(y, target.long())
     else:
         loss = ((y - target.T) ** 2).sum(dim=1).mean()
     detached = tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()

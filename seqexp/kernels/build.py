@@ -20,6 +20,7 @@ void rnn_backward_{0}(const struct pass *);
 void turn_{0}(void *, int64_t, int64_t, const void *, int64_t, int64_t,
               int64_t, int64_t, int64_t);
 void adam_{0}(void *, const void *, void *, void *, int64_t, double, double, double, double);
+void adam_rows_{0}(const void *, void *, void *, const int64_t *, int64_t, int64_t, double, double);
 """
 
 

@@ -113,6 +113,7 @@ void NAME(gru_backward)(const struct pass *s) {
                 }
         }
         NAME(multiply)(s->of_h, (rows - 1) * Hp, dz + Hp, rows * Hp, after, 2 * Hp, Hp, s->column, live, 1);
+        NAME(flush)(s, t, 2 * Hp);
     }
     with_subnormals(subnormals);
 }

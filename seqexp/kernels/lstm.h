@@ -128,6 +128,7 @@ void NAME(lstm_backward)(const struct pass *s) {
         NAME(multiply)(s->of_h, 4 * Hp, dz, 4 * Hp, after, rows * Hp, Hp, s->column, live, 0);
         if (s->of_g)
             NAME(multiply)(s->of_g, 3 * Hp, dz, 4 * Hp, after + 2 * Hp, rows * Hp, 3 * Hp, s->column, live, 0);
+        NAME(flush)(s, t, rows * Hp);
     }
     with_subnormals(before);
 }

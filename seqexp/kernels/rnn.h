@@ -48,6 +48,7 @@ void NAME(rnn_backward)(const struct pass *s) {
             }
         }
         NAME(multiply)(s->of_h, Hp, dz, Hp, after, Hp, Hp, s->column, live, 0);
+        NAME(flush)(s, t, Hp);
     }
     with_subnormals(before);
 }

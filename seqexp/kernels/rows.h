@@ -49,6 +49,21 @@ void NAME(adam)(void *w_, const void *g_, void *M_, void *V_, int64_t count, dou
         }
 }
 
+/* g enters M and V in some rows of a table, whose other rows have none. */
+void NAME(adam_rows)(const void *g_, void *M_, void *V_, const int64_t *rows, int64_t count, int64_t width, double of_g,
+                     double of_square) {
+    const R a = (R)of_g, b = (R)of_square;
+    for (int64_t n = 0; n < count; n++) {
+        const R *restrict g = (const R *)g_ + rows[n] * width;
+        R *restrict M = (R *)M_ + rows[n] * width, *restrict v = (R *)V_ + rows[n] * width;
+        for (int64_t k = 0; k < width; k++) {
+            R d = g[k] * a;
+            M[k] += d;
+            v[k] += d * d * b;
+        }
+    }
+}
+
 /* Softmax of training/losses.py, N columns of Y numbers side by side: y becomes scale (softmax(y) - onehot(target)).
    total: of a column the sum of exp(y - max y); of_target: y - max y of its class. A column stays in the core's own
    cache from its maximum to its derivative. */

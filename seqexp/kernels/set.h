@@ -9,6 +9,7 @@
 #define ROUNDER 12583039.0f /* 1.5 * 2^23 + 127 */
 #define RANGE 42.0f         /* of an exponent: beyond, tanh and sigmoid are 1 or 0 to the last bit but one */
 #define LARGEST 126.0f      /* exponent of a normal number */
+#define FLOOR 1e-20f        /* as in numerics/functions.py */
 #define SERIES NAME(series)
 #define ROOT __builtin_sqrtf
 static const float SERIES[] = {0.000154531629451206911f, 0.00133908633646712344f, 0.00961808255727785236f,
@@ -20,6 +21,7 @@ static const float SERIES[] = {0.000154531629451206911f, 0.00133908633646712344f
 #define ROUNDER 6755399441056767.0 /* 1.5 * 2^52 + 1023 */
 #define RANGE 320.0
 #define LARGEST 1022.0
+#define FLOOR 1e-290
 #define SERIES NAME(series)
 #define ROOT __builtin_sqrt
 static const double SERIES[] = {2.57293241773623047e-11, 4.45581790833606449e-10, 7.05489730415549946e-09,
@@ -45,6 +47,7 @@ static const double SERIES[] = {2.57293241773623047e-11, 4.45581790833606449e-10
 #undef ROUNDER
 #undef RANGE
 #undef LARGEST
+#undef FLOOR
 #undef SERIES
 #undef ROOT
 #undef PAD

@@ -24,7 +24,7 @@ from seqexp.system.registry import Registry
 
 State = dict[str, np.ndarray]
 Fraction = Annotated[float, Ge(0), Lt(1)]
-Change = Callable[..., None]  # (w, g or None, M, V, 1 / power1, of_square, factor, epsilon)
+Change = Callable[..., None]  # arrays, None for a gradient of zeros; then the numbers of a step
 Spans = Sequence[Span]  # of a gradient; none: all of it may be nonzero
 WHOLE: Spans = ()
 
@@ -215,7 +215,8 @@ class Adam(_Scheduled):
     beta2: Fraction = 0.999
     epsilon: Annotated[float, Gt(0)] = 1e-8
 
-    change: ClassVar[Change | None] = None  # compiled: all of a block's operations in one pass
+    change: ClassVar[Change | None] = None  # compiled: all of a block's operations in one pass,
+    enter_rows: ClassVar[Change | None] = None  # and of a table's rows, where they lie
 
     def init(self, flat: np.ndarray) -> State:
         return {"M": memory.zeros_like(flat), "V": memory.zeros_like(flat)}
@@ -250,6 +251,9 @@ class Adam(_Scheduled):
         for start, stop, width, rows in spans:
             if rows is not None:
                 table_g, table_M, table_V = (a[start:stop].reshape(-1, width) for a in (grad, M, V))
+                if self.enter_rows is not None:
+                    self.enter_rows(table_g, table_M, table_V, rows, 1 / power1, of_square)
+                    continue
                 M_rows, V_rows = table_M[rows], table_V[rows]
                 enter(table_g[rows], M_rows, V_rows)
                 table_M[rows], table_V[rows] = M_rows, V_rows
@@ -286,3 +290,10 @@ class CompiledAdam(Adam):
     def change(w: np.ndarray, g: np.ndarray | None, M: np.ndarray, V: np.ndarray, *numbers: float) -> None:
         kernels = library.library()
         kernels.function("adam", w.dtype)(*map(kernels.pointer, (w, g, M, V)), w.size, *numbers)
+
+    @staticmethod
+    def enter_rows(g: np.ndarray, M: np.ndarray, V: np.ndarray, rows: np.ndarray, *numbers: float) -> None:
+        kernels = library.library()
+        rows = np.ascontiguousarray(rows, np.int64)
+        places = (*map(kernels.pointer, (g, M, V)), kernels.integers(rows))
+        kernels.function("adam_rows", g.dtype)(*places, len(rows), g.shape[1], *numbers)

@@ -107,3 +107,18 @@ def test_what_memory_held_before_changes_nothing(case, monkeypatch):
     monkeypatch.setattr(tape, "aligned_empty", lambda shape, dtype: np.full(shape, np.nan, dtype))
     for one, two in zip(clean, passed(core, np.float32, 6, 3, np.array([6, 0, 4])), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+def test_a_vanishing_gradient_ends_as_zero_and_not_among_the_smallest_numbers(name):
+    core = models.create(name, input_size=3, hidden_size=20, backend="compiled", recurrent_scale=0.1)
+    p = core.init(stream(0, Purpose.INIT), np.float32)
+    x, dstate = np.zeros((120, 3, 2), np.float32), np.ones((core.state_size, 2), np.float32)
+    if name == "lstm":
+        p["b_f"][:] = -1.0
+    if name == "gru":
+        p["b_z"][:] = -1.0
+    dx, _ = core.backward(p, p.like(), None, dstate, core.forward(p, x)[2])
+    assert dx is not None
+    assert not dx[:20].any()
+    assert np.abs(dx[dx != 0]).min() > 1e-36
