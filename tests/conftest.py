@@ -26,9 +26,14 @@ def logger_as_it_was():
     """A command that a test runs in this process lets the logger write to a stream that ends with the test."""
     logger = logging.getLogger("seqexp")
     handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    root = logging.getLogger()
+    of_root, its_level = root.handlers[:], root.level
     yield
     logger.handlers[:], logger.propagate = handlers, propagate
     logger.setLevel(level)
+    # Hydra's launchers set up the root logger; pytest's own handlers there come and go.
+    root.handlers[:] = [each for each in root.handlers if type(each) is not logging.StreamHandler or each in of_root]
+    root.setLevel(its_level)
 
 
 @pytest.fixture(scope="session")
