@@ -212,7 +212,12 @@ def _commands(answer: "Answer", arguments: Sequence[str]) -> "Commands":
 
 
 def _sweeps(contest: Any) -> list[str]:
-    """The sweep that trains a contest's runs: one line, or one for each model if their settings differ."""
+    """The sweep that trains a contest's runs: one line, or one for each model if their settings differ; none of a task
+    that is an object of one's own."""
+    from seqexp import tasks
+
+    if contest.task not in tasks.names():
+        return []
     each = {entry.model: _changed(entry.any.settings, entry.model, contest.task) for entry in contest.entries}
     seeds = {entry.model: ",".join(map(str, entry.runs)) for entry in contest.entries}
     alike = len({(tuple(words), seeds[model]) for model, words in each.items()}) == 1

@@ -54,7 +54,7 @@ class Cluster:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    out, _ = process.communicate(timeout=600)
+    out, _ = process.communicate(timeout=1800)
     return process.returncode, out
 
 

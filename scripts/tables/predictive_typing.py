@@ -28,11 +28,12 @@ MODELS = ("rnn", "stacked_rnn", "gru", "lstm")
 BIGRAM = "bigram"
 METRICS = ("top1_accuracy", "top3_accuracy", "keystrokes_saved")
 COLUMNS = ("row", "words", "model", "seed", "steps", "params", "seconds", *METRICS)
+CHARACTERS, WORDS = "model.param_budget=70000 training.epochs=3", "training.epochs=3"
 ROWS = {
-    "characters, tinyshakespeare": "task=char_lm task.source=tinyshakespeare model.param_budget=70000",
-    "characters, python": "task=char_lm model.param_budget=70000",
-    "words, tinyshakespeare": "task=word_lm task.source=tinyshakespeare model.param_budget=400000",
-    "words, python": "task=word_lm model.param_budget=80000",
+    "characters, tinyshakespeare": f"task=char_lm task.source=tinyshakespeare {CHARACTERS}",
+    "characters, python": f"task=char_lm {CHARACTERS}",
+    "words, tinyshakespeare": f"task=word_lm task.source=tinyshakespeare model.param_budget=400000 {WORDS}",
+    "words, python": f"task=word_lm model.param_budget=80000 {WORDS}",
 }
 
 

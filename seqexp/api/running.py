@@ -43,7 +43,9 @@ def run(
     UserError where something cannot be used; RunFailed where the run diverges or fails; Stopped where it is
     interrupted.
     """
-    groups = {"task": Arrays(*task) if isinstance(task, tuple) and len(task) == 2 else task, "model": model}
+    if apart := settings.keys() & {"X", "x", "y"}:
+        raise UserError(f"{min(apart)}: expected arrays as one pair, task=(X, y)")
+    groups = {"task": Arrays(*task) if isinstance(task, tuple | list) and len(task) == 2 else task, "model": model}
     said = {name: value for name, value in groups.items() if isinstance(value, str | Mapping)}
     given = as_words(words, {**said, **settings})
     own = objects.Own.of(*(None if name in said else value for name, value in groups.items()))

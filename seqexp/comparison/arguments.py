@@ -22,7 +22,7 @@ OWN = (
     *("sweep", "study", "plugins", "stop", *protocol_words.WORDS),
 )
 NEVER: dict[str, Any] = {"training.patience": None, "training.stop_when_solved": False}  # stop=never
-TOP = ("dtype", "threads", "backend", "optimizer", "tracking", "data_dir")
+TOP = ("data_seed", "dtype", "threads", "backend", "optimizer", "tracking", "data_dir")
 GROUPS = ("task", "model", "optimizer", "training", "tracking")
 
 
@@ -165,10 +165,11 @@ def _take(words: Arguments, key: str, text: str) -> None:
 
 def _known(group: str, text: str) -> list[str]:
     from seqexp import models, tasks
+    from seqexp.runs import reader
 
     names = sorted({*models.names(), *conf_files("model")}) if group == "model" else tasks.names()
     listed = text.split(",")
-    also = models.is_name if group == "model" else names.__contains__
+    also = models.is_name if group == "model" else reader.has_runs  # or of an object
     wrong = next((name for name in listed if name not in names and not also(name)), None)
     if wrong is not None:
         close = get_close_matches(wrong, names, 1)

@@ -66,7 +66,7 @@ def gather(query: Query) -> Answer:
     """Read what the query needs. UserError, with what is legal, where there is nothing to compare."""
     found = stored.find(query.root)
     found.runs += _from_mlflow(query, found)
-    left_out = _leave_out_unknown(found)
+    left_out = _leave_out_unknown(found, query.tasks)
     try:
         return _answer(query, found)
     except UserError as error:
@@ -118,9 +118,9 @@ def _from_mlflow(query: Query, found: stored.Found) -> list[Run]:
     return more
 
 
-def _leave_out_unknown(found: stored.Found) -> list[str]:
+def _leave_out_unknown(found: stored.Found, asked: Sequence[str]) -> list[str]:
     """Leave out the runs whose model or task this process lacks, those of plug-ins that nobody has named: a line for
-    each, which goes to ``broken`` too."""
+    each, which goes to ``broken`` too. A task that is asked for by name may be an object of one's own."""
     known, left_out = [], []
     for run in found.runs:
         unknown = [] if models.is_name(run.result.model) else [run.result.model]
@@ -129,6 +129,9 @@ def _leave_out_unknown(found: stored.Found) -> list[str]:
             known.append(run)
             continue
         (read,) = stored.with_settings([run], []) or [run]
+        if set(unknown) <= set(asked) and not read.settings.get("plugins"):
+            known.append(run)
+            continue
         left_out.append(f"{run.where}: there is no {unknown[0]} here{lacking(read.settings.get('plugins'))}")
     found.runs, found.broken = known, [*found.broken, *left_out]
     return left_out

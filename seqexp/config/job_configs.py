@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 MOST = 8  # composed configs that a process keeps
 VALUE = re.compile(
-    r"\+{0,2}(?!hydra\.)(seed|\w+\.[\w.]+)=", re.ASCII
+    r"\+{0,2}(?!hydra\.)((data_)?seed|\w+\.[\w.]+)=", re.ASCII
 )  # no choice of a group, whatever groups there are
 MODELESS = re.compile(r"(?!experiment=|hydra\.)[\w.]+=", re.ASCII)  # words that choose nothing with a hydra.mode
 

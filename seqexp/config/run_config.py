@@ -20,7 +20,7 @@ from seqexp.system.yaml_files import read_yaml
 
 LONGEST_CONFIG = 100_000  # bytes of a stored config
 # Groups and keys of the top level.
-DECIDING = {"model", "task", "optimizer", "training", "seed", "dtype", "threads", "backend"}
+DECIDING = {"model", "task", "optimizer", "training", "seed", "data_seed", "dtype", "threads", "backend"}
 NOT_DECIDING = {"training.checkpoint_every", "task.margin"}  # do not change the result
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal, NotRequired
 
 from annotated_types import Ge, Le, Lt, MinLen
@@ -36,6 +37,7 @@ PICTURES: Fields = {  # stands in the yaml of a task that has some
 }
 TOP: Fields = {
     "seed": (Annotated[int, Ge(0)], NO_DEFAULT),
+    "data_seed": (Annotated[Annotated[int, Ge(0)] | None, ADDED], None),
     "dtype": (Literal["float32", "float64"], NO_DEFAULT),
     "threads": (Annotated[int, Ge(1)] | Literal["auto"], NO_DEFAULT),
     "backend": (Annotated[models.Backend, ADDED], "numpy"),
@@ -134,11 +136,9 @@ def check_group(group: str, config: Any, legal: Fields) -> dict[str, Any]:
         if key not in legal:
             raise UserError(unknown_key(group, key, list(legal)))
     prefix = f"{group}." if group else ""
-    types = {key: kind if default is NO_DEFAULT else NotRequired[kind] for key, (kind, default) in legal.items()}
-    schema = TypedDict("schema", types)  # type: ignore[misc]
-    schema.__pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)  # type: ignore[attr-defined]
+    types = tuple((key, kind, default is NO_DEFAULT) for key, (kind, default) in legal.items())
     try:
-        checked = dict(TypeAdapter(schema).validate_python(dict(config)))
+        checked = dict(_adapter_of(types).validate_python(dict(config)))
     except ValidationError as error:
         problems = error.errors(include_url=False)
         key = str(problems[0]["loc"][0])
@@ -152,6 +152,22 @@ def check_group(group: str, config: Any, legal: Fields) -> dict[str, Any]:
         if isinstance(config[key], bool) and not isinstance(value, bool):  # which pydantic takes for 0 or 1
             raise UserError(f"{prefix}{key}: expected a number; got {str(config[key]).lower()}")
     return checked
+
+
+def _adapter_of(types: tuple[tuple[str, Any, bool], ...]) -> TypeAdapter[Any]:
+    try:
+        return _adapter(types)
+    except TypeError:  # a plug-in's type may hold something that has no hash, such as pydantic's Field
+        return _adapter.__wrapped__(types)
+
+
+@lru_cache(maxsize=256)  # each job of a sweep asks for the same
+def _adapter(types: tuple[tuple[str, Any, bool], ...]) -> TypeAdapter[Any]:
+    """pydantic's check of keys, each with its type and whether it is required."""
+    kinds = {key: kind if required else NotRequired[kind] for key, kind, required in types}
+    schema = TypedDict("schema", kinds)  # type: ignore[misc]
+    schema.__pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)  # type: ignore[attr-defined]
+    return TypeAdapter(schema)
 
 
 def check_together(checked: Mapping[str, Any]) -> None:

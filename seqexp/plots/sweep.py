@@ -55,9 +55,10 @@ def _curve(rows: "pd.DataFrame", summary: "pd.DataFrame", key: str, path: Path) 
 
 
 def varied_in(rows: "pd.DataFrame") -> list[str]:
-    """The keys, besides model and seed, that have several values in these rows of a table of jobs."""
+    """The keys, besides model and seeds, that have several values in these rows of a table of jobs."""
     columns = list(rows.columns)
-    return [key for key in columns[columns.index("model") + 1 : columns.index("seed")] if rows[key].nunique() > 1]
+    keys = columns[columns.index("model") + 1 : columns.index("seed")]
+    return [key for key in keys if key != "data_seed" and rows[key].nunique() > 1]
 
 
 def is_number(value: Any) -> bool:

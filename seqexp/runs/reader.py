@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seqexp.config.run_config import completed, flattened, is_source, stored_settings, that_decide
+from seqexp.runs.location import Location
 from seqexp.runs.lock import locked
 from seqexp.runs.result import LONGEST_NAME, RunResult, read_result, read_started
 from seqexp.system.errors import UserError
@@ -65,6 +66,11 @@ def _unfinished(folder: Path) -> RunResult | None:
     if _is_free(folder):
         return started.result.but(status="KILLED", error="its process was killed")
     return started.result.but(status="RUNNING", error="still running")
+
+
+def has_runs(task: str) -> bool:
+    """Whether there are runs of a task that nobody may know by name here, as of an object of one's own."""
+    return task.isidentifier() and task not in BESIDE_TASKS and (Location.root / task).is_dir()
 
 
 def with_settings(runs: Sequence[Run], broken: list[str]) -> list[Run]:

@@ -109,7 +109,7 @@ class _Run:
         self.result = about(run_config, parts).but(parent_run_id=location.parent_run_id)
         self.identity = {"settings": run_config.deciding(), "data": self.result.data}
         self.trainer: Trainer | None = None
-        self.begun = False
+        self.begun = self.has_config = False
         self.how = self.token = ""
 
     def go(self) -> CompletedRun:
@@ -163,7 +163,9 @@ class _Run:
 
     def _note(self, directory: RunDirectory) -> None:
         """Note that the run goes on; its config first, without which a killed run cannot be sent."""
-        directory.write(CONFIG, self.run_config.as_yaml())
+        if not self.has_config:
+            directory.write(CONFIG, self.run_config.as_yaml())
+            self.has_config = True
         directory.started(StartedRun(self.result, self.identity, self.token))
 
     def new_trainer(self) -> Trainer:
@@ -175,6 +177,7 @@ class _Run:
             build_optimizer(settings["optimizer"], backend),
             Training(**self.run_config.group("training")),
             seed=settings["seed"],
+            data_seed=settings.get("data_seed"),
             dtype=np.dtype(settings["dtype"]).type,
             backend=library.usable(backend),
         )

@@ -19,6 +19,7 @@ first.
 """
 
 import math
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import combinations
 
@@ -30,6 +31,7 @@ from seqexp.statistics.pairs import ROUNDING
 
 EXACT = 13_000  # up to this many divisions of the scores, all are counted: eight runs of each model have 12,870
 DIVISIONS = 39_999  # random ones above that, and the real one: 132 claims under Holm need a p of 0.0004 that is right
+MOST_KEPT, A_PART = 8_000_000, 1_000_000  # scores: of divisions that are kept, and that are worked on together
 LARGEST = 4.0  # of n_e, in min(n, m)
 CONTINUOUS = 0.1  # the part by which n_e exceeds min(n, m) where theta counts as continuous
 LEAST_VARIANCE = 1e-12
@@ -128,19 +130,37 @@ def _studentized(theta: np.ndarray, variance: np.ndarray) -> np.ndarray:
 def _reference(sizes: tuple[int, ...], n: int, m: int) -> tuple[np.ndarray, int]:
     """|T| of the divisions of blocks of these sizes, sorted, and 1 if they are drawn: then the real one is added
     (Phipson and Smyth 2010)."""
-    mine = _divisions(n, m)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    a = np.add.reduceat(mine, starts, axis=1)
-    return np.sort(np.abs(_studentized(*share_and_variance(a, np.array(sizes) - a)))), int(len(mine) == DIVISIONS)
+    found = []
+    for mine in _divisions(n, m):
+        a = np.add.reduceat(mine, starts, axis=1)
+        found.append(np.abs(_studentized(*share_and_variance(a, np.array(sizes) - a))))
+    together = np.sort(np.concatenate(found))
+    return together, int(len(together) == DIVISIONS)
+
+
+def _divisions(n: int, m: int) -> Iterable[np.ndarray]:
+    """Parts (P, n + m) of all divisions, 1 where one gives the score to a. Those of many runs are drawn anew each time:
+    of 500 of each model they would take two gigabytes to keep and to work on."""
+    return _parts(n, m) if DIVISIONS * (n + m) > MOST_KEPT else _kept(n, m)
 
 
 @lru_cache(maxsize=16)
-def _divisions(n: int, m: int) -> np.ndarray:
-    """(P, n + m), 1 where a division gives the score to a."""
+def _kept(n: int, m: int) -> tuple[np.ndarray, ...]:
+    return (*_parts(n, m),)
+
+
+def _parts(n: int, m: int) -> Iterator[np.ndarray]:
     if math.comb(n + m, n) <= EXACT:
-        chosen = np.array(list(combinations(range(n + m), n)))
-    else:
-        chosen = np.argsort(stream(0, Purpose.SAMPLE, n, m).random((DIVISIONS, n + m)), axis=1)[:, :n]
-    mine = np.zeros((len(chosen), n + m), np.int16)  # a third of the time
+        yield _marked(np.array(list(combinations(range(n + m), n))), n + m)
+        return
+    numbers, rows = stream(0, Purpose.SAMPLE, n, m), max(1, A_PART // (n + m))
+    for start in range(0, DIVISIONS, rows):
+        drawn = numbers.random((min(rows, DIVISIONS - start), n + m))
+        yield _marked(np.argsort(drawn, axis=1)[:, :n], n + m)
+
+
+def _marked(chosen: np.ndarray, runs: int) -> np.ndarray:
+    mine = np.zeros((len(chosen), runs), np.int16)  # a third of the time
     np.put_along_axis(mine, chosen, 1, axis=1)
     return mine

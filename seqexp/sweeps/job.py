@@ -28,13 +28,13 @@ error: UserError | None = None
 begun = False  # whether Hydra has composed the config
 
 
-def _without_configs(done: JobReturn) -> dict[str, Any]:
-    """What joblib's processes send home of a job. Its record has all that is read; the two configs, a megabyte, would
-    be kept for each job of the sweep."""
-    return vars(done) | {"cfg": None, "hydra_cfg": None}
+def _keep(done: JobReturn, name: str, value: Any) -> None:
+    """What Hydra keeps of each job until the sweep's end, and joblib's processes send home. Nobody reads the two
+    configs, which are most of it: the job's record has all that is read."""
+    object.__setattr__(done, name, None if name in ("cfg", "hydra_cfg") else value)
 
 
-JobReturn.__getstate__ = _without_configs  # type: ignore[assignment,method-assign]
+JobReturn.__setattr__ = _keep  # type: ignore[assignment,method-assign]
 
 
 def job(cfg: DictConfig, level: int = logging.INFO) -> None:

@@ -2,14 +2,12 @@
 its data, and its memoryless baselines, which are kept in the cache."""
 
 import gc
-import json
 import os
 import signal
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 
-from seqexp.sweeps.warm_workers import SHARED
+from seqexp.sweeps.warm_workers import SHARED, build
 from seqexp.system.signals import SIGNALS
 
 NAMES = (
@@ -21,21 +19,6 @@ NAMES = (
     "seqexp.sweeps.job",
     "seqexp.sweeps.parent_run",
 )
-
-
-def build(shared: str) -> None:
-    """Build the task and work out its baselines, as the first of the runs would."""
-    from threadpoolctl import threadpool_limits
-
-    from seqexp.config.run_config import RunConfig
-    from seqexp.runs.baselines import baselines_of
-    from seqexp.runs.parts import built_task
-    from seqexp.system import cache
-
-    settings = json.loads(shared)
-    run_config = RunConfig(settings, "", settings.pop("files"))
-    with cache.keeping(Path(settings.pop("root"))), threadpool_limits(1):  # OpenMP's threads would not survive a fork
-        baselines_of(run_config, built_task(run_config))
 
 
 for number in SIGNALS:  # a terminal signals the group; what is forked sets its own when a job begins

@@ -28,7 +28,7 @@ POLL = 0.5  # seconds between two looks at the jobs
 PATIENCE = 45.0  # seconds for cancelled jobs to save: Slurm's own, KillWait, is 30
 SAY = (60.0, 600.0)  # seconds after which it is told that no job runs, and then each time again
 
-BESIDE_DATA = {"model", "optimizer", "training", "tracking", "seed", "dtype", "threads", "backend"}
+BESIDE_DATA = {"model", "optimizer", "training", "tracking", "seed", "data_seed", "dtype", "threads", "backend"}
 BESIDE_DATA |= {"test", "figures", "probes"}
 
 Positive = Annotated[int, Ge(1)]

@@ -18,9 +18,13 @@ from typing import Any
 from unittest.mock import patch
 
 from joblib import cpu_count, effective_n_jobs
+from threadpoolctl import threadpool_limits
 
 from seqexp.config.run_config import RunConfig
+from seqexp.runs.baselines import baselines_of
 from seqexp.runs.location import Location
+from seqexp.runs.parts import built_task
+from seqexp.system import cache
 from seqexp.system.paths import CACHE
 from seqexp.tracking.mlflow_store import ENVIRONMENT
 
@@ -46,8 +50,12 @@ def prepare(n_jobs: int, tracked: bool, like: RunConfig | None = None) -> None:
     multiprocessing.set_forkserver_preload([PRELOADED, *(MLFLOW if tracked else ())])
     threads = str(max(cpu_count() // effective_n_jobs(n_jobs), 1))  # as joblib tells the processes that it starts
     variables = ENVIRONMENT | {name: os.environ.get(name, threads) for name in THREADS} | _shared(like)
-    with patch.dict(os.environ, variables):
-        forkserver.ensure_running()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: a terminal's Ctrl-C is this process's to answer
+    try:
+        with patch.dict(os.environ, variables):
+            forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
     atexit.register(_end)  # after joblib has ended its processes
     set_start_method("forkserver", force=True)
 
@@ -58,6 +66,15 @@ def _shared(like: RunConfig | None) -> dict[str, str]:
         return {}
     about = {key: like.settings[key] for key in ("task", "data_dir")} | {"files": like.files}
     return {SHARED: json.dumps(about | {"root": str((Location.root / CACHE).absolute())})}
+
+
+def build(shared: str) -> None:
+    """Build the task and work out its baselines, as the first of the runs would. To be called in the process that
+    others are forked from."""
+    settings = json.loads(shared)
+    run_config = RunConfig(settings, "", settings.pop("files"))
+    with cache.keeping(Path(settings.pop("root"))), threadpool_limits(1):  # OpenMP's threads would not survive a fork
+        baselines_of(run_config, built_task(run_config))
 
 
 def _end() -> None:

@@ -17,6 +17,7 @@ TAG = "mlflow.sharedViewState."
 NOTE = "mlflow.note.content"
 FLOOR = "floor/"  # before the metric of the best memoryless baseline
 GROUP = "group"  # the tag that runs share which differ by their seed alone: the model, and what is not the default
+RUN_NAME = "attributes.`Run Name`"  # the column; of a group's row it has what tells groups apart
 INTRODUCTION = "Leaderboards, the best first, means over seeds:"
 
 
@@ -48,8 +49,8 @@ def view_of_task(task: str, metric: str, direction: str) -> str:
         "orderByKey": f"metrics.`{metric}`",
         "orderByAsc": direction == "min",
         "selectedColumns": columns,
-        "columnOrder": columns,
-        "columnWidths": {f"tags.`{GROUP}`": 260, "attributes.`Dataset`": 200},
+        "columnOrder": [RUN_NAME, *columns],  # only what is in the order has a width
+        "columnWidths": {RUN_NAME: 340, f"tags.`{GROUP}`": 260, "attributes.`Dataset`": 200},
         "runsHiddenMode": "FIRST_20_RUNS",
         "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": GROUP}]},
         "useGroupedValuesInCharts": True,

@@ -75,7 +75,8 @@ class Outcome:
 
 
 class Trainer:
-    """One network learning one task. ``seed`` draws the initialisation, order, dropout and generated training data.
+    """One network learning one task. ``seed`` draws the initialisation and dropout, ``data_seed`` the order and the
+    generated data; None: ``seed`` draws those too.
 
     ``clock`` gives the time in seconds; only differences of it count. ``backend``: of the loss; network and optimizer
     have theirs.
@@ -92,9 +93,10 @@ class Trainer:
         dtype: Any = np.float32,
         clock: Callable[[], float] = time.perf_counter,
         backend: Backend = "numpy",
+        data_seed: int | None = None,
     ) -> None:
         self.network, self.task, self.optimizer, self.training = network, task, optimizer, training
-        self.seed = seed
+        self.seed, self.data_seed = seed, seed if data_seed is None else data_seed
         self.loss = losses.create(task.shape.loss, backend)
         self.p = network.init(stream(seed, Purpose.INIT), dtype)
         self.grad = Gradient.zeros(self.p.layout, dtype)
@@ -116,7 +118,7 @@ class Trainer:
 
     def train_step(self) -> tuple[float, float]:
         """One step: the loss before it, and the norm before clipping. Diverged if one of them is not finite."""
-        batch = self.task.batch(self.seed, "train", self.step, self.training.batch_size)
+        batch = self.task.batch(self.data_seed, "train", self.step, self.training.batch_size)
         dropout_rng = stream(self.seed, Purpose.DROPOUT, self.step) if self.network.dropout else None
         if self.step % self.steps_an_epoch == 0:  # the text begins again
             self.carried = None

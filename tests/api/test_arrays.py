@@ -72,6 +72,11 @@ def test_arrays_that_cannot_be_used_are_told_in_one_line(X, y, says):
         Arrays(X, y)
 
 
+def test_arrays_apart_are_told_to_be_a_pair():
+    with pytest.raises(seqexp.UserError, match=r"^X: expected arrays as one pair, task=\(X, y\)$"):
+        seqexp.run(model="lstm", X=NUMBERS, y=SIDES)
+
+
 def test_a_pair_of_arrays_is_a_task_and_its_run_answers_new_ones(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     quick: dict[str, Any] = {"tracking": "off", "figures": "none", "training": {"epochs": 2}}

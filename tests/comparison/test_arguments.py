@@ -132,6 +132,14 @@ def test_a_setting_of_one_of_the_models_or_tasks_is_enough():
         words("task=adding task.delay=9")
 
 
+def test_a_task_of_which_there_are_runs_need_have_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("seqexp.runs.location.Location.root", tmp_path)
+    with pytest.raises(UserError, match=r"^task: expected one of .*; got 'prices'$"):
+        words("task=prices")
+    (tmp_path / "prices").mkdir()
+    assert words("task=prices").tasks == ["prices"]
+
+
 def test_where_mlflow_lies_selects_no_runs():
     assert words("tracking=off").filters == words("tracking.uri=x.db").filters == {}
     assert tracking(words("")) == tracking(words("tracking=mlflow"))

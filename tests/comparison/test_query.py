@@ -115,6 +115,13 @@ def test_runs_of_a_plug_in_that_nobody_named_are_left_out_and_named(tmp_path):
     assert f"; left out: {folder}: there is no clockwork here" in said
 
 
+def test_runs_of_a_task_that_is_an_object_are_compared_where_they_are_asked_for(tmp_path):
+    two_models(tmp_path)
+    two_models(tmp_path, task="prices")
+    assert counted(asked(tmp_path, tasks=["prices"])[0]) == {"lstm": 8, "rnn": 8}
+    assert asked(tmp_path)[0].task == "adding"
+
+
 def test_runs_that_only_mlflow_has_are_added(tmp_path, monkeypatch):
     two_models(tmp_path, [0.5] * 2, [])
     folders = [*tmp_path.glob("adding/rnn/*")]

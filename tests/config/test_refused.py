@@ -1,9 +1,11 @@
 """What a config may not say, and the one line that says so: where, what was expected, what was given, what to try."""
 
 from copy import deepcopy
+from typing import Annotated
 
 import pytest
 import yaml
+from pydantic import Field
 
 from seqexp import config, models, tasks
 from seqexp.config import schema
@@ -172,3 +174,10 @@ def test_an_optional_key_of_any_group_that_decides_is_left_out_where_it_is_null(
     legal: schema.Fields = {"size": (int, schema.NO_DEFAULT), "extra": (str | None, None)}
     assert schema.without_absent(group, {"size": 1, "extra": None}, legal) == {"size": 1}
     assert schema.without_absent("tracking", {"size": 1, "extra": None}, legal) == {"size": 1, "extra": None}
+
+
+def test_a_plug_ins_type_may_hold_what_has_no_hash():
+    legal = {"size": (Annotated[int, Field(gt=0)], schema.NO_DEFAULT)}
+    assert schema.check_group("model", {"size": 3}, legal) == {"size": 3}
+    with pytest.raises(UserError, match=r"^model.size: expected a number greater than 0; got 0$"):
+        schema.check_group("model", {"size": 0}, legal)

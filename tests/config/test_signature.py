@@ -19,7 +19,7 @@ from seqexp.runs import reader
 from seqexp.training import optimizers
 from tests.fabricated import run_result
 
-DECIDES = {"seed", "dtype", "threads", "backend", "test"}
+DECIDES = {"seed", "data_seed", "dtype", "threads", "backend", "test"}
 INERT = {"data_dir", "resume", "retry_failed", "probes", "figures", "predictions", "plugins", "cache"}
 INERT_IN_GROUPS = {"training.checkpoint_every", "task.margin"}  # and all of tracking
 CANDIDATES: list[Any] = [[50], None, True, False, 2, 3, 1, 12, 0.25, 0.75, 2.5, *models.names(), ["f"], ["z"], ["i"]]

@@ -109,17 +109,17 @@ def test_runs_too_short_for_probes_are_looked_at_for_the_report(runs, compare, u
 # -- where the spread comes from -------------------------------------------------------------------------------------
 
 
-def test_runs_on_several_splits_tell_the_seeds_variance_from_the_splits(runs, compare, undrawn):
-    """Scores are 0.1 a split apart and 0.01 a seed: 0.01 and 0.0001 are the variances of three."""
+@pytest.mark.parametrize("key, source", [("task.split_seed", "split"), ("data_seed", "order")])
+def test_runs_that_cross_the_seed_with_another_tell_their_variances_apart(runs, compare, undrawn, key, source):
+    """Scores are 0.1 apart for the other and 0.01 a seed: 0.01 and 0.0001 are the variances of three."""
     for model in ("rnn", "lstm"):
-        for split in range(3):
+        for other in range(3):
             for seed in range(3):
-                score = 0.2 + 0.1 * split + 0.01 * seed
-                fabricate(runs, model, seed, score, settings={"task.split_seed": split})
-    assert compare("a=rnn", "b=lstm", "task=adding", "task.split_seed=1")[0] == 0
+                fabricate(runs, model, seed, 0.2 + 0.1 * other + 0.01 * seed, settings={key: other})
+    assert compare("a=rnn", "b=lstm", "task=adding", f"{key}=1")[0] == 0
     page = (runs / "compare" / "adding_rnn_lstm" / "report.md").read_text()
-    rows = dict(re.findall(r"\| rnn \| (seed|split)[^|]* \| ([\d.e-]+) \|.*\| \d+ % \| 9 \|", page))
-    assert {source: float(value) for source, value in rows.items()} == pytest.approx({"seed": 1e-4, "split": 0.01})
+    rows = dict(re.findall(r"\| rnn \| (seed|split|order)[^|]* \| ([\d.e-]+) \|.*\| \d+ % \| 9 \|", page))
+    assert {name: float(value) for name, value in rows.items()} == pytest.approx({"seed": 1e-4, source: 0.01})
     assert "| 1 % | 9 |" in page
 
 

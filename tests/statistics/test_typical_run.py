@@ -124,3 +124,14 @@ def test_scores_that_differ_by_rounding_tie():
 def test_senseless_input_is_refused(a, b):
     with pytest.raises(ValueError, match="at least one run"):
         judged(a, b)
+
+
+def test_divisions_of_many_runs_are_looked_at_in_parts_and_give_the_same_p(monkeypatch):
+    numbers = np.random.default_rng(0)
+    counts = brunner_munzel.blocks(numbers.normal(size=10).round(1), numbers.normal(size=12).round(1))
+    whole = brunner_munzel.p_permuted(*counts)
+    monkeypatch.setattr(brunner_munzel, "MOST_KEPT", 0)
+    monkeypatch.setattr(brunner_munzel, "A_PART", 100_000)
+    brunner_munzel._reference.cache_clear()
+    assert brunner_munzel.p_permuted(*counts) == whole
+    brunner_munzel._reference.cache_clear()

@@ -159,9 +159,9 @@ def test_a_worker_that_is_at_work_beyond_the_answer_is_told_to_end(tmp_path):
         process.kill()
 
 
-def test_what_a_process_sends_home_of_a_job_has_no_configs():
-    done = JobReturn(overrides=["seed=1"], cfg=OmegaConf.create({"seed": 1}), hydra_cfg=OmegaConf.create({"a": 1}))
+def test_what_is_kept_of_a_job_until_the_sweep_ends_has_no_configs():
+    done = JobReturn(overrides=["seed=1"])
+    done.cfg = done.hydra_cfg = OmegaConf.create({"seed": 1})  # as Hydra's run_job does
     done.status, done.return_value = JobStatus.COMPLETED, 3
-    sent = pickle.loads(pickle.dumps(done))
-    assert (sent.overrides, sent.cfg, sent.hydra_cfg, sent.return_value) == (["seed=1"], None, None, 3)
-    assert done.cfg is not None
+    for each in (done, pickle.loads(pickle.dumps(done))):
+        assert (each.overrides, each.cfg, each.hydra_cfg, each.return_value) == (["seed=1"], None, None, 3)

@@ -276,7 +276,7 @@ def test_a_partition_that_does_not_exist_is_one_line_with_those_that_do(tmp_path
 @pytest.mark.skipif(bool(extras.missing("submitit_local")), reason=extras.missing("submitit_local"))
 def test_local_jobs_of_submitit_run_a_sweep(tmp_path):
     words = ["tracking=off", "task=hello", "training.epochs=1", "task.steps_per_epoch=2"]
-    done = seqexp(tmp_path, "-m", "hydra/launcher=submitit_local", *words, "seed=0,1", fresh=True)
+    done = seqexp(tmp_path, "-m", "hydra/launcher=submitit_local", *words, "seed=0,1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("FINISHED") == 2
     assert not list(tmp_path.glob("runs/sweeps/*/scheduler"))

@@ -155,10 +155,13 @@ def of(series: Sequence[Any], index: int) -> Any:
     return series[min(index, len(series) - 1)]
 
 
-def trainer(script: Script, *, seed: int = 0, optimizer: Any = None, **training: Any) -> Trainer:
+def trainer(
+    script: Script, *, seed: int = 0, data_seed: int | None = None, optimizer: Any = None, **training: Any
+) -> Trainer:
     """Plain descent at a rate of 1, unclipped, for three epochs; ``training`` changes that."""
     settings: Any = {"epochs": 3, "batch_size": 8, "clip_norm": None, "patience": None, "max_seconds": None} | training
     network: Any = ScriptedNetwork(script)
     task: Any = ScriptedTask(script)
     descent = optimizer or optimizers.create("sgd", learning_rate=1.0)
-    return Trainer(network, task, descent, Training(**settings), seed=seed, dtype=np.float64, clock=script.clock)
+    of_run: Any = {"seed": seed, "data_seed": data_seed, "dtype": np.float64, "clock": script.clock}
+    return Trainer(network, task, descent, Training(**settings), **of_run)

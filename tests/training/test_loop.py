@@ -41,6 +41,9 @@ def test_training_batches_go_on_over_the_epochs_and_evaluations_take_whole_split
     test = [(0, "test", 0, 64), (0, "test", 1, 64)]
     first, second = [(7, "train", n, 8) for n in (0, 1)], [(7, "train", n, 8) for n in (2, 3)]
     assert script.asked == first + val + second + val + test
+    script = Script(parts=[(4, 1.0), (2, 1.0)])
+    trainer(script, seed=7, data_seed=9, epochs=1, batch_size=8).fit(Log())
+    assert script.asked == [(9, "train", 0, 8), (9, "train", 1, 8), *val, *test]
     script = Script()
     trainer(script, epochs=1, batch_size=100).evaluate("val")
     assert script.asked == [(0, "val", 0, 100)]

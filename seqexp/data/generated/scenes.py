@@ -29,7 +29,7 @@ HELD_OUT = 3  # counts, from one, that are held out with some colour; four shape
 SIDE, CELLS, CELL = 24, 3, 7
 SIZE = 6  # of a shape, so that between two cells is a gap
 DARKEST = 0.8
-TWO = 0.6  # how often two groups are drawn; most of them do not fit, so that three of four pictures have one
+TWO = 0.85  # how often two groups are drawn; many of them do not fit, so that half of the pictures have one
 PICTURE = (3, SIDE, SIDE)
 WORDS = (*COUNTS, *COLOURS, *KINDS, *(f"{kind}s" for kind in KINDS), "and")
 
