@@ -138,15 +138,15 @@ MUTANTS = [
     Mutant(
         "dtype is no part of the signature",
         "config.run_config",
-        '"seed", "dtype", "threads", "backend"}',
-        '"seed", "threads", "backend"}',
+        '"data_seed", "dtype", "threads", "backend"}',
+        '"data_seed", "threads", "backend"}',
         f"{SIGNATURE}::test_every_key_of_the_top_level",
     ),
     Mutant(
         "threads are no part of the signature",
         "config.run_config",
-        '"seed", "dtype", "threads", "backend"}',
-        '"seed", "dtype"}',
+        '"data_seed", "dtype", "threads", "backend"}',
+        '"data_seed", "dtype"}',
         f"{SIGNATURE}::test_every_key_of_the_top_level",
     ),
     Mutant(
