@@ -39,13 +39,15 @@ def python_m(
     variables: Mapping[str, str] | None = None,
     fresh: bool = False,
     isolated: bool = False,
+    unencoded: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """``python -m module words`` in a folder; ``isolated``: which is not on Python's path, as for an installed one."""
+    """``python -m module words`` in a folder; ``isolated``: which is not on Python's path, as for an installed one.
+    ``unencoded``: its figures are files that say nothing, since to encode them is most of a report's time."""
     variables = environment() if variables is None else variables
     if fresh:
         command = [sys.executable, *(["-P"] if isolated else []), "-m", module, *words]
         return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=180)
-    with GoingOn(folder, module, *words, variables=variables, isolated=isolated) as begun:
+    with GoingOn(folder, module, *words, variables=variables, isolated=isolated, unencoded=unencoded) as begun:
         out, said = begun.communicate()
         return subprocess.CompletedProcess([module, *words], begun.wait(0), out, said)
 
@@ -61,11 +63,13 @@ class GoingOn:
         *words: str,
         variables: Mapping[str, str] | None = None,
         isolated: bool = False,
+        unencoded: bool = False,
     ) -> None:
         self._said = tempfile.TemporaryDirectory()
         self._outputs = [Path(self._said.name, name) for name in ("stdout", "stderr")]
         variables = environment() if variables is None else variables
-        given = (str(folder), module, words, dict(variables), isolated, [str(file) for file in self._outputs])
+        outputs = [str(file) for file in self._outputs]
+        given = (str(folder), module, words, dict(variables), isolated, unencoded, outputs)
         self._process = processes().Process(target=_run, args=given)
         self._process.start()
         assert self._process.pid is not None
@@ -119,7 +123,13 @@ def only_result(folder: Path) -> tuple[dict, Path]:
 
 
 def _run(
-    folder: str, module: str, words: list[str], variables: dict[str, str], isolated: bool, said: list[str]
+    folder: str,
+    module: str,
+    words: list[str],
+    variables: dict[str, str],
+    isolated: bool,
+    unencoded: bool,
+    said: list[str],
 ) -> None:
     """Become that command: what an interpreter sets up at its start, from what it is given."""
     os.setsid()
@@ -131,6 +141,10 @@ def _run(
     found_in = [each for each in variables.get("PYTHONPATH", "").split(os.pathsep) if each]
     sys.path[:0] = found_in if isolated else [folder, *found_in]
     sys.argv = [module, *words]
+    if unencoded:
+        from seqexp.plots import figure
+
+        figure._as = lambda kind, figure: b"<svg></svg>"
     code: object = None
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -116,22 +116,20 @@ def at_import_time(node: ast.AST) -> Iterator[ast.AST]:
         yield from at_import_time(child)
 
 
-every_module = pytest.mark.parametrize("module", sorted(sources()))
+def test_every_module_belongs_to_a_package():
+    homeless = [module for module in sources() if floor(module) is None]
+    assert not homeless, f"{homeless} are in no package of STOREYS: add them there and to ARCHITECTURE.md"
+    vague = {"utils", "util", "helpers", "helper", "misc", "common"}
+    assert not [module for module in sources() if set(module.split(".")) & vague], "a module is named for its secret"
 
 
-@every_module
-def test_belongs_to_a_package(module):
-    assert floor(module) is not None, f"{module} is in no package of STOREYS: add it there and to ARCHITECTURE.md"
-    assert not set(module.split(".")) & {"utils", "util", "helpers", "helper", "misc", "common"}, (
-        f"{module}: a module is named for the secret it keeps"
-    )
-
-
-@every_module
-def test_imports_point_downward(module):
-    own = len(PACKAGES) if module == "seqexp" else floor(module)  # it names what the top has
-    upward = [f"line {line}: {name}" for name, line in own_imports(module) if (floor(name) or 0) > (own or 0)]
-    assert not upward, f"{module} imports from above: {'; '.join(upward)}"
+def test_imports_point_downward():
+    upward = []
+    for module in sources():
+        own = len(PACKAGES) if module == "seqexp" else floor(module)  # it names what the top has
+        above = [(name, line) for name, line in own_imports(module) if (floor(name) or 0) > (own or 0)]
+        upward += [f"{module}, line {line}: {name}" for name, line in above]
+    assert not upward, f"imports from above: {'; '.join(upward)}"
 
 
 def test_imports_are_acyclic():
@@ -143,57 +141,63 @@ def test_imports_are_acyclic():
         pytest.fail("modules import each other: " + " -> ".join(reversed(error.args[1])))
 
 
-@every_module
-def test_third_party_vocabularies_stay_at_home(module):
+def test_third_party_vocabularies_stay_at_home():
     strays = [
-        f"line {line}: {name} belongs in {', '.join(homes)}"
+        f"{module}, line {line}: {name} belongs in {', '.join(homes)}"
+        for module in sources()
         for name, line in imports(module)
         for vocabulary, homes in HOMES.items()
         if within(name, vocabulary) and not any(within(module, home) for home in homes)
     ]
-    assert not strays, f"{module}: {'; '.join(strays)}"
+    assert not strays, "; ".join(strays)
 
 
-@every_module
-def test_heavy_packages_are_imported_late(module):
-    if within(module, "seqexp.report"):  # itself imported late
-        return
+def test_heavy_packages_are_imported_late():
     early = [
-        f"line {line}: {name}"
+        f"{module}, line {line}: {name}"
+        for module in sources()
+        if not within(module, "seqexp.report")  # itself imported late
         for statement in at_import_time(tree(module))
         if isinstance(statement, ast.Import | ast.ImportFrom)
         for name, line in imports(module, statement)
         if any(within(name, heavy) for heavy in LATE)
     ]
-    assert not early, f"{module} makes everybody wait: {'; '.join(early)}; import it in the function that needs it"
+    assert not early, f"everybody waits for {'; '.join(early)}; import it in the function that needs it"
 
 
-@every_module
-def test_what_windows_lacks_is_used_behind_a_question(module):
+def test_what_windows_lacks_is_used_behind_a_question():
     """``if sys.platform …`` asks first."""
+    lacking = {"fcntl", "grp", "pwd", "resource", "termios", "os.sysconf", "os.O_DIRECTORY"}
+    found = {module: used for module in sources() if (used := unasked(module) & lacking)}
+    assert not found
+
+
+def unasked(module: str) -> set[str]:
+    """What the module imports, and the attributes it names, when it is imported, without looking at the platform."""
     asked = [node for node in ast.walk(tree(module)) if isinstance(node, ast.If) and "platform" in ast.unparse(node)]
     behind = {id(each) for node in asked for each in ast.walk(node)}
     early = [node for node in at_import_time(tree(module)) if id(node) not in behind]
-    used = [
-        name for each in early if isinstance(each, ast.Import | ast.ImportFrom) for name, _ in imports(module, each)
-    ]
-    used += [ast.unparse(each) for each in early if isinstance(each, ast.Attribute)]
-    assert not {*used} & {"fcntl", "grp", "pwd", "resource", "termios", "os.sysconf", "os.O_DIRECTORY"}
+    imported = [each for each in early if isinstance(each, ast.Import | ast.ImportFrom)]
+    used = {name for each in imported for name, _ in imports(module, each)}
+    return used | {ast.unparse(each) for each in early if isinstance(each, ast.Attribute)}
 
 
-@every_module
-def test_randomness_has_one_birthplace(module):
-    allowed = {"default_rng", "Generator"} if module == "seqexp.numerics.rng" else {"Generator"}
-    used = [
-        f"line {node.lineno}: {ast.unparse(node)}"
-        for node in ast.walk(tree(module))
-        if isinstance(node, ast.Attribute)
-        and ast.unparse(node.value) in ("np.random", "numpy.random")
-        and node.attr not in allowed
-    ]
-    used += [f"line {line}: {name}" for name, line in imports(module) if within(name, "numpy.random")]
-    used += [f"line {line}: {name}" for name, line in imports(module) if within(name, "random")]
-    assert not used, f"{module}: generators come from numerics.rng.stream: {'; '.join(used)}"
+def test_randomness_has_one_birthplace():
+    used = []
+    for module in sources():
+        allowed = {"default_rng", "Generator"} if module == "seqexp.numerics.rng" else {"Generator"}
+        used += [
+            f"{module}, line {node.lineno}: {ast.unparse(node)}"
+            for node in ast.walk(tree(module))
+            if isinstance(node, ast.Attribute)
+            and ast.unparse(node.value) in ("np.random", "numpy.random")
+            and node.attr not in allowed
+        ]
+        taken = [
+            (name, line) for name, line in imports(module) if within(name, "numpy.random") or within(name, "random")
+        ]
+        used += [f"{module}, line {line}: {name}" for name, line in taken]
+    assert not used, f"generators come from numerics.rng.stream: {'; '.join(used)}"
 
 
 def test_files_are_small():

@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.long.killing import doubled_or_missing
+from seqexp.tracking import empty_database
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ["task=adding", "model=rnn", "task.steps_per_epoch=20", "task.examples=50", "training.epochs=5"]
@@ -90,6 +91,8 @@ def mlflow_server(folder: Path, database: str | None = None) -> Iterator[str]:
     """The address of a server, which keeps its files in ``folder``, and its runs there too or in the ``database``."""
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)]
+    if database is None:
+        empty_database.make(folder / "server.db", (folder / "files").as_uri())
     kept_in = database or f"sqlite:///{folder}/server.db"
     command += ["--backend-store-uri", kept_in, "--artifacts-destination", f"{folder}/files"]
     server = subprocess.Popen(

@@ -22,7 +22,7 @@ def command(*words):
 
 
 def compare(folder, *words):
-    return python_m(folder, "seqexp.compare", *words)
+    return python_m(folder, "seqexp.compare", *words, unencoded=True)
 
 
 def plain(said):

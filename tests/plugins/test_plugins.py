@@ -16,7 +16,7 @@ TINY = ["training.epochs=2", "model.hidden_size=4", "figures=none", "tracking=of
 
 
 def command(folder, *words, module="seqexp", isolated=False, path=()):
-    return python_m(folder, module, *words, variables=environment(*path), isolated=isolated)
+    return python_m(folder, module, *words, variables=environment(*path), isolated=isolated, unencoded=True)
 
 
 @pytest.fixture(scope="module")
