@@ -32,6 +32,8 @@ def composed(*words):
             cfg.task.steps_per_epoch = 20
         if "examples" in cfg.task:
             cfg.task.examples = 64
+        if cfg.task.name in ("word_lm", "one_to_many"):
+            cfg.task.min_count = 20  # for a readout of few words, which is most of their time
         if "steps_per_epoch" not in cfg.task and "examples" not in cfg.task:
             # A whole data set: fewer steps, but more than 25.
             cfg.training.batch_size = 512 if cfg.task.source in sources.FILES else 32
