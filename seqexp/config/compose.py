@@ -114,17 +114,19 @@ def check_choice(experiment: str | None, task: str | None) -> None:
 
 def composed(words: Sequence[str]) -> DictConfig:
     """The config that these words compose, as a command line's would. UserError names the word at fault."""
-    from hydra import compose, initialize_config_dir
+    from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+
+    from seqexp.config import job_configs
 
     here = GlobalHydra.instance()
     running, here.hydra = here.hydra, None  # of a command, whose job may ask for another config
     try:
         # A Ctrl-C waits, since OmegaConf would take it for a failure of its own.
         with signals.deferred(), initialize_config_dir(str(conf_directory()), version_base="1.3"):
-            return compose("config", list(words))
+            return job_configs.composed(words)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error, words)) from error
     finally:

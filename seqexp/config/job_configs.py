@@ -1,4 +1,4 @@
-"""The configs of a sweep's jobs: composed once for each combination of group choices, and copied for every value.
+"""The configs of jobs and comparisons: composed once for each combination of group choices, and copied for every value.
 
 Hydra composes each job's config twice, once to see whether that is possible and once for the job, which is most of a
 short run's time. It lays values upon a config after the groups have been chosen, so a copy with other values is what it
@@ -7,10 +7,13 @@ would have composed.
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from hydra import compose
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra._internal.hydra import Hydra
 from hydra.core.config_search_path import ConfigSearchPath
@@ -19,7 +22,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-MOST = 8  # composed configs that a process keeps
+MOST = 16  # composed configs that a process keeps
 VALUE = re.compile(
     r"\+{0,2}(?!hydra\.)((data_)?seed|\w+\.[\w.]+)=", re.ASCII
 )  # no choice of a group, whatever groups there are
@@ -54,12 +57,33 @@ class JobConfigs(ConfigLoaderImpl):
 
     def _of_groups(self, master_config: DictConfig, words: list[str]) -> DictConfig:
         key = (self._name, *master_config.hydra.overrides.hydra, *words)
-        if key not in _composed:
-            _composed[key] = super().load_sweep_config(master_config, words)
-            while len(_composed) > MOST:
-                _composed.popitem(last=False)
-        _composed.move_to_end(key)
-        return _composed[key]
+        return _kept(key, lambda: super(JobConfigs, self).load_sweep_config(master_config, words))
+
+
+def composed(words: Sequence[str]) -> DictConfig:
+    """What ``hydra.compose`` gives for these words, where Hydra is initialized."""
+    values = [word for word in words if VALUE.match(word) and not _parsed(word).is_sweep_override()]
+    groups = [word for word in words if word not in values]
+    cfg = _kept((*_files(), *groups), lambda: compose("config", groups)).copy()
+    ConfigLoaderImpl._apply_overrides_to_config([_parsed(word) for word in values], cfg)
+    return cfg
+
+
+def _files() -> list[str]:
+    """The yaml files that may take part, each with the time when it was written: a notebook's user edits them."""
+    elements = GlobalHydra.instance().config_loader().get_search_path().get_path()
+    folders = [Path(element.path) for element in elements if element.path and "://" not in element.path]
+    found = [file for folder in folders for file in folder.glob("**/*.yaml")]
+    return [f"{file}:{file.stat().st_mtime_ns}" for file in found]
+
+
+def _kept(key: tuple[str, ...], made: Callable[[], DictConfig]) -> DictConfig:
+    if key not in _composed:
+        _composed[key] = made()
+        while len(_composed) > MOST:
+            _composed.popitem(last=False)
+    _composed.move_to_end(key)
+    return _composed[key]
 
 
 def install() -> None:

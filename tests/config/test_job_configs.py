@@ -1,5 +1,6 @@
 """The configs of a sweep's jobs are what Hydra composes, and are composed seldom."""
 
+import shutil
 from unittest.mock import Mock
 
 import pytest
@@ -11,6 +12,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 
 from seqexp import config
+from seqexp.config import compose
 from seqexp.config.job_configs import JobConfigs, ask_seldom_for_the_mode
 
 
@@ -82,3 +84,16 @@ def test_hydra_composes_for_the_mode_only_where_one_may_be_chosen(name, words, c
     ask_seldom_for_the_mode()
     assert Hydra.get_mode(Mock(), name, words) == (RunMode.MULTIRUN if composes else None)
     assert composed.called == composes
+
+
+def test_a_config_composed_again_follows_its_file(tmp_path, monkeypatch):
+    conf = tmp_path / "conf"
+    shutil.copytree(config.conf_directory(), conf)
+    monkeypatch.setattr(compose, "conf_directory", lambda: conf)
+    words = ["task=adding", "training.epochs=3"]
+    first, again, other = (compose.composed([*words, *more]) for more in ([], [], ["seed=4"]))
+    again.training.epochs = 5
+    assert (first.training.epochs, compose.composed(words).training.epochs, other.seed) == (3, 3, 4)
+    file = conf / "task" / "adding.yaml"
+    file.write_text(file.read_text().replace("length: 50", "length: 51"))
+    assert compose.composed(words).task.length == 51 != first.task.length
