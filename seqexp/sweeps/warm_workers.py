@@ -15,8 +15,8 @@ from multiprocessing import forkserver
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
-from unittest.mock import patch
 
+from hydra.core.utils import env_override
 from joblib import cpu_count, effective_n_jobs
 from threadpoolctl import threadpool_limits
 
@@ -52,7 +52,7 @@ def prepare(n_jobs: int, tracked: bool, like: RunConfig | None = None) -> None:
     variables = ENVIRONMENT | {name: os.environ.get(name, threads) for name in THREADS} | _shared(like)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: a terminal's Ctrl-C is this process's to answer
     try:
-        with patch.dict(os.environ, variables):
+        with env_override(variables):
             forkserver.ensure_running()
     finally:
         signal.signal(signal.SIGINT, before)
