@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scripts.tables import stored_rows
 from seqexp.runs.result import RunResult
 from seqexp.sweeps.job_record import read_records
 
@@ -114,10 +115,7 @@ def as_row(name: str, result: RunResult) -> dict[str, Any]:
 
 def scores() -> list[dict[str, Any]]:
     """What docs/catalogue.csv holds."""
-    if not SCORES.exists():
-        return []
-    with SCORES.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return stored_rows.read(SCORES)
 
 
 def write(rows: list[dict[str, Any]]) -> None:

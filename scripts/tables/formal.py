@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts.tables import stored_rows
 from seqexp.runs.result import RunResult
 from seqexp.sweeps.job_record import read_records
 
@@ -113,10 +114,7 @@ def as_rows(name: str, model: str, result: RunResult) -> Iterator[dict[str, Any]
 
 def scores() -> list[dict[str, Any]]:
     """What docs/formal.csv holds."""
-    if not SCORES.exists():
-        return []
-    with SCORES.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return stored_rows.read(SCORES)
 
 
 def table(rows: list[dict[str, Any]]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from scripts.tables import stored_rows
 from seqexp.runs.result import CompletedRun
 from seqexp.sweeps.job_record import read_records
 
@@ -80,10 +81,7 @@ def keep(found: Iterator[dict[str, Any]]) -> None:
 
 def scores() -> list[dict[str, Any]]:
     """What docs/typing.csv holds."""
-    if not SCORES.exists():
-        return []
-    with SCORES.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return stored_rows.read(SCORES)
 
 
 def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:

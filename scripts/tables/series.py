@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from scripts.tables import stored_rows
 from seqexp import tasks
 from seqexp.runs.result import CompletedRun
 from seqexp.statistics.paired import paired
@@ -137,10 +138,7 @@ def in_units(name: str, path: Path) -> Iterator[dict[str, Any]]:
 
 def scores() -> list[dict[str, Any]]:
     """What docs/series.csv holds."""
-    if not SCORES.exists():
-        return []
-    with SCORES.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return stored_rows.read(SCORES)
 
 
 def table(name: str, rows: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scripts.tables import catalogue
+from scripts.tables import catalogue, stored_rows
 from scripts.tables.catalogue import shown, summary
 from seqexp.statistics.families import holm
 from seqexp.system.paths import CLAIM, OUTCOME
@@ -102,10 +102,7 @@ def rows_of(name: str, folder: Path) -> list[dict[str, Any]]:
 
 
 def scores() -> list[dict[str, Any]]:
-    if not SCORES.exists():
-        return []
-    with SCORES.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return stored_rows.read(SCORES)
 
 
 def write(rows: list[dict[str, Any]]) -> None:
