@@ -176,7 +176,9 @@ def _show(text: str, answer: "Answer", run: "Usable") -> None:
     from seqexp.system.printable import printable
 
     said = "\n".join(printable(line) for line in answer.text.split("\n"))
-    chances = [f"{printable(name)} {chance:.3f}" for name, chance in list(answer.probabilities.items())[:LIKELIEST]]
+    likeliest = list(answer.probabilities.items())[:LIKELIEST]
+    named = [(name if name.strip() else repr(name), chance) for name, chance in likeliest]  # white space in quotes
+    chances = [f"{printable(name)} {chance:.3f}" for name, chance in named]
     if run.codec.alone:
         print(said, flush=True)
         if chances:

@@ -187,6 +187,8 @@ def test_a_prompt_goes_on_the_same_for_the_same_seed(predict, tmp_path):
         answer = predict(done.directory, "to be", "length=30", *words)
         assert answer.returncode == 0, answer.stderr
         assert answer.stderr.startswith("next: ")
+        assert answer.stderr.count("\n") == 1  # the newline that may be next is one that one sees
+        assert "' ' 0." in answer.stderr
         return answer.stdout
 
     assert said("temperature=1", "seed=1") == said("temperature=1", "seed=1") != said("temperature=1", "seed=2")

@@ -38,9 +38,9 @@ def test_no_answers_are_no_loss_and_no_gradient(name):
 
 
 def test_a_loss_without_kernels_is_numpys_and_numpys_is_asked_for_none():
-    pairs = [(name, backend) for name in NAMES for backend in ("numpy", "compiled")]
-    ours = [pair for pair in pairs if isinstance(losses.create(*pair), losses.CompiledSoftmax)]
-    assert ours == [("softmax", "compiled")]
+    assert not any(isinstance(losses.create(name, "numpy"), losses.CompiledSoftmax) for name in NAMES)
+    compiled = [name for name in NAMES if isinstance(losses.create(name, "compiled"), losses.CompiledSoftmax)]
+    assert compiled == ["softmax"]
 
 
 @NEEDS_KERNELS
