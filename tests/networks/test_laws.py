@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqexp.data.batch import Batch
-from seqexp.networks import Chain, Dense, Embedding, EncoderDecoder
+from seqexp.networks import Chain, Dense, Embedding, Encoder, EncoderDecoder
 from seqexp.networks.layers import Readout, dropout_mask
 from seqexp.numerics.params import Params
 from tests.networks.parts import NETWORKS, V_SOURCE, B, D, F, T, V, batch_for, core, drawn, every_network, pair, step
@@ -132,6 +132,17 @@ def test_dropout_on_the_way_out_leaves_the_state_alone():
     y_dropped, state_dropped, _ = network.forward(p, batch, None, np.random.default_rng(0))
     np.testing.assert_array_equal(state_dropped, state)
     assert not np.allclose(y_dropped, y)
+
+
+def test_dropout_between_the_layers_of_what_reads():
+    """Numbers enter as they are, so that an encoder of two layers has no other dropout."""
+    read = Encoder(core("rnn", D, num_layers=2), None, 0.5)
+    network = EncoderDecoder(
+        read, Chain(core("rnn", V, num_layers=2), V, "steps", None, 0.0), bridge=False, reverse_source=False
+    )
+    p, batch = drawn(network), batch_for("encoder-decoder of numbers", np.random.default_rng(7))
+    dropped = network.forward(p, batch, None, np.random.default_rng(0))[0]
+    assert not np.allclose(dropped, network.forward(p, batch)[0])
 
 
 def test_dropout_drops_whole_units_at_its_rate_and_scales_up_the_rest():

@@ -53,6 +53,30 @@ def test_whole_network_gradient(name, embedding):
     assert worst_error(grad.flat - 1, complex_step(value, p.flat)) <= 1e-12
 
 
+def test_dropout_has_a_mask_of_its_own_for_each_word():
+    rng, net = np.random.default_rng(6), network(dropout=0.5)
+    p, batch = net.init(rng), trees(rng)
+    _, _, tape = net.forward(p, batch, None, np.random.default_rng(0))
+    assert tape.x_mask.shape == (batch.forest.fed.size, 2)
+    assert tape.h_mask.shape == (4, batch.size)
+    assert len(np.unique(tape.x_mask, axis=0)) > 1
+
+
+def test_gradients_have_the_type_of_the_parameters_and_no_state_before_the_leaves(monkeypatch):
+    rng, net = np.random.default_rng(7), network()
+    p, batch, kinds = net.init(rng), trees(rng), []
+    backward = type(net.core).backward
+
+    def noted(core, p, grad, dstate, *rest):
+        kinds.append(dstate.dtype)
+        return backward(core, p, grad, dstate, *rest)
+
+    monkeypatch.setattr(type(net.core), "backward", noted)
+    y, _, tape = net.forward(p, batch)
+    assert net.backward(p, p.like(), y, tape).shape == (net.core.state_size, 0)
+    assert kinds == [np.float32]
+
+
 def test_a_tape_is_lent_from_step_to_step():
     rng, net = np.random.default_rng(1), network(dropout=0.3)
     p, tape = net.init(rng), net.new_tape()
