@@ -48,3 +48,23 @@ def test_equal_values_leave_what_is_unseen(value):
     unseen = 1 - 0.025 ** (1 / 10)  # no honest interval can know more: so many values may lie at the far end
     assert low <= value * (1 - unseen) + 1e-9
     assert high >= value + (1 - value) * unseen - 1e-9
+
+
+@pytest.mark.parametrize("anytime", [False, True])
+def test_the_interval_ends_where_the_test_no_longer_refutes(anytime):
+    x = np.concatenate([np.full(12, 0.9), np.full(6, 0.2)])  # the wealth rises, and falls
+    low, high = betting.mean_interval(x, 0.9, anytime=anytime)
+    for inside, outside, values in ((low + 1e-6, low - 1e-6, x), (1 - high + 1e-6, 1 - high - 1e-6, 1 - x)):
+        assert (
+            betting.p_larger(values, outside, anytime=anytime)
+            <= 0.05
+            < betting.p_larger(values, inside, anytime=anytime)
+        )
+
+
+def test_many_samples_at_once_are_each_as_alone():
+    x = np.random.default_rng(0).random((3, 2, 9))
+    low, high = betting.mean_interval(x, 0.95, anytime=True)
+    assert low.shape == high.shape == (3, 2)
+    for place in np.ndindex(3, 2):
+        assert (low[place], high[place]) == betting.mean_interval(x[place], 0.95, anytime=True)

@@ -71,3 +71,17 @@ def test_swapped_labels_turn_the_answer_round():
 def test_senseless_input_is_refused(a, b, bounds):
     with pytest.raises(ValueError, match=r"bounds must|same n"):
         judged(a, b, bounds=bounds)
+
+
+@pytest.mark.parametrize("n", [1, 2, 6])
+def test_without_a_range_too_it_is_told_what_share_of_seeds_may_end_otherwise(n):
+    """A share q of all seeds is missing among n with probability (1 - q)^n."""
+    result = judged([1.0] * n, [2.0] * n, bounds=None, level=0.9)
+    assert result.unseen == pytest.approx(1 - 0.1 ** (1 / n))
+    assert math.isinf(result.low) == (n == 1)
+
+
+def test_no_pair_with_both_scores_leaves_everything_open():
+    result = judged([None, 1.0], [1.0, None], bounds=None)
+    assert math.isnan(result.effect)
+    assert (result.n, result.left_out, result.unseen) == (0, 2, 1.0)

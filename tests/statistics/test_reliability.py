@@ -38,3 +38,5 @@ def test_no_run_that_ended_leaves_everything_open():
 def test_statuses_without_scores_are_refused():
     with pytest.raises(ValueError, match="status for each"):
         reliability(["FAILED"], [], direction="max", threshold=None)
+    with pytest.raises(ValueError, match="status for each"):
+        reliability(["FAILED"], [], direction="max", threshold=0.5)

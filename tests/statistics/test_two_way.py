@@ -61,3 +61,9 @@ def test_two_models_that_answer_alike_differ_by_nothing():
 def test_one_seed_or_one_example_is_refused(shape):
     with pytest.raises(ValueError, match="two or more"):
         two_way(np.ones(shape), np.ones(shape), direction="max")
+
+
+def test_the_interval_does_not_depend_on_the_unit():
+    a, b = crossed(np.random.default_rng(5), 4, 9, 1.0, 1.0, 1.0)
+    one, other = two_way(a, b, direction="max"), two_way(a / 1000, b / 1000, direction="max")
+    assert (other.df, 1000 * other.low, 1000 * other.high) == pytest.approx((one.df, one.low, one.high))

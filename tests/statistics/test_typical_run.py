@@ -135,3 +135,50 @@ def test_divisions_of_many_runs_are_looked_at_in_parts_and_give_the_same_p(monke
     brunner_munzel._reference.cache_clear()
     assert brunner_munzel.p_permuted(*counts) == whole
     brunner_munzel._reference.cache_clear()
+
+
+def sizes(theta, variance, n):
+    """The size of a sample of coins with this variance, and what is left out of the count's atom."""
+    size = min(max(theta * (1 - theta) / variance, n), 4 * n)
+    return size, 0.5 * min(max((size / n - 1) / 0.1, 0), 1)
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.3, 3.0])
+def test_the_chance_has_korn_and_graubards_interval_and_the_mid_p_of_its_coins(spread):
+    from scipy import stats
+
+    rng = np.random.default_rng(0)
+    counts = brunner_munzel.blocks(rng.normal(0, spread, 9), rng.normal(0, 1, 6))
+    theta, variance = map(float, brunner_munzel.share_and_variance(*counts))
+    size, left_out = sizes(theta, variance, 6)
+    p = stats.beta.cdf(0.5, theta * size + left_out, size * (1 - theta) + 1 - left_out)
+    assert brunner_munzel.p_share(np.array(theta), np.array(variance), 6, 0.5) == pytest.approx(p)
+
+    larger = variance * (stats.t.ppf(0.975, 9 + 6 - 2) / stats.norm.ppf(0.975)) ** 2  # it is estimated
+    size, _ = sizes(theta, larger, 6)
+    low, high = brunner_munzel.share_interval(*counts, 0.95)
+    assert low == pytest.approx(stats.beta.ppf(0.025, theta * size, size * (1 - theta) + 1), abs=1e-9)
+    assert high == pytest.approx(stats.beta.ppf(0.975, theta * size + 1, size * (1 - theta)), abs=1e-9)
+
+
+def test_many_claims_at_once_are_each_as_alone():
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(3, 5)).round(1), rng.normal(size=(3, 4)).round(1)
+    a[1, 2] = -np.inf
+    for i, (mine, theirs) in enumerate(zip(*brunner_munzel.blocks(a, b), strict=True)):
+        alone = brunner_munzel.blocks(a[i], b[i])
+        np.testing.assert_array_equal(mine, alone[0])
+        np.testing.assert_array_equal(theirs, alone[1])
+
+
+def test_further_runs_are_those_of_the_normal_distribution():
+    from scipy import stats
+
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(0.4, 1, 12), rng.normal(0, 1, 10)
+    result = judged(a, b)
+    theta, variance = map(float, brunner_munzel.share_and_variance(*brunner_munzel.blocks(a, b)))
+    larger = variance * (stats.t.ppf(0.975, 20) / stats.norm.ppf(0.975)) ** 2
+    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+    assert theta > 0.5
+    assert result.more == math.ceil(10 * larger * (z / (theta - 0.5)) ** 2) - 10

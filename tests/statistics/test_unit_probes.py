@@ -63,3 +63,9 @@ def test_p_counts_sequences_and_not_their_steps():
             kept.append(probes(columns, np.repeat(yes, length), example, example % 2 == 0, yes_no=True).p[0])
     np.testing.assert_allclose(many, few, rtol=1e-9)
     assert np.mean(np.array(few) < 0.05) < 0.11
+
+
+def test_a_unit_that_never_changes_says_nothing():
+    example, fitted, rng = steps()
+    found = probes(np.ones((400, 1)), rng.random(400) < 0.4, example, fitted, yes_no=True)
+    assert (found.score[0], found.p[0], found.direction[0]) == (0.5, 0.5, 1.0)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from seqexp.statistics.variance_sources import variance_split
 
@@ -36,3 +37,16 @@ def test_what_varies_together_beyond_the_sum_is_the_rest():
 def test_one_score_or_one_that_is_not_finite_is_refused(wrong):
     with pytest.raises(ValueError, match="init: expected finite scores"):
         variance_split({"init": np.array(wrong)})
+
+
+def test_the_interval_of_a_variance_is_chi_squareds():
+    """By definition: each end is wrong in (1 - level) / 2 of samples."""
+    source = variance_split({"init": np.array([1.0, 2.0, 4.0, 9.0])}, level=0.9).sources["init"]
+    assert stats.chi2.sf(3 * source.variance / source.low, 3) == pytest.approx(0.05)
+    assert stats.chi2.cdf(3 * source.variance / source.high, 3) == pytest.approx(0.05)
+
+
+def test_sources_that_change_nothing_have_no_share():
+    split = variance_split({"init": np.ones(3), "order": np.ones(3)}, together=np.array([1.0, 1, 4]))
+    assert all(math.isnan(source.share) for source in split.sources.values())
+    assert split.rest == 3.0
