@@ -15,8 +15,9 @@ def test_the_wealth_is_the_product_of_the_bets(mean):
 
 
 @pytest.mark.parametrize("anytime", [False, True])
-def test_the_ends_are_the_means_that_just_make_no_gambler_rich(anytime):
-    x = np.random.default_rng(0).beta(2, 5, 30)
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_ends_are_the_means_that_just_make_no_gambler_rich(anytime, order):
+    x = np.sort(np.random.default_rng(0).beta(2, 5, 30))[::order]  # rising or falling, as the wealth then does
     low, high = betting.mean_interval(x, 0.95, anytime=anytime)
     assert low < x.mean() < high
     assert betting.p_larger(x, float(low), anytime=anytime) == pytest.approx(0.025, rel=1e-6)
@@ -48,18 +49,6 @@ def test_equal_values_leave_what_is_unseen(value):
     unseen = 1 - 0.025 ** (1 / 10)  # no honest interval can know more: so many values may lie at the far end
     assert low <= value * (1 - unseen) + 1e-9
     assert high >= value + (1 - value) * unseen - 1e-9
-
-
-@pytest.mark.parametrize("anytime", [False, True])
-def test_the_interval_ends_where_the_test_no_longer_refutes(anytime):
-    x = np.concatenate([np.full(12, 0.9), np.full(6, 0.2)])  # the wealth rises, and falls
-    low, high = betting.mean_interval(x, 0.9, anytime=anytime)
-    for inside, outside, values in ((low + 1e-6, low - 1e-6, x), (1 - high + 1e-6, 1 - high - 1e-6, 1 - x)):
-        assert (
-            betting.p_larger(values, outside, anytime=anytime)
-            <= 0.05
-            < betting.p_larger(values, inside, anytime=anytime)
-        )
 
 
 def test_many_samples_at_once_are_each_as_alone():
