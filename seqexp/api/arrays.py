@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seqexp.codecs import Codec
+from seqexp.codecs.arrays import SeriesCurves, SeriesTags, SymbolCurves, SymbolTags, SymbolValues
 from seqexp.codecs.classes import SymbolClasses
 from seqexp.codecs.series import SeriesClasses, SeriesValues
 from seqexp.data import splits
@@ -22,6 +23,19 @@ from seqexp.tasks.scorers import ClassScorer, ValueScorer
 
 FORMS = "X (examples, steps, features), (examples, steps), or a list of arrays of different lengths"
 Pair = tuple[Any, Any]
+# Whether classes are told, and at which steps.
+OF_SYMBOLS: dict[tuple[bool, Answers], type[SymbolClasses]] = {
+    (True, "last"): SymbolClasses,
+    (True, "steps"): SymbolTags,
+    (False, "last"): SymbolValues,
+    (False, "steps"): SymbolCurves,
+}
+OF_SERIES: dict[tuple[bool, Answers], type[SeriesClasses]] = {
+    (True, "last"): SeriesClasses,
+    (True, "steps"): SeriesTags,
+    (False, "last"): SeriesValues,
+    (False, "steps"): SeriesCurves,
+}
 WIDEST = 2000  # features or tokens for which what one step tells is worked out
 
 
@@ -120,15 +134,12 @@ class Arrays(Task):
         loss: Literal["softmax", "squared"] = "softmax" if self._labels else "squared"
         return Shape(inputs, self._tokens, outputs, self.answers, loss, causal=self.answers == "last")
 
-    def codec(self) -> Codec | None:
-        if self.answers == "steps" or (self._tokens and not self._labels):
-            return None
+    def codec(self) -> Codec:
+        names = self._labels or tuple(f"y{number + 1}" for number in range(self.shape.outputs))
         if self._tokens:
-            return SymbolClasses(tuple(map(str, range(self.shape.inputs))), self._labels)
-        if self._labels:
-            return SeriesClasses(self._labels, self._scale.mean, self._scale.deviation, "interpolate")
-        names = tuple(f"y{number + 1}" for number in range(self.shape.outputs))
-        return SeriesValues(names, self._scale.mean, self._scale.deviation, "interpolate")
+            return OF_SYMBOLS[bool(self._labels), self.answers](tuple(map(str, range(self.shape.inputs))), names)
+        kind = OF_SERIES[bool(self._labels), self.answers]
+        return kind(names, self._scale.mean, self._scale.deviation, "interpolate")
 
     def batches(self, split: Split, batch_size: int) -> int:
         return self._passes.batches(split, batch_size)

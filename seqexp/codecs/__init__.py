@@ -23,6 +23,7 @@ from seqexp.data.text import Vocabulary
 from seqexp.system.errors import UserError
 
 MODULES = (
+    "arrays",
     "classes",
     "clips",
     "forecasts",

@@ -135,14 +135,24 @@ class SeriesValues(SeriesClasses):
         return replace(super().encode(texts), target=np.zeros((len(self.labels), len(texts))))
 
     def decode(self, batch: Batch, y: np.ndarray) -> list[Answer]:
-        named = [dict(zip(self.labels, column.tolist(), strict=True)) for column in y.T]
-        return [Answer(" ".join(f"{value:.6g}" for value in one.values()), rows=(dict(one),)) for one in named]
+        return value_answers(self.labels, y)
 
     def record(self, batch: Batch, y: np.ndarray) -> list[Row]:
-        columns = zip(batch.answers().T.tolist(), y.T.tolist(), strict=True)
-        if len(self.labels) == 1:
-            return [{"truth": truth, "answer": said} for (truth,), (said,) in columns]
-        return [{"truth": " ".join(map(repr, truth)), "answer": " ".join(map(repr, said))} for truth, said in columns]
+        return value_rows(batch.answers(), y)
+
+
+def value_answers(labels: Sequence[str], y: np.ndarray) -> list[Answer]:
+    """The values that ``labels`` name, y (Y, N), as an answer a column."""
+    named = [dict(zip(labels, column.tolist(), strict=True)) for column in y.T]
+    return [Answer(" ".join(f"{value:.6g}" for value in one.values()), rows=(dict(one),)) for one in named]
+
+
+def value_rows(truth: np.ndarray, y: np.ndarray) -> list[Row]:
+    """Rows of true and told values (Y, N); several of one answer stand with spaces between them."""
+    columns = zip(truth.T.tolist(), y.T.tolist(), strict=True)
+    if len(y) == 1:
+        return [{"truth": true, "answer": said} for (true,), (said,) in columns]
+    return [{"truth": " ".join(map(repr, true)), "answer": " ".join(map(repr, said))} for true, said in columns]
 
 
 def typed(series: np.ndarray) -> str:

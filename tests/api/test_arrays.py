@@ -7,6 +7,7 @@ import pytest
 
 import seqexp
 from seqexp.api.arrays import Arrays
+from seqexp.codecs import series
 from seqexp.testing.batches import fits
 
 RNG = np.random.default_rng(0)
@@ -30,6 +31,8 @@ SIDES = NUMBERS[:, :, 0].sum(axis=1) > 0
         (TOKENS, TOKENS[:, 0] % 2, 7, True, 2, "last", "accuracy"),
         (TOKENS, TOKENS, 7, True, 7, "steps", "accuracy"),
         (RAGGED, SIDES, F, False, 2, "last", "accuracy"),
+        (TOKENS, TOKENS[:, -1] / 7, 7, True, 1, "last", "mse"),
+        (TOKENS, TOKENS[:, :, None] / 7, 7, True, 1, "steps", "mse"),
         (RAGGED, [one[:, 0] for one in RAGGED], F, False, 1, "steps", "mse"),
     ],
 )
@@ -41,7 +44,41 @@ def test_the_shapes_of_x_and_y_say_what_is_asked(X, y, inputs, tokens, outputs, 
     assert task.fingerprint() == Arrays(X, y).fingerprint() != Arrays(X, y, split_seed=1).fingerprint()
     fits("arrays", task.batch(0, "train", 0, 8), task)
     assert all(np.isfinite(score) for score in task.baselines().values())
-    assert (codec := task.codec()) is None or codec.shape == shape
+    assert task.codec().shape == shape
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("values", [False, True], ids=["classes", "values"])
+@pytest.mark.parametrize("tokens", [False, True], ids=["numbers", "tokens"])
+def test_what_is_told_at_each_step_is_spelled_and_recorded(tokens, values, ragged):
+    """Typed examples are the batch's; what is said of them scores in predictions.csv as in the test."""
+    X: list[np.ndarray] = [(TOKENS if tokens else NUMBERS)[n][: T - n % 3 if ragged else T] for n in range(N)]
+    y = [np.stack([one, one], axis=-1) / 7.0 if tokens else one[:, :2] for one in X]
+    if not values:
+        y = [one[:, 0] > 0.5 for one in y]
+    task = Arrays(X, y)
+    codec, batch, scorer = task.codec(), task.batch(0, "test", 0, 4), task.scorer()
+    assert batch.answered is not None
+    lengths = batch.answered.sum(axis=0).tolist()
+    rows = sorted(task._splits["test"][:4], key=lambda row: -len(X[row]))
+    typed = codec.encode([series.typed(X[row]) for row in rows])
+    np.testing.assert_array_equal(typed.answered, batch.answered)
+    for column, steps in enumerate(lengths):
+        np.testing.assert_allclose(typed.x[:steps, ..., column], batch.x[:steps, ..., column], rtol=1e-6)
+    raw = np.random.default_rng(1).normal(size=(codec.shape.outputs, sum(lengths)))
+    answers, recorded = codec.decode(batch, raw), codec.record(batch, raw)
+    scorer.add(batch, raw)
+    if values:
+        told = [np.array([step.split(",") for step in one.text.split()], float) for one in answers]
+        assert [len(one.rows) for one in answers] == [len(one) for one in told] == lengths
+        np.testing.assert_allclose(told[0][0], raw[:, 0], rtol=1e-5)
+        assert [(row["step"], row["column"]) for row in recorded] == [*zip(*np.nonzero(batch.answered), strict=True)]
+        true, said = ([float(one) for row in recorded for one in row[key].split()] for key in ("truth", "answer"))
+        assert scorer.metrics()["mse"] == pytest.approx(np.square(np.subtract(true, said)).mean())
+    else:
+        assert [len(one.text.split()) for one in answers] == lengths
+        right = [a == b for row in recorded for a, b in zip(row["truth"].split(), row["answer"].split(), strict=True)]
+        assert scorer.metrics()["accuracy"] == pytest.approx(np.mean(right))
 
 
 def test_equal_examples_are_in_one_part_and_parts_of_ones_own_stay_as_they_are():
