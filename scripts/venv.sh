@@ -27,7 +27,7 @@ make_venv() {
     bin=$root/.venv/bin
     export PIP_DISABLE_PIP_VERSION_CHECK=1
     say "setting up $root/.venv for Python $("$base" -c 'import platform; print(platform.python_version())'):" \
-        "about 700 MB, one to three minutes, once"
+        "about 700 MB, half a minute to three minutes, once"
     if ! venv_works || [ -e "$root/.venv/unfinished" ]; then # a killed pip may leave half a package
         "$base" -m venv --clear "$root/.venv" >&2 || {
             say "could not make a virtual environment (on Debian and Ubuntu: apt install python3-venv)"
