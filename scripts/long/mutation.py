@@ -40,8 +40,13 @@ TESTS = {
     "tasks": ["tests/tasks"],
     "data": ["tests/data", "tests/tasks"],
     "networks": ["tests/networks"],
-    "models": ["tests/models"],
-    "config": ["tests/config", "tests/commands/test_command_line.py", "tests/commands/test_compare_input.py"],
+    "models": ["tests/models", "tests/mechanism/test_directions.py", "tests/mechanism/test_trees.py"],
+    "config": [
+        "tests/config",
+        "tests/networks/test_tree.py",
+        "tests/commands/test_command_line.py",
+        "tests/commands/test_compare_input.py",
+    ],
     "runs": [
         "tests/runs",
         "tests/comparison/test_which_runs.py",

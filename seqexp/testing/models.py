@@ -111,6 +111,21 @@ def state_carries_across_a_split(name: str, **settings: Any) -> None:
     np.testing.assert_allclose(s[core.output_rows], h[-1], atol=1e-14)
 
 
+def without_a_state_it_starts_from_zeros(name: str, **settings: Any) -> None:
+    """Or from the state that it learns."""
+    rng = random(9)
+    core, p = made(name, settings, rng)
+    if settings.get("initial_state") == "learned":
+        return
+    x = rng.standard_normal((4, X, 3))
+    for lengths in (None, np.array([4, 2, 0])):
+        h, s, _ = core.forward(p, x, lengths=lengths)
+        h, s = h.copy(), s.copy()
+        h_zeros, s_zeros, _ = core.forward(p, x, np.zeros((core.state_size, 3)), lengths)
+        np.testing.assert_array_equal(h, h_zeros)
+        np.testing.assert_array_equal(s, s_zeros)
+
+
 def columns_are_examples(name: str, **settings: Any) -> None:
     rng = random(7)
     core, p = made(name, settings, rng)
@@ -230,6 +245,7 @@ MODEL_LAWS: tuple[Law, ...] = (
     tokens_are_one_hot_columns,
     no_step_sees_a_later_one,
     state_carries_across_a_split,
+    without_a_state_it_starts_from_zeros,
     a_long_sequence_has_the_gradient_of_its_parts,
     columns_are_examples,
     a_ragged_batch_is_what_each_column_gives_alone,

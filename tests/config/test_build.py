@@ -1,5 +1,6 @@
 """What a config builds, refuses, and resolves."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -134,3 +135,12 @@ def test_a_picture_encoder_that_is_off_lets_no_picture_in():
 def test_a_picture_encoder_that_does_not_fit_is_refused(changes, shape, message):
     with pytest.raises(UserError, match=message):
         build_network(RNN | changes, shape)
+
+
+def test_dropout_is_in_what_reads_and_in_what_says():
+    pair = Shape(inputs=5, tokens=True, outputs=5, answers="steps", loss="softmax", source=6)
+    network: Any = build_network(RNN | {"dropout": 0.3}, pair)
+    assert (network.encoder.dropout, network.decoder.dropout) == (0.3, 0.3)
+    trees = replace(CHAIN, tokens=True, loss="softmax", read="tree")
+    network = build_network(RNN | {"name": "tree_lstm", "dropout": 0.3}, trees)
+    assert network.dropout == 0.3

@@ -6,7 +6,7 @@ from typing import Annotated
 import pytest
 
 from seqexp.config import schema
-from seqexp.config.run_config import completed
+from seqexp.config.run_config import RunConfig, completed, is_path, signature
 from seqexp.runs.reader import Run, deciding, differing, matches
 from seqexp.system.registry import ADDED, fields
 from seqexp.training import optimizers
@@ -48,3 +48,36 @@ def test_runs_before_and_after_are_of_one_configuration():
 def test_of_a_plug_in_that_is_not_loaded_nothing_is_completed():
     unknown = {"optimizer.name": "nosuch", "model.name": "nosuch"}
     assert completed(unknown) == unknown | {"training.stop_when_solved": False}, "of training, which is no plug-in's"
+
+
+@pytest.mark.parametrize(
+    "figures, alone, in_sweep",
+    [(None, True, False), ("auto", True, False), ("all", True, True), ("none", False, False)],
+)
+def test_a_sweeps_runs_draw_where_all_are_asked_for(figures, alone, in_sweep):
+    run_config = RunConfig({} if figures is None else {"figures": figures}, "")
+    assert (run_config.draws(in_sweep=False), run_config.draws(in_sweep=True)) == (alone, in_sweep)
+
+
+def test_the_data_are_signed_by_what_is_in_them_and_not_by_their_path():
+    def signed(files="a", **task):
+        return signature({"task": {"name": "sentiment", "length": 5} | task, "seed": 0, "test": True}, files)
+
+    here = signed(source="here/a.csv")
+    assert here == signed(source="/there/b.csv") == signed(source="here/a.csv", test_source="t.csv")
+    others = [signed("b", source="here/a.csv"), signed(source="here/a.csv", length=6), signed(source="generated")]
+    assert len({here, *others}) == 4
+
+
+@pytest.mark.parametrize(
+    "key, value, path",
+    [
+        ("task.source", "a.csv", True),
+        ("task.source", "generated", False),
+        ("task.test_source", "data/t", True),
+        ("task.length", "5.0", False),
+        ("model.source", "a.csv", False),
+    ],
+)
+def test_a_source_with_a_dot_or_slash_is_a_file(key, value, path):
+    assert is_path(key, value) == path

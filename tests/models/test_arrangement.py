@@ -114,6 +114,20 @@ def test_a_learned_state_is_where_a_column_starts():
     assert not grad["h_0"].any()
 
 
+@pytest.mark.parametrize("rows", [slice(0, H), slice(H, 2 * H)], ids=["forward", "backward"])
+def test_dropout_between_layers_reaches_both_directions(rows):
+    """A mask has the rows of both; one row is for all units, and a mask of ones for none."""
+    core, p, x, _ = made("stacked_rnn", num_layers=2, bidirectional=True)  # two stacks, each with layers of its own
+    mask = np.ones((T, 2 * H, B))
+    plain = core.forward(p, x)[0].copy()
+    np.testing.assert_array_equal(core.forward(p, x, masks=[mask])[0], plain)
+    np.testing.assert_array_equal(core.forward(p, x, masks=[np.full((T, 1, B), 1.0)])[0], plain)
+    mask[:, rows] = 0
+    changed = (core.forward(p, x, masks=[mask])[0] != plain).any(axis=(0, 2))
+    assert changed[rows].all()
+    assert not np.delete(changed, np.arange(2 * H)[rows]).any()
+
+
 def test_too_few_layers_to_skip_one():
     for settings in ({}, {"num_layers": 2}):
         with pytest.raises(UserError, match=r"^model.skip: expected false with fewer than 3 layers"):

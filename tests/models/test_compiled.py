@@ -39,9 +39,7 @@ every_cell = pytest.mark.parametrize("case", CELLS, ids=case_id)
 
 
 @pytest.mark.parametrize("case", [CELLS[2], CELLS[3], CELLS[5], CELLS[7]], ids=case_id)
-@pytest.mark.parametrize(
-    "law", [law for law in testing.MODEL_LAWS if law is not gradients_are_exact], ids=testing.title
-)
+@pytest.mark.parametrize("law", LAWS, ids=testing.title)
 def test_law(case, law):
     name, settings = case
     law(name, **settings, backend="compiled")
