@@ -38,7 +38,7 @@ TESTS = {
     "comparison": ["tests/comparison", "tests/commands/test_compare_input.py"],
     "training": ["tests/training", "tests/networks/test_networks.py"],
     "tasks": ["tests/tasks"],
-    "data": ["tests/data", "tests/tasks"],
+    "data": ["tests/data", "tests/tasks", "tests/mechanism/test_counting.py"],
     "networks": ["tests/networks"],
     "models": ["tests/models", "tests/mechanism/test_directions.py", "tests/mechanism/test_trees.py"],
     "config": [

@@ -3,22 +3,23 @@
 import numpy as np
 
 SUBSTEPS = 10  # of the integration, a unit of time
+FORGOTTEN = 500  # units after which a series no longer depends on how it began
 PERIOD = 24  # of the season
 
 
 def mackey_glass(rng: np.random.Generator, length: int, tau: int) -> np.ndarray:
     """x' = 0.2 x(t - tau) / (1 + x(t - tau)^10) - 0.1 x, at every unit of time (length,); chaotic from tau = 17 on.
 
-    Heun's method, ten steps a unit; a start drawn around 1.2, and 500 units until the series has forgotten it.
+    Heun's method, ten steps a unit; a start drawn around 1.2, which is 500 units ago.
     Source: Mackey and Glass 1977; constants as everybody since Farmer 1982 has them.
     """
-    step, lag, skipped = 1 / SUBSTEPS, tau * SUBSTEPS, 500
+    step, lag = 1 / SUBSTEPS, tau * SUBSTEPS
 
     def slope(x: float, late: float) -> float:
         return 0.2 * late / (1 + late**10) - 0.1 * x
 
     x = list(1.2 + 0.1 * rng.standard_normal(lag + 1))
-    for n in range((length + skipped) * SUBSTEPS):
+    for n in range((length + FORGOTTEN) * SUBSTEPS):
         here, late = x[-1], x[n]
         first = slope(here, late)
         x.append(here + step / 2 * (first + slope(here + step * first, x[n + 1])))

@@ -9,7 +9,10 @@ NOISE = 0.3
 
 
 def waves(rng: np.random.Generator, count: int) -> tuple[list[np.ndarray], list[str]]:
-    """Series (T, 1) of 40 to 60 steps and their classes. The mean, and every single step, is alike in both classes."""
+    """Series (T, 1) of 40 to 60 steps and their classes. The mean, and every single step, is alike in both classes.
+
+    A wave of 8 to 16 steps and size 1/2, and noise, lie beneath the two events.
+    """
     series, labels = [], []
     for length in rng.integers(SHORTEST, LONGEST + 1, count).tolist():
         half = length // 2
