@@ -86,3 +86,23 @@ def test_a_second_backward_pass_gives_the_same():
     for grad in (once, twice):
         layer.backward(p, grad, y, x, memory)
     np.testing.assert_array_equal(once.flat, twice.flat)
+
+
+def test_in_float32_it_computes_the_same_to_rounding():
+    found = []
+    for dtype in (np.float64, np.float32):
+        layer, exact = drawn((2, 6, 5))
+        p, memory, rng = Params.zeros(layer.layout, dtype), Tape(), np.random.default_rng(2)
+        p.flat[:] = exact.flat
+        x, dy = (rng.standard_normal((rows, 3)).astype(dtype) for rows in (layer.inputs, layer.outputs))
+        y, grad = layer.forward(p, x, memory), p.like()
+        layer.backward(p, grad, dy, x, memory)
+        assert y.dtype == grad.flat.dtype == dtype
+        found.append((y, grad.flat))
+    for exact, rounded in zip(*found, strict=True):
+        np.testing.assert_allclose(rounded, exact, rtol=0, atol=1e-5 * np.abs(exact).max())
+
+
+def test_its_places_are_read_unless_sums_alone_are_asked_for():
+    every, sums = (Convolution((1, 4, 4), 5, (3, 2), **how).layout.size for how in ({}, {"summed": True}))
+    assert every - sums == 5 * 2  # one place of each of the two last maps

@@ -106,7 +106,11 @@ def test_what_comes_out_has_the_dtype_of_the_parameters_whatever_the_batch_has(k
 
 @every_network
 def test_parameters_are_float32_unless_another_type_is_asked_for(kind):
-    assert NETWORKS[kind](0.0).init(np.random.default_rng(0)).flat.dtype == np.float32
+    single, double = (NETWORKS[kind](0.0).init(np.random.default_rng(0), *of) for of in ((), (np.float64,)))
+    assert (single.flat.dtype, double.flat.dtype) == (np.float32, np.float64)
+    np.testing.assert_array_equal(double.flat.astype(np.float32), single.flat)  # the same start, rounded
+    rounded = {name for name in double if (double[name] == single[name]).all() and double[name].std() > 0}
+    assert not rounded, "of these no digit beyond float32's was drawn"
 
 
 # -- dropout ---------------------------------------------------------------------------------------------------------

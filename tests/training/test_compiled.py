@@ -65,8 +65,9 @@ def test_softmax_is_numpys(dtype, close, Y, N):
     np.testing.assert_allclose(dy, dy_numpy, rtol=0, atol=close)
 
 
-def test_softmax_has_the_same_bits_on_two_threads_and_of_some_columns(monkeypatch):
-    monkeypatch.setattr(losses, "SPLIT_ANSWERS", 1)
+@pytest.mark.parametrize("worth_a_thread", [1, 12_000])  # of 18,027: nine threads, and one and a half
+def test_softmax_has_the_same_bits_on_two_threads_and_of_some_columns(worth_a_thread, monkeypatch):
+    monkeypatch.setattr(losses, "SPLIT_ANSWERS", worth_a_thread)
     draw = stream(0, Purpose.DATA)
     y, target = draw.standard_normal((2003, 9)).astype(np.float32), draw.integers(0, 2003, 9)
     loss, dy = softmax(y, target, "compiled")
