@@ -37,8 +37,8 @@ TESTS = {
     "statistics": ["tests/statistics", "tests/plots/test_memory_horizon.py"],
     "comparison": ["tests/comparison", "tests/commands/test_compare_input.py"],
     "training": ["tests/training", "tests/networks/test_networks.py"],
-    "tasks": ["tests/tasks"],
-    "data": ["tests/data", "tests/tasks", "tests/mechanism/test_counting.py"],
+    "tasks": ["tests/tasks", "tests/codecs"],
+    "data": ["tests/data", "tests/tasks", "tests/codecs", "tests/mechanism/test_counting.py"],
     "networks": ["tests/networks"],
     "models": ["tests/models", "tests/mechanism/test_directions.py", "tests/mechanism/test_trees.py"],
     "config": [

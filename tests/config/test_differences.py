@@ -36,6 +36,12 @@ def test_what_decides_nothing_is_in_no_words():
     ]
 
 
+def test_without_a_seed_it_is_that_of_the_default():
+    run_config = checked("model=lstm", "task=adding")
+    seedless = {key: value for key, value in run_config.settings.items() if key != "seed"}
+    assert words_of(type(run_config)(seedless, "")) == ["model=lstm", "task=adding"]
+
+
 def test_a_setting_that_the_default_has_and_the_run_lacks_is_told_as_null():
     run_config = checked("model=lstm", "task=adding")
     without = {key: value for key, value in run_config.settings["task"].items() if key != "length"}

@@ -1,7 +1,7 @@
 """The configs of a sweep's jobs are what Hydra composes, and are composed seldom."""
 
 import shutil
-from unittest.mock import Mock
+from unittest.mock import Mock, call
 
 import pytest
 from hydra import initialize_config_dir
@@ -13,7 +13,7 @@ from hydra.types import RunMode
 
 from seqexp import config
 from seqexp.config import compose
-from seqexp.config.job_configs import JobConfigs, ask_seldom_for_the_mode
+from seqexp.config.job_configs import JobConfigs, ask_seldom_for_the_mode, install
 
 
 @pytest.fixture
@@ -82,8 +82,17 @@ def test_hydra_composes_for_the_mode_only_where_one_may_be_chosen(name, words, c
     composed = Mock(return_value=RunMode.MULTIRUN)
     monkeypatch.setattr(Hydra, "get_mode", composed)
     ask_seldom_for_the_mode()
-    assert Hydra.get_mode(Mock(), name, words) == (RunMode.MULTIRUN if composes else None)
-    assert composed.called == composes
+    hydra = Mock()
+    assert Hydra.get_mode(hydra, name, words) == (RunMode.MULTIRUN if composes else None)
+    assert composed.mock_calls == [call(hydra, name, words)] * composes
+
+
+def test_this_processs_hydra_loads_jobs_with_it(loaders, monkeypatch):
+    hydra = Mock(config_loader=loaders[0])
+    monkeypatch.setattr(GlobalHydra.instance(), "hydra", hydra)
+    install()
+    assert isinstance(hydra.config_loader, JobConfigs)
+    assert hydra.config_loader.get_search_path() == loaders[0].get_search_path()
 
 
 def test_a_config_composed_again_follows_its_file(tmp_path, monkeypatch):

@@ -33,7 +33,8 @@ def test_the_symbols_are_asked_again_from_the_marker_on(make, delay):
 
 
 def test_splits_and_purity(make):
-    task = make(examples=10)
+    task = make(examples=10, steps_per_epoch=7)
+    assert [task.batches(split, 4) for split in ("train", "val", "test")] == [7, 3, 3]
     assert np.array_equal(task.batch(1, "train", 2, 4).x, make().batch(1, "train", 2, 4).x)
     assert not np.array_equal(task.batch(1, "train", 2, 4).x, task.batch(2, "train", 2, 4).x)
     whole = np.concatenate([batch.x for batch in batches(task, "test", 4)], axis=1)

@@ -67,3 +67,10 @@ def test_a_class_that_is_no_whole_task_is_refused_with_what_it_lacks():
     with pytest.raises(TypeError, match=r"^task 'alien' lacks its base class, seqexp\.tasks\.Task$"):
         tasks.register("alien")(alien)
     assert not {"half", "alien"} & set(tasks.names())
+
+
+def test_a_metric_says_its_bounds_and_its_name_in_a_sentence():
+    assert metrics.bounds("test/accuracy") == (0, 1)
+    assert metrics.bounds("test/mse") is metrics.bounds("test/mean_luck") is None
+    assert metrics.noun("test/accuracy") == "accuracy"
+    assert metrics.noun("test/mean_luck") == "mean_luck"

@@ -74,3 +74,19 @@ def test_a_row_of_another_form_is_refused(tmp_path, text):
     assert codec.encode(["1, 2"]).x.shape == (1, 2, 1)
     with pytest.raises(UserError, match=r"^row: expected 2 numbers"):
         codec.encode([text])
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_a_part_of_ones_own_is_that_part(tmp_path, part):
+    source = table(tmp_path, *rows(60))
+    (tmp_path / "part.csv").write_text("width,height,label\n90,0,up\n91,0,down\n")
+    task = make(source, **{f"{part}_source": str(tmp_path / "part.csv")})
+    own, other = (task.batch(0, split, 0, 64) for split in (part, "test" if part == "val" else "val"))
+    assert (own.size, own.x[0, 0].min() > 10) == (2, True)
+    assert other.size > 2
+
+
+def test_columns_that_are_named_are_all_that_is_read(tmp_path):
+    source = table(tmp_path, *rows(60))
+    assert make(source).shape.inputs == 2
+    assert make(source, value_columns=("height",)).shape.inputs == 1

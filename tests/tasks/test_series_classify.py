@@ -92,3 +92,12 @@ def test_japanese_vowels_are_the_published_ones(make, data_dir):
     assert task.shape.inputs == 12
     assert len(task.labels) == 9
     assert task.baselines()["mean step"] == pytest.approx(0.954, abs=0.002)
+
+
+def test_channels_that_are_named_are_all_that_is_read(make, tmp_path):
+    lines = [f"{n},{t},{n + t},{n - t},{'ab'[n % 2]}" for n in range(30) for t in range(3)]
+    (tmp_path / "a.csv").write_text("\n".join(["id,t,up,down,label", *lines]) + "\n")
+    source = str(tmp_path / "a.csv")
+    both, one = make(source=source, **LONG), make(source=source, value_columns=("down",), **LONG)
+    assert (both.shape.inputs, one.shape.inputs) == (2, 1)
+    np.testing.assert_allclose(one.batch(0, "val", 0, 4).x[:, 0], both.batch(0, "val", 0, 4).x[:, 1])
