@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from seqexp.codecs import Codec
-from seqexp.codecs.arrays import SeriesCurves, SeriesTags, SymbolCurves, SymbolTags, SymbolValues
+from seqexp.codecs.arrays import SeriesCurves, SeriesTags, SeriesValues, SymbolCurves, SymbolTags, SymbolValues
 from seqexp.codecs.classes import SymbolClasses
-from seqexp.codecs.series import SeriesClasses, SeriesValues
+from seqexp.codecs.series import SeriesClasses
 from seqexp.data import splits
 from seqexp.data.batch import Batch, Split
 from seqexp.data.series import Scale

@@ -1,7 +1,7 @@
 """Series of numbers, and a class for each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -118,41 +118,6 @@ class RowClasses(SeriesClasses):
             values[x[width:] > 0] = np.nan
         texts = [" ".join("?" if np.isnan(v) else f"{v:.9g}" for v in row) for row in values.T]
         return class_rows(texts, self.labels, batch.answers(), y)
-
-
-@register("series_values")
-@dataclass(frozen=True)
-class SeriesValues(SeriesClasses):
-    """Series, typed as those of classes, and the values that ``labels`` name, told at the last step."""
-
-    __pydantic_config__ = STRICT
-
-    @property
-    def shape(self) -> Shape:
-        return replace(super().shape, loss="squared")
-
-    def encode(self, texts: Sequence[str]) -> Batch:
-        return replace(super().encode(texts), target=np.zeros((len(self.labels), len(texts))))
-
-    def decode(self, batch: Batch, y: np.ndarray) -> list[Answer]:
-        return value_answers(self.labels, y)
-
-    def record(self, batch: Batch, y: np.ndarray) -> list[Row]:
-        return value_rows(batch.answers(), y)
-
-
-def value_answers(labels: Sequence[str], y: np.ndarray) -> list[Answer]:
-    """The values that ``labels`` name, y (Y, N), as an answer a column."""
-    named = [dict(zip(labels, column.tolist(), strict=True)) for column in y.T]
-    return [Answer(" ".join(f"{value:.6g}" for value in one.values()), rows=(dict(one),)) for one in named]
-
-
-def value_rows(truth: np.ndarray, y: np.ndarray) -> list[Row]:
-    """Rows of true and told values (Y, N); several of one answer stand with spaces between them."""
-    columns = zip(truth.T.tolist(), y.T.tolist(), strict=True)
-    if len(y) == 1:
-        return [{"truth": true, "answer": said} for (true,), (said,) in columns]
-    return [{"truth": " ".join(map(repr, true)), "answer": " ".join(map(repr, said))} for true, said in columns]
 
 
 def typed(series: np.ndarray) -> str:
