@@ -67,3 +67,19 @@ def test_answers_that_do_not_add_up_to_the_runs_score_are_not_used(tmp_path):
     lines[1] = f"{truth},{truth if lines[1] != f'{truth},{truth}' else 'x'}"
     file.write_text("\n".join(lines))
     assert found(tmp_path) is None
+
+
+def test_numbers_are_scored_by_their_squared_error(tmp_path):
+    truth, rng = np.linspace(-1, 1, 30), np.random.default_rng(3)
+    answers = {model: truth + rng.normal(0, sd, (4, 30)) for model, sd in (("rnn", 0.3), ("lstm", 0.1))}
+    for model, of_model in answers.items():
+        for seed, said in enumerate(of_model):
+            folder = fabricate(tmp_path, model, seed, float(np.square(truth - said).mean()))
+            with open(folder / "predictions.csv", "w", newline="") as file:
+                csv.writer(file).writerows([("truth", "answer"), *zip(truth, said, strict=True)])
+    every = reader.with_settings(reader.find(tmp_path).runs, [])
+    rnn, lstm = ({run.result.seed: run for run in every if run.result.model == name} for name in ("rnn", "lstm"))
+    got = crossed(rnn, lstm, Terms("test/mse", "min", 0.0, 0.95))
+    want = two_way(*(np.square(truth - of_model) for of_model in answers.values()), direction="min")
+    assert got is not None
+    assert (got.effect, got.low, got.high, got.examples) == pytest.approx((want.effect, want.low, want.high, 30))

@@ -3,10 +3,17 @@ a claim exploratory. Runs are stood in for."""
 
 import json
 import math
+from threading import Event
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
+from seqexp import config
+from seqexp.comparison import arguments, spaces
 from seqexp.sweeps.search import TUNING_SEEDS
+from seqexp.sweeps.search_space import Choice, Range
+from seqexp.system.errors import UserError
 from tests.comparison.stand_in import fabricated, stand_in
 
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -91,11 +98,14 @@ def test_the_claim_is_written_before_the_first_run(runs, compare, monkeypatch):
     assert "adding of ['lstm', 'rnn'] within 0.005" in error
 
 
-def test_untuned_is_said_first(made, compare):
+def test_untuned_is_said_first(made, compare, monkeypatch):
+    meanwhile = Event()
+    monkeypatch.setattr("seqexp.compare._import_early", meanwhile.set)
     code, said, error = compare(*WORDS[:2], "a=rnn", "b=lstm", "tuned=false", "level=0.8")
     assert code == 0, error
     assert not any(one[3] for one in made)
     assert "UNTUNED: rnn is better" in said, "at the default rate, which suits it"
+    assert meanwhile.wait(5), "what the report needs is imported while runs are made"
 
 
 def test_what_is_changed_after_a_claim_was_registered_makes_it_exploratory(runs, made, compare):
@@ -193,6 +203,7 @@ def test_a_claim_is_checked_at_other_settings(made, compare):
     assert code == 0, error
     for name in ("default settings", "half the budget", "twice the budget", "split 1", "split 2"):
         assert f"checked at: {name}" in said
+        assert f"{name}: seed " in said
     assert "The same question at other settings" in said
     assert "holds in 5 of 6" in said, "not at default settings, where the rate suits the other model"
     assert sum(one[3] for one in made) == 12, "the checks are not tuned anew"
@@ -208,10 +219,6 @@ def test_a_comparison_at_three_budgets_is_three_claims(made, compare):
 
 
 def test_a_space_in_a_tasks_yaml_is_searched_and_is_no_setting_of_a_run():
-    from seqexp import config
-    from seqexp.comparison import spaces
-    from seqexp.sweeps.search_space import Range
-
     typed = "tag(log, interval(1e-3, 1e-1))"
     config.register_resolvers()
     cfg = config.composed(["task=adding", f"+task.space={{optimizer.learning_rate:'{typed}'}}"])
@@ -219,3 +226,53 @@ def test_a_space_in_a_tasks_yaml_is_searched_and_is_no_setting_of_a_run():
     with_space, without = config.check(cfg), config.check(config.composed(["task=adding"]))
     assert with_space.settings == without.settings
     assert with_space.signature == without.signature
+    with pytest.raises(UserError, match=r"^task\.space: expected a range or choices of training\.epochs; got 5"):
+        spaces.read_all({"training.epochs": 5})
+
+
+def test_the_space_is_the_tasks_own_or_in_proportion_to_the_optimizers_usual_rate(monkeypatch):
+    config.register_resolvers()
+
+    def space(model="rnn", optimizer="adam", *words):
+        asked = arguments.parsed(["run=true", "tracking=off", "a=rnn", "b=lstm", "task=adding", *words])
+        return spaces.of(asked, model, config.composed([f"model={model}", "task=adding", f"optimizer={optimizer}"]))
+
+    assert space() == {spaces.RATE: Range(1e-4, 3e-2, log=True)}
+    assert space("rnn", "sgd") == {spaces.RATE: Range(3.3e-3, 1.0, log=True)}
+    forgets = ["model.forget_bias=choice(1,4)", "training.clip_norm=choice(1,2)"]
+    assert [*space("rnn", "adam", *forgets)] == ["training.clip_norm"], "a key that lstm alone has"
+    assert [*space("lstm", "adam", *forgets)] == ["model.forget_bias", "training.clip_norm"]
+    with pytest.raises(UserError, match=r"^model\.forget_bias: expected a key that rnn has too; it has "):
+        space("rnn", "adam", *forgets[:1])
+    own = {"space": {"training.clip_norm": "choice(0.5,1)"}, "split_seed": 7}
+    monkeypatch.setattr(spaces, "_task", lambda task: own)
+    assert space() == {"training.clip_norm": Choice(("0.5", "1"))}
+    assert spaces.split_seed("adding") == 7
+    monkeypatch.undo()
+    assert spaces.split_seed("adding") == spaces.split_seed("of a plug-in") == 0
+
+
+def test_the_first_trial_has_the_values_of_the_config_as_words():
+    cfg = OmegaConf.create({"a": {"none": None, "yes": True, "number": 0.5, "word": "tanh"}})
+    keys: Any = ["a.none", "a.yes", "a.number", "a.word"]
+    assert spaces.now(cfg, keys) == {"a.none": "null", "a.yes": "true", "a.number": "0.5", "a.word": "tanh"}
+
+
+def test_a_search_of_which_no_trial_has_a_score_is_refused_in_one_line(runs, compare, monkeypatch):
+    stand_in(monkeypatch, lambda run_config, location: fabricated(run_config, None))
+    code, _, error = compare(*WORDS, "a=rnn", "b=lstm")
+    assert code == 2
+    assert "error: rnn: expected a trial with a score; all diverged or failed; try another space" in error
+
+
+@pytest.mark.parametrize("splits", [True, False])
+def test_each_seed_has_its_own_division_where_that_is_asked(runs, compare, monkeypatch, splits):
+    own = []
+
+    def run(run_config, location):
+        own.append(run_config.settings["task"]["split_seed"] == run_config.settings["seed"])
+        return fabricated(run_config, 0.1)
+
+    stand_in(monkeypatch, run)
+    compare(*WORDS[:2], "tuned=false", "max_seeds=2", "a=rnn", "b=lstm", f"splits={str(splits).lower()}")
+    assert own == [splits] * 4
