@@ -53,7 +53,12 @@ TESTS = {
         "tests/comparison/test_query.py",
         "tests/tracking/test_passwords.py",
     ],
-    "tracking": ["tests/tracking", "tests/sweeps/test_parent_run.py"],
+    "tracking": [
+        "tests/tracking",
+        "tests/commands/test_ui.py",
+        "tests/runs/test_page.py",
+        "tests/sweeps/test_parent_run.py",
+    ],
 }
 LEFT_OUT = (  # they start processes, which mutmut does not follow, or train for a second and more
     "tests/commands/test_command_line.py::test_a_file_with_an_equals_sign_in_its_name",
@@ -61,6 +66,7 @@ LEFT_OUT = (  # they start processes, which mutmut does not follow, or train for
     "tests/commands/test_command_line.py::test_such_a_line_ends_the_program_and_leaves_nothing",
     "tests/commands/test_command_line.py::test_every_command_has_its_name_as_a_first_word",
     "tests/commands/test_command_line.py::test_the_version_is_ours",
+    "tests/commands/test_ui.py::test_ctrl_c_ends_it_although_a_browser_holds_a_connection",
     "tests/plots/test_memory_horizon.py::test_a_sweep_ends_with_its_horizons",
     "tests/plots/test_memory_horizon.py::test_a_task_without_distances_is_refused",
     "tests/runs/test_bounds.py",

@@ -7,6 +7,7 @@ import socket
 import sys
 import zlib
 from pathlib import Path
+from threading import Event, Thread
 from types import SimpleNamespace
 
 import pytest
@@ -42,8 +43,13 @@ def unpacked(tag: str) -> tuple[dict, dict]:
 def experiment(noting):
     """The experiment 7 as MLflow would keep its tags."""
     tags: dict[str, str] = {}
+
+    def set_tag(number, key, value):
+        assert number == "7"
+        tags[key] = value
+
     noting.get_experiment = lambda number: SimpleNamespace(tags=dict(tags))
-    noting.set_experiment_tag = lambda number, key, value: tags.update({key: value})
+    noting.set_experiment_tag = set_tag
     return tags
 
 
@@ -95,7 +101,8 @@ def test_a_tasks_leaderboard_is_made_once_and_somebodys_changes_are_kept(noting,
     tags["mlflow.sharedViewState.adding_mse"] = "mine"
     dashboard.make(noting, "7", [adding, Ranked("copy", "test/symbol_accuracy", "max")])
     assert tags["mlflow.sharedViewState.adding_mse"] == "mine"
-    assert views.path_of("7", "copy_symbol_accuracy") in tags["mlflow.note.content"]
+    note = tags["mlflow.note.content"]
+    assert views.note("7", ["adding_mse", "copy_symbol_accuracy"]) == note, "with those that were there before"
     tags["mlflow.note.content"] = "my own note"
     dashboard.make(noting, "7", [Ranked("logic", "test/accuracy", "max")])
     assert tags["mlflow.note.content"] == "my own note"
@@ -219,3 +226,38 @@ def test_a_runs_page_has_training_and_validation_in_one_chart_and_no_single_dot(
         ("BAR", ["adding/lstm/test/mse/std", "adding/rnn/test/mse/std"]),
     ]
     assert views.run_page({}, "") == ""
+
+
+def test_a_runs_charts_are_of_the_points_that_it_has(noting):
+    run = SimpleNamespace(
+        info=SimpleNamespace(status="FINISHED"),
+        data=SimpleNamespace(metrics={"val/mse": 0.1, "test/mse": 0.2}, tags={"primary_metric": "test/mse"}),
+    )
+    noting.get_run = lambda run_id: {"r": run}[run_id]
+    noting.get_metric_history = lambda run_id, name: [None] * (3 if name == "val/mse" else 1)
+    server = TrackingSettings(name="mlflow", uri="http://127.0.0.1:9", experiment_name="x")
+    assert dashboard.charts(server, "r") == views.run_page({"val/mse": 3, "test/mse": 1}, "test/mse")
+    run.info.status = "RUNNING"  # what it logs later makes curves of points
+    assert dashboard.charts(server, "r") == views.run_page({"val/mse": 2, "test/mse": 2}, "test/mse")
+    run.data.tags.clear()
+    assert dashboard.charts(server, "r") == views.run_page({"val/mse": 2, "test/mse": 2}, "")
+    assert dashboard.charts(server, "unknown") == ""
+
+
+def test_what_waits_for_the_server_is_told_once_it_answers():
+    server, told = SimpleNamespace(started=False), Event()
+    waiting = Thread(target=pages._once_started, args=[server, told.set], daemon=True)
+    waiting.start()
+    assert not told.wait(0.1)
+    server.started = True
+    assert told.wait(5)
+
+
+def test_the_views_are_those_that_mlflow_is_known_to_read():
+    """Word for word what its pages were seen to show; looked at anew, views.json follows."""
+    shown = {
+        "leaderboard": unpacked(views.view_of_task("adding", "test/mse", "min"))[1],
+        "run": json.loads(views.run_page({"train/loss": 4, "val/loss": 4, "test/mse": 1, "floor/mse": 1}, "test/mse")),
+    }
+    known = Path(__file__).with_name("views.json").read_text(encoding="utf-8")
+    assert shown == json.loads(known), json.dumps(shown, indent=1)

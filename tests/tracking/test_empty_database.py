@@ -1,6 +1,7 @@
 """A new database of MLflow's is copied from one that was made before, and made where that is none."""
 
 import shutil
+from time import time
 
 import platformdirs
 import pytest
@@ -30,10 +31,14 @@ def kept(tmp_path, monkeypatch, made_database):
 
 def test_what_is_kept_is_copied_and_its_files_lie_beside_the_copy(kept, tmp_path):
     _, made = kept
+    before = time() * 1000
     empty_database.make(tmp_path / "second.db", "file:///second")
     with opened(tmp_path / "second.db") as database:
-        found = database.execute("select artifact_location from experiments").fetchall()
-    assert (found, made) == ([("file:///second/0",)], [])
+        ((place, created, updated),) = database.execute(
+            "select artifact_location, creation_time, last_update_time from experiments"
+        ).fetchall()
+    assert (place, made) == ("file:///second/0", [])
+    assert before - 1 <= created == updated <= time() * 1000 + 1
 
 
 @pytest.mark.parametrize("spoil", ["cut", "emptied", "another version", "a folder"])
