@@ -102,7 +102,7 @@ THREE = [
 ]
 
 
-@pytest.mark.parametrize("words", PLANS)
+@pytest.mark.parametrize("words", PLANS, ids=["tuned", "untuned", "checked", "repeated"])
 def test_the_plan_says_what_will_be_done(words, arguments):
     assert protocol.plan_lines(arguments(*words.split())) == PLANS[words]
 

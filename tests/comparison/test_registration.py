@@ -146,7 +146,9 @@ def test_data_that_changed_and_a_file_that_was_edited_are_told(tmp_path):
     assert edited.content["margin"] == 0.005, "the terms are the command's"
 
 
-@pytest.mark.parametrize("spoiled", ["", "[]", "{}", '{"registered": "yesterday"}'])
+@pytest.mark.parametrize(
+    "spoiled", ["", "[]", "{}", '{"registered": "yesterday"}'], ids=["nothing", "a list", "no keys", "no date"]
+)
 def test_a_file_that_is_no_claim_is_written_anew(tmp_path, spoiled):
     first = register(plan(), None, tmp_path)
     (first.folder / "claim.json").write_text(spoiled)
