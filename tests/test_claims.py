@@ -4,11 +4,16 @@ import csv
 
 import pytest
 
-from scripts.tables import claims
+from scripts.tables import claims, formal
 
 
 def test_the_claims_of_the_docs_hold():
     assert claims.wrong(quick=True) == []
+
+
+def test_the_table_of_formal_languages_is_that_of_its_rows():
+    told = formal.PAGE.read_text(encoding="utf-8").partition(formal.BEGIN)[2].partition(formal.END)[0]
+    assert told.strip().splitlines() == [*formal.table(formal.scores())]
 
 
 @pytest.fixture(scope="module")

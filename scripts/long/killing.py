@@ -219,6 +219,7 @@ def sizes(task: str) -> list[str]:
     own = yaml.safe_load((config.conf_directory() / "task" / f"{task}.yaml").read_text())["task"]
     words = ["training.epochs=20", "training.checkpoint_every=15", "model.hidden_size=24"]
     slow = {"digits": ["training.batch_size=72"], "forecast": ["training.batch_size=32", "task.steps=500"]}
+    slow["one_to_many"] = ["training.epochs=3", "training.batch_size=8"]
     slow["video"] = ["training.epochs=6", "training.batch_size=8", "task.examples=128"]  # validating takes most of it
     if task in slow:
         return [*words, *slow[task]]
