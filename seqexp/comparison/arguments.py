@@ -89,9 +89,9 @@ def parsed(arguments: Sequence[str]) -> Arguments:
 
 
 @cache
-def settings_of(model: str, task: str) -> dict[str, Any]:
-    """The flattened defaults of a model on a task."""
-    return flattened(OmegaConf.to_container(composed([f"model={model}", f"task={task}"]), resolve=True))  # type: ignore[arg-type]
+def settings_of(model: str, task: str, words: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The flattened defaults of a model on a task, with these words."""
+    return flattened(OmegaConf.to_container(composed([f"model={model}", f"task={task}", *words]), resolve=True))  # type: ignore[arg-type]
 
 
 def margins(tasks: Sequence[str]) -> dict[str, dict[str, float]]:
