@@ -95,10 +95,12 @@ def compared(arguments: Sequence[str]) -> Compared:
 
 
 def _import_early() -> None:
-    """What the report needs, which takes longer to import than to write."""
+    """What the report needs: imports, which take longer than to write it, and what is installed."""
     for name in ("seqexp.report.write", "matplotlib.backends.backend_svg", "matplotlib.backends.backend_pdf", "pandas"):
         with suppress(Exception):  # it is told when it is missed
             import_module(name)
+    with suppress(Exception):
+        import_module("seqexp.report.capsule").packages()
 
 
 def _parsed(arguments: Sequence[str]) -> "Arguments":
