@@ -17,6 +17,7 @@ from seqexp.config import composed, conf_directory
 from seqexp.sweeps import job, queues, remote_job, slurm_queue, workers
 from seqexp.sweeps.job_record import JobRecord, read_record
 from seqexp.sweeps.queues import Ended
+from seqexp.sweeps.submitted import Submitted
 from seqexp.system import extras, signals
 from seqexp.system.errors import UserError
 from seqexp.system.paths import STOPPED
@@ -267,6 +268,26 @@ def test_a_partition_that_does_not_exist_is_one_line_with_those_that_do(tmp_path
         "hydra/launcher=submitit_slurm: Slurm refused the jobs: invalid partition specified: x; "
         "hydra.launcher.partition=x; this cluster has main, long"
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "printed", "says"),
+    [
+        ("OUT_OF_MEMORY", "srun: error", "out_of_memory; give a job more with hydra.launcher.mem_gb (srun: error)"),
+        ("FAILED", "task 0: Killed", f"failed{slurm_queue.KILLED} (task 0: Killed)"),
+        ("FAILED", "No module", "failed (No module)"),
+        ("CANCELLED", "Killed", "cancelled; the same command goes on"),
+    ],
+)
+def test_what_slurm_says_of_a_lost_job_goes_on_with_what_may_help(state, printed, says, tmp_path, monkeypatch):
+    for name in ("sbatch", "squeue"):
+        program(tmp_path, name, "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "log").write_text(printed)
+    queue = slurm_queue.SlurmQueue(tmp_path, {})
+    paths = SimpleNamespace(stderr=tmp_path / "log", result_pickle=tmp_path / "none")
+    queue._left, queue._gone, queue._said = {"7": Submitted(0, paths)}, {"7": -100.0}, {"7": (state, "")}
+    assert [ended.lost for ended in queue._lost()] == [f"Slurm job 7: {says}"]
 
 
 # -- the real ones ---------------------------------------------------------------------------------------------------
