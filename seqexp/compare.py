@@ -95,10 +95,12 @@ def compared(arguments: Sequence[str]) -> Compared:
 
 
 def _import_early() -> None:
-    """What the report needs, which takes longer to import than to write."""
+    """What the report needs: imports, which take longer than to write it, and what is installed."""
     for name in ("seqexp.report.write", "matplotlib.backends.backend_svg", "matplotlib.backends.backend_pdf", "pandas"):
         with suppress(Exception):  # it is told when it is missed
             import_module(name)
+    with suppress(Exception):
+        import_module("seqexp.report.capsule").packages()
 
 
 def _parsed(arguments: Sequence[str]) -> "Arguments":
@@ -208,17 +210,21 @@ def _attach(words: "Arguments", answer: "Answer", report: "Report", made: "Made 
 def _commands(answer: "Answer", arguments: Sequence[str]) -> "Commands":
     from seqexp.report.provenance import Commands
 
-    return Commands([line for contest in answer.contests for line in _sweeps(contest)], _command(arguments))
+    tracking = tuple(
+        word for word in arguments if word.startswith("tracking=")
+    )  # as what has been composed for the plan
+    lines = [line for contest in answer.contests for line in _sweeps(contest, tracking)]
+    return Commands(lines, _command(arguments))
 
 
-def _sweeps(contest: Any) -> list[str]:
+def _sweeps(contest: Any, tracking: tuple[str, ...]) -> list[str]:
     """The sweep that trains a contest's runs: one line, or one for each model if their settings differ; none of a task
     that is an object of one's own."""
     from seqexp import tasks
 
     if contest.task not in tasks.names():
         return []
-    each = {entry.model: _changed(entry.any.settings, entry.model, contest.task) for entry in contest.entries}
+    each = {entry.model: _changed(entry, contest.task, tracking) for entry in contest.entries}
     seeds = {entry.model: ",".join(map(str, entry.runs)) for entry in contest.entries}
     alike = len({(tuple(words), seeds[model]) for model, words in each.items()}) == 1
     lines, start = [",".join(each)] if alike else list(each), ["python", "-m", "seqexp", "-m"]
@@ -229,14 +235,15 @@ def _sweeps(contest: Any) -> list[str]:
     ]
 
 
-def _changed(settings: Mapping[str, Any], model: str, task: str) -> list[str]:
-    """The overrides that turn the defaults into these settings."""
+def _changed(entry: Any, task: str, tracking: tuple[str, ...]) -> list[str]:
+    """The overrides that turn a model's defaults into its runs' settings."""
     from seqexp.comparison.arguments import settings_of
     from seqexp.config.command_line import word
     from seqexp.config.run_config import decides
     from seqexp.runs.reader import same
 
-    defaults = settings_of(model, task)
+    settings: Mapping[str, Any] = entry.any.settings
+    defaults = settings_of(entry.model, task, tracking)
     skipped = {"model.name", "task.name", "seed"}
     if settings.get("model.param_budget") is not None:
         skipped.add("model.hidden_size")

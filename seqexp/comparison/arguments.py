@@ -13,7 +13,7 @@ from seqexp.comparison.protocol_words import Asked
 from seqexp.config.command_line import quoted, refuse_flags
 from seqexp.config.compose import composed, conf_files, meant, tracking_defaults
 from seqexp.config.run_config import flattened
-from seqexp.system.errors import UserError, did_you_mean
+from seqexp.system.errors import UserError, did_you_mean, one_of
 
 Match = Literal["params", "hidden", "seconds"]
 
@@ -89,9 +89,9 @@ def parsed(arguments: Sequence[str]) -> Arguments:
 
 
 @cache
-def settings_of(model: str, task: str) -> dict[str, Any]:
-    """The flattened defaults of a model on a task."""
-    return flattened(OmegaConf.to_container(composed([f"model={model}", f"task={task}"]), resolve=True))  # type: ignore[arg-type]
+def settings_of(model: str, task: str, words: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The flattened defaults of a model on a task, with these words."""
+    return flattened(OmegaConf.to_container(composed([f"model={model}", f"task={task}", *words]), resolve=True))  # type: ignore[arg-type]
 
 
 def margins(tasks: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -146,7 +146,7 @@ def _take(words: Arguments, key: str, text: str) -> None:
             words.passed += [f"{key}={'null' if value is None else 'false'}" for key, value in NEVER.items()]
         case "match":
             if text not in get_args(Match):
-                raise UserError(f"match: expected one of {', '.join(get_args(Match))}; got {text!r}")
+                raise UserError(one_of("match", get_args(Match), text))
             words.match = text  # type: ignore[assignment]
         case "margin":
             words.margin = _number(key, text, "a number of at least 0", lambda value: value >= 0)
@@ -172,10 +172,7 @@ def _known(group: str, text: str) -> list[str]:
     also = models.is_name if group == "model" else reader.has_runs  # or of an object
     wrong = next((name for name in listed if name not in names and not also(name)), None)
     if wrong is not None:
-        close = get_close_matches(wrong, names, 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        where = "models" if group == "model" else group
-        raise UserError(f"{where}: expected one of {', '.join(names)}; got {wrong!r}{hint}")
+        raise UserError(one_of("models" if group == "model" else group, names, wrong))
     return list(dict.fromkeys(listed))
 
 
@@ -206,7 +203,7 @@ def _experiment(words: Arguments) -> None:
     """Its task, and its settings of it."""
     files = conf_files("experiment")
     if words.experiment not in files:
-        raise UserError(f"experiment: expected one of {', '.join(sorted(files))}; got {words.experiment!r}")
+        raise UserError(one_of("experiment", sorted(files), words.experiment))
     loaded: Any = OmegaConf.to_container(OmegaConf.load(files[words.experiment]), resolve=False)
     for entry in loaded.get("defaults", []):
         if isinstance(entry, dict) and "override /task" in entry and not words.tasks:

@@ -16,7 +16,7 @@ from seqexp.config.run_config import completed, lacking
 from seqexp.runs import reader as stored
 from seqexp.runs.reader import Run
 from seqexp.runs.result import RunResult
-from seqexp.system.errors import UserError
+from seqexp.system.errors import UserError, one_of
 from seqexp.system.json_files import finite
 from seqexp.system.regular_files import Unreadable
 from seqexp.tasks import metrics
@@ -217,7 +217,7 @@ def _terms(task: str, runs: Sequence[Run], query: Query) -> Terms:
     metric = metric if "/" in metric else f"test/{metric}"
     there = sorted({name for run in finished for name in run.result.metrics})
     if finished and metric not in there:
-        raise UserError(f"metric: expected one of {', '.join(there)}; got {query.metric or metric!r}")
+        raise UserError(one_of("metric", there, query.metric or metric))
     bare = metric.rpartition("/")[2]
     own = [run.settings.get("task.margin") for run in runs]
     margins = next((m for m in own if isinstance(m, dict)), None) or query.margins.get(task, {})

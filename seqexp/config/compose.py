@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from seqexp.system import extras, plugins, signals
-from seqexp.system.errors import UserError, masked, unknown_key
+from seqexp.system.errors import UserError, masked, one_of, unknown_key
 from seqexp.system.printable import printable
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def tracking_defaults(name: str = "mlflow") -> dict[str, Any]:
     """The tracking group's settings in its yaml. Not composed by Hydra, which takes half a second."""
     files = conf_files("tracking")
     if name not in files:
-        raise UserError(f"tracking: expected one of {', '.join(sorted(files))}; got {name!r}")
+        raise UserError(one_of("tracking", sorted(files), name))
     register_resolvers()
     loaded: Any = OmegaConf.to_container(OmegaConf.load(files[name]), resolve=True)
     return {str(key): value for key, value in loaded.items()}
@@ -164,10 +164,10 @@ def one_line(error: BaseException, words: Sequence[str] = ()) -> str:
     )
     if choice:
         group, given, options = choice.groups()
-        legal = ", ".join((options or "").split("Config search path")[0].split())
+        legal = [option.rstrip(",") for option in (options or "").split("Config search path")[0].split()]
         if not legal:
             return f"{group}: no such choice {given!r}"
-        return f"{group}: expected one of {legal}; got {given!r}{_to_install(group)}"
+        return one_of(group, legal, given) + _to_install(group)
     missing = re.search(r"Could not override '(.+?)'", text)
     if missing:
         return _no_such_key(missing.group(1), words)

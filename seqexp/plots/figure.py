@@ -35,6 +35,7 @@ STYLE = {
     "pdf.fonttype": 42,  # text stays text
 }
 
+LAYOUT = ("GDEF", "GPOS", "GSUB", "kern")  # tables of a font
 
 _kept: list[Any] | None = None  # the figures of a block of ``kept``
 
@@ -84,10 +85,20 @@ def as_png(figure: Any) -> bytes:
 
 def _as(kind: str, figure: Any) -> bytes:
     drawn = BytesIO()
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # a PDF's font tells each table that it leaves out
+    if kind == "pdf":
+        _embed_outlines_alone()
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     figure.savefig(drawn, format=kind, metadata=undated)
     return drawn.getvalue()
+
+
+def _embed_outlines_alone() -> None:
+    """Have a PDF's font leave out how glyphs replace and shift each other: the page says where each stands, and to look
+    through those tables takes a quarter of the file's time."""
+    from fontTools.subset import Options
+
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells each table that it leaves out
+    Options._drop_tables_default = list(dict.fromkeys([*Options._drop_tables_default, *LAYOUT]))
 
 
 def headline(axes: Any, subject: str, message: str) -> None:

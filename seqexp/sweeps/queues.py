@@ -140,12 +140,12 @@ class _Watched:
         waited = time.monotonic() - self.idle_since
         if limit is not None and waited > 60 * limit:
             raise RuntimeError(
-                f"hydra.launcher.max_wait_min: no job ran for {waited / 60:.3g} minutes ({why}); all are cancelled; "
+                f"hydra.launcher.max_wait_min: no job ran for {waited / 60:.2g} minutes ({why}); all are cancelled; "
                 "the same command goes on with those that have not ended"
             )
         if waited > SAY[0] + self.told * SAY[1]:
             self.told += 1
-            logger.warning("%s wait, none runs: %s", counted(len(self.left), "job"), why)
+            logger.warning("%s waiting, none runs: %s", counted(len(self.left), "job"), why)
 
 
 def run_all(queue: Queue, jobs: Sequence[RemoteJob], sweep_dir: Path, settings: Mapping[str, Any]) -> None:

@@ -4,6 +4,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -24,6 +26,7 @@ MEANT = {  # what a user can do about it
     "NODE_FAIL": ": its node was lost; the same command goes on",
     "CANCELLED": "; the same command goes on",
 }
+KILLED = "; if it was for its memory, give a job more with hydra.launcher.mem_gb"  # where Slurm does not say so itself
 
 
 class SlurmQueue:
@@ -52,7 +55,8 @@ class SlurmQueue:
                 executor = SlurmExecutor(self._folder, max_num_timeout=given["max_num_timeout"])
                 executor.update_parameters(**self._parameters())
                 try:
-                    with executor.batch():
+                    # submitit copies what sbatch says of a fault; it is told in the line below.
+                    with redirect_stderr(StringIO()), executor.batch():
                         made = [executor.submit(job) for job in part]
                 except (FailedJobError, FailedSubmissionError, OSError) as error:
                     self.cancel()
@@ -94,8 +98,9 @@ class SlurmQueue:
             if not job.has_result():
                 state = state or "not in the queue any more"
                 line = last_line(job.paths.stderr)
+                meant = KILLED if state == "FAILED" and "killed" in line.lower() else MEANT.get(state, "")
                 said = f" ({line})" if line and state not in ("CANCELLED", "PREEMPTED") else ""
-                yield Ended(job.number, f"Slurm job {name}: {state.lower()}{MEANT.get(state, '')}{said}")
+                yield Ended(job.number, f"Slurm job {name}: {state.lower()}{meant}{said}")
                 del self._left[name]
 
     def waiting(self) -> str | None:

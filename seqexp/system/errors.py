@@ -43,6 +43,13 @@ def unknown_key(group: str, key: str, legal: Sequence[str], meant: Sequence[str]
     return f"{where}: no such key{guesses}" + (f"; legal here: {', '.join(legal)}" if legal else "")
 
 
+def one_of(where: str, legal: Sequence[str], given: object) -> str:
+    """The line that says what of a few was expected, and which of them was likely meant."""
+    close = difflib.get_close_matches(str(given), legal, 1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"{where}: expected one of {', '.join(legal)}; got {given!r}{hint}"
+
+
 def did_you_mean(guesses: Sequence[str]) -> str:
     """How a line goes on after what does not exist; nothing where there is no guess."""
     return f", did you mean {' or '.join(guesses[:4])}?" if guesses else ""

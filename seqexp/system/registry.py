@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from seqexp.system import plugins
-from seqexp.system.errors import UserError
+from seqexp.system.errors import UserError, one_of
 
 T = TypeVar("T", bound=type)
 
@@ -58,7 +58,7 @@ class Registry(Generic[T]):
     def lookup(self, name: str) -> T:
         self._load()
         if name not in self._classes:
-            raise UserError(f"{self.kind}.name: expected one of {', '.join(self.names())}; got {name!r}")
+            raise UserError(one_of(f"{self.kind}.name", self.names(), name))
         return self._classes[name]
 
     def _load(self) -> None:

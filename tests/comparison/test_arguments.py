@@ -206,7 +206,7 @@ MODELS, OPTIMIZERS = ", ".join(sorted(config.conf_files("model"))), ", ".join(op
         ("training.epochs=1,2", "training.epochs: expected one value; got '1,2'; compare one configuration at a time"),
         ("task.length=[", "task.length: expected a closing ']'…"),
         ("dtype=float16", "dtype: expected 'float32' or 'float64'; got 'float16'"),
-        ("optimizer=adm", f"optimizer.name: expected one of {OPTIMIZERS}; got 'adm'"),
+        ("optimizer=adm", f"optimizer.name: expected one of {OPTIMIZERS}; got 'adm'; did you mean adam?"),
         ("tracking.urj=x", "tracking.urj: no such key, did you mean uri?; legal here: name, uri, …"),
         (
             f"{PAIR} models=rnn,stacked_rnn,lstm",

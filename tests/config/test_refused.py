@@ -50,7 +50,7 @@ def refused(settings):
         ("", "plugins", 3, "expected a valid list; got 3"),
         ("task", "margin", {"x": -1}, "expected a number greater than or equal to 0; got {'x': -1}"),
         ("model", "name", None, "expected the name of a model; got None"),
-        ("model", "name", "qrnn", f"expected one of {', '.join(models.names())}; got 'qrnn'"),
+        ("model", "name", "qrnn", f"expected one of {', '.join(models.names())}; got 'qrnn'; did you mean rnn?"),
         ("model", "decoder", "qrnn", f"expected one of {', '.join(models.names('sequences'))}, or null; got 'qrnn'"),
         ("training", "checkpoint_every", "5x", "expected steps, such as 500, seconds, such as 30s, or null; got '5x'"),
     ],
@@ -64,6 +64,7 @@ def test_a_value_that_cannot_be_is_one_line(settings, group, key, value, line):
     "word, line",
     [
         ("model=nosuch", f"model: expected one of {', '.join(sorted(config.conf_files('model')))}; got 'nosuch'"),
+        ("optimizer=adm", "optimizer: expected one of adam, momentum, rmsprop, sgd; got 'adm'; did you mean adam?"),
         ("task.margin={x:1}", "task.margin: expected keys that it has; another is added by +task.margin.<key>=<value>"),
     ],
 )
@@ -138,7 +139,7 @@ def test_a_config_never_names_code_to_run(settings, path):
     "named, ends",
     [
         (["theirs", "seqexp", "no name"], "that a stored config never loads by itself: add plugins=[theirs,seqexp]"),
-        ([], "got 'qrnn'"),
+        ([], "got 'qrnn'; did you mean rnn?"),
     ],
 )
 def test_a_stored_config_names_the_plug_ins_it_lacks(settings, tmp_path, named, ends):

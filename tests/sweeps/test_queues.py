@@ -3,10 +3,8 @@
 import json
 import os
 import signal
-import stat
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 
 from scripts.long import slurm_cluster
 from seqexp.config import composed, conf_directory
-from seqexp.sweeps import job, queues, remote_job, slurm_queue, workers
+from seqexp.sweeps import job, queues, remote_job, workers
 from seqexp.sweeps.job_record import JobRecord, read_record
 from seqexp.sweeps.queues import Ended
 from seqexp.system import extras, signals
@@ -236,37 +234,6 @@ def test_a_host_with_other_code_refuses_its_job_in_one_line(tmp_path, monkeypatc
     assert record.status == "BAD_INPUT"
     assert f"expected seqexp 0.0 (abc), as where the sweep was started; got {remote_job.code()}" in str(record.error)
     assert record.overrides == {"seed": "1"}
-
-
-# -- Slurm's words ---------------------------------------------------------------------------------------------------
-
-
-def program(folder: Path, name: str, says: str) -> None:
-    file = folder / name
-    file.write_text(f"#!/bin/sh\ncat <<'END'\n{says}\nEND\n")
-    file.chmod(file.stat().st_mode | stat.S_IXUSR)
-
-
-def test_slurms_states_are_squeues_and_of_what_it_has_forgotten_saccts(tmp_path, monkeypatch):
-    program(tmp_path, "squeue", "12_0|RUNNING|None\n12_1|PENDING|Resources\n13|PENDING|Priority")
-    program(tmp_path, "sacct", "12_0|FAILED|None\n12_2|CANCELLED by 0|None")
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    found = slurm_queue._states(dict.fromkeys(["12_0", "12_1", "12_2", "12_3"]))
-    assert found == {
-        "12_0": ("RUNNING", "None"),
-        "12_1": ("PENDING", "Resources"),
-        "12_2": ("CANCELLED", "None"),
-    }
-
-
-def test_a_partition_that_does_not_exist_is_one_line_with_those_that_do(tmp_path, monkeypatch):
-    program(tmp_path, "sinfo", "main\nlong\nmain")
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    said = slurm_queue._refused(RuntimeError("sbatch: error: invalid partition specified: x\n"), "x")
-    assert said == (
-        "hydra/launcher=submitit_slurm: Slurm refused the jobs: invalid partition specified: x; "
-        "hydra.launcher.partition=x; this cluster has main, long"
-    )
 
 
 # -- the real ones ---------------------------------------------------------------------------------------------------
