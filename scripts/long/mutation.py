@@ -49,6 +49,7 @@ TESTS = {
     ],
     "runs": [
         "tests/runs",
+        "tests/codecs/test_codecs.py",
         "tests/comparison/test_which_runs.py",
         "tests/comparison/test_query.py",
         "tests/tracking/test_passwords.py",

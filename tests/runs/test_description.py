@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,6 +52,18 @@ def test_a_run_is_described_before_its_first_step(run_config, task):
     assert result.started is not None
     assert round(result.started, 3) == result.started > 1e9
     assert all((result.numpy, result.blas, result.cpu))
+    trial = about(replace(run_config, settings=run_config.settings | {"test": False}), Parts(task, network))
+    assert (trial.primary_metric, trial.solved) == (f"val/{task.primary_metric}", None)
+
+
+@pytest.mark.skipif(library.missing() is not None, reason=f"no kernels: {library.missing()}")
+@pytest.mark.parametrize("backend", ["numpy", "compiled"])
+def test_its_network_computes_with_the_backend_of_its_config(run_config, backend):
+    from seqexp import models
+    from seqexp.runs.parts import built
+
+    network = built(replace(run_config, settings=run_config.settings | {"backend": backend})).network
+    assert type(network.core) is type(models.create("rnn", input_size=4, hidden_size=4, backend=backend))
 
 
 def test_a_finished_run_has_directions_baselines_and_whether_it_solved_the_task(task):

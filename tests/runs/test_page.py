@@ -102,6 +102,7 @@ def test_a_run_says_its_data_its_group_and_what_makes_it_again(client, result):
     assert "\npython -m seqexp model=rnn task=hello model.hidden_size=4 " in note
     assert f"python -m seqexp.predict {result.directory} " in note
     assert "mlflow models serve -m models:/m-" in note
+    assert "MLFLOW_TRACKING_URI=sqlite:///" in note
 
 
 @pytest.mark.parametrize("asked, logged", [("auto", 0), (True, 1), (False, 0)])
