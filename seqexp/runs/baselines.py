@@ -6,7 +6,6 @@ import inspect
 import math
 from importlib.metadata import version
 from pathlib import Path
-from select import select
 from types import ModuleType
 
 import numpy as np
@@ -16,15 +15,6 @@ from seqexp.config.run_config import RunConfig
 from seqexp.system import cache
 from seqexp.tasks import Metrics, Task
 
-_ended: int | None = None  # can be read once nobody else works out the baselines of this process's runs
-
-
-def wait_for(ended: int) -> None:
-    """Another process works out the baselines of the runs here, and keeps them in the cache; it is over once ``ended``,
-    a pipe, can be read. Then what it has not found is worked out here."""
-    global _ended
-    _ended = ended
-
 
 def baselines_of(run_config: RunConfig, task: Task) -> Metrics:
     """The task's memoryless baselines, which are the same for all runs on the same data."""
@@ -33,8 +23,6 @@ def baselines_of(run_config: RunConfig, task: Task) -> Metrics:
         return task.baselines()  # an object of the user's own, of which no file may tell another apart
     own = {key: value for key, value in run_config.settings["task"].items() if key != "margin"}
     libraries = [np.__version__, version("scikit-learn")]
-    if _ended is not None:
-        select([_ended], [], [])
     about = [own, task.fingerprint(), task.primary_metric, _code_of(type(task)), libraries]
     return cache.kept("baselines", about, task.baselines, _are_scores)
 

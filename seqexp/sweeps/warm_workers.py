@@ -19,13 +19,12 @@ from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, NoReturn
-from warnings import filterwarnings
 
 from joblib import cpu_count, effective_n_jobs
 from threadpoolctl import threadpool_limits
 
 from seqexp.config.run_config import RunConfig
-from seqexp.runs import baselines
+from seqexp.runs.baselines import baselines_of
 from seqexp.runs.location import Location
 from seqexp.runs.parts import built_task
 from seqexp.system import cache
@@ -96,7 +95,6 @@ def _serve(listener: int, ended: int, make_ready: Callable[[], None]) -> NoRetur
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         make_ready()
-        filterwarnings("ignore", "forkserver: waitpid returned unexpected pid")  # of the process that ``build`` starts
         forkserver.main(listener, ended, [])
     finally:
         os._exit(0)  # what this process was forked from is not its to clean up
@@ -124,22 +122,13 @@ def _shared(like: RunConfig | None) -> dict[str, Any]:
 
 
 def build(shared: Mapping[str, Any]) -> None:
-    """Build the task, and have its baselines worked out in another process, which the first runs wait for at their
-    end: they need none before, and scikit-learn's import takes longer than some runs."""
+    """Build the task and work out its baselines, as the first of the runs would."""
     if not shared:
         return
     settings = {key: shared[key] for key in ("task", "data_dir")}
     run_config = RunConfig(settings, "", shared["files"])
-    task = built_task(run_config)
-    ended, working = os.pipe()  # as in ``_start``
-    if os.fork() == 0:
-        try:
-            with cache.keeping(shared["root"]):
-                baselines.baselines_of(run_config, task)
-        finally:
-            os._exit(0)
-    os.close(working)
-    baselines.wait_for(ended)
+    with cache.keeping(shared["root"]), threadpool_limits(1):  # OpenMP's threads would not survive a fork
+        baselines_of(run_config, built_task(run_config))
 
 
 def _end() -> None:

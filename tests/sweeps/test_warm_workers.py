@@ -1,16 +1,15 @@
 """The process that joblib's are forked from: when it is started, what it is told, and what it builds for all runs."""
 
 import atexit
+import json
 import os
 import signal
 from typing import Any
 
 import pytest
 
-from seqexp.runs import baselines
 from seqexp.runs.parts import built_task
 from seqexp.sweeps import warm_workers
-from seqexp.system import cache
 from seqexp.system.signals import SIGNALS
 from tests.runs.test_resume import composed
 
@@ -72,13 +71,9 @@ def test_what_no_run_may_share_is_not_built(started, word):
     assert started[0][2] == {}
 
 
-def test_the_baselines_are_worked_out_beside_it_and_the_runs_find_them(runs, monkeypatch):
-    monkeypatch.setattr(baselines, "_ended", None)
+def test_it_keeps_the_baselines_where_the_runs_look_for_them(runs):
     like = composed("task=adding")
     runs.mkdir()
     warm_workers.build(warm_workers._shared(like))
-    task = built_task(like)
-    expected = task.baselines()
-    monkeypatch.setattr(task, "baselines", lambda: pytest.fail("worked out again"))
-    with cache.keeping(runs / ".cache"):
-        assert baselines.baselines_of(like, task) == expected
+    (file,) = runs.glob(".cache/baselines_*.json")
+    assert json.loads(file.read_text()) == built_task(like).baselines()
