@@ -34,7 +34,8 @@ for name in (
     import_module(name)
 
 for found in pkgutil.walk_packages(import_module("seqexp").__path__, "seqexp."):
-    if found.name.count(".") > 1:  # what lies in seqexp/ itself is a command, which is run
+    # What lies in seqexp/ itself is a command, which is run; preloaded sets signals for the process it is made for.
+    if found.name.count(".") > 1 and found.name != "seqexp.sweeps.preloaded":
         import_module(found.name)
 
 # The grammars of OmegaConf and Hydra are slow where they meet a kind of word for the first time.

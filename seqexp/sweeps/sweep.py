@@ -61,13 +61,13 @@ class SweepCallback(Callback):
         named = [word.partition("=")[2] for word in words if word.startswith("task=")]  # several, if they are swept
         try:
             configs.check_choice(choices.get("experiment"), named[-1] if named else choices.get("task"))
-            if choices.get("hydra/launcher") == "joblib":
-                from seqexp.sweeps import warm_workers
-
-                warm_workers.prepare(config.hydra.launcher.n_jobs, config.tracking.name != "off")
             workers.lead(Path(config.hydra.sweep.dir))
         except UserError as error:
             raise Refused(str(error)) from None
+        if choices.get("hydra/launcher") == "joblib":
+            from seqexp.sweeps import warm_workers
+
+            warm_workers.prepare(config.hydra.launcher.n_jobs, config.tracking.name != "off")
         if config.tracking.name != "off":
             from seqexp.runs.progress import configure_logging
             from seqexp.sweeps.parent_run import prepare_to_end
