@@ -21,6 +21,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 STEP, SAVING, FLUSHING, LAST = range(4)  # what a run tells: its last step, and whether it is in a save or a flush
 
 
@@ -38,13 +40,10 @@ class Told:
 
 
 def composed(words: Sequence[str]) -> Any:
-    from hydra import compose, initialize_config_dir
-
     from seqexp import config
 
     config.register_resolvers()
-    with initialize_config_dir(str(config.conf_directory()), version_base="1.3"):
-        return config.check(compose("config", list(words)))
+    return config.check(config.composed(list(words)))
 
 
 def without_times(value: Any) -> Any:
@@ -212,17 +211,18 @@ def kill_runs(words: Sequence[str], folder: Path, kinds: Sequence[str], seed: in
 
 def sizes(task: str) -> list[str]:
     """Words that make the task's run last about a second."""
-    import yaml
-
     from seqexp import config
 
     own = yaml.safe_load((config.conf_directory() / "task" / f"{task}.yaml").read_text())["task"]
     words = ["training.epochs=20", "training.checkpoint_every=15", "model.hidden_size=24"]
-    slow = {"digits": ["training.batch_size=72"], "forecast": ["training.batch_size=32", "task.steps=500"]}
-    slow["one_to_many"] = ["training.epochs=3", "training.batch_size=8"]
-    slow["video"] = ["training.epochs=6", "training.batch_size=8", "task.examples=128"]  # validating takes most of it
+    slow = {
+        "digits": ["training.batch_size=72"],
+        "forecast": ["training.batch_size=32", "task.steps=500"],
+        "one_to_many": ["training.epochs=3", "training.batch_size=8"],
+        "video": ["training.epochs=6", "training.batch_size=8", "task.examples=128"],  # validating takes most of it
+    }
     if task in slow:
-        return [*words, *slow[task]]
+        return words + slow[task]
     words += ["task.train_length=10", "task.test_lengths=[12,14]"] if task == "formal" else []
     words += ["training.batch_size=8", *(["task.steps_per_epoch=20"] if "steps_per_epoch" in own else [])]
     return words + (["task.examples=128"] if "examples" in own else [])
@@ -230,8 +230,6 @@ def sizes(task: str) -> list[str]:
 
 def every_pair(only: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Each model with each task that carries its data (of ``only`` those), neighbours differing in both."""
-    import yaml
-
     from seqexp import config, tasks
     from seqexp.config.build import models_for
     from seqexp.data import sources
