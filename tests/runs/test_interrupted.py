@@ -113,14 +113,14 @@ def test_a_second_ctrl_c_does_not_wait_for_the_end_of_the_step(tmp_path):
         while not any("hidden units" in file.read_text() for file in tmp_path.glob("runs/adding/lstm/*/run.log")):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        time.sleep(0.5)
+        time.sleep(0.3)
         os.kill(started.pid, signal.SIGINT)
         with pytest.raises(subprocess.TimeoutExpired):
-            started.wait(timeout=0.7)  # the step goes on for many seconds
+            started.wait(timeout=0.5)  # the step goes on for many seconds
         while started.poll() is None:  # two that come during one call of NumPy's are one to Python
             assert time.monotonic() < deadline
             os.kill(started.pid, signal.SIGINT)
-            time.sleep(1)
+            time.sleep(0.2)
         assert started.returncode == 130
     result, path = result_of(tmp_path)
     assert (result["status"], result["steps"]) == ("KILLED", 0)
