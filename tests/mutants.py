@@ -14,7 +14,7 @@ from tests.forked import ROOT, processes
 
 PATIENCE = 300  # seconds until a process that hangs is given up
 PYTEST = 100  # is added to pytest's exit code: a process that fails in another way ends with 1 too
-WORDS = ("-x", "-q", "-p", "no:cacheprovider")
+WORDS = ("-x", "-q", "--tb=native", "-p", "no:cacheprovider")  # to look up a traceback's source takes long
 
 
 @dataclass(frozen=True)
