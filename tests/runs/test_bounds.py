@@ -70,7 +70,7 @@ def test_bytes_that_are_no_checkpoint(tmp_path, data):
 def test_hostile_overrides_files_and_checkpoints_end_in_success_or_one_line(tmp_path):
     """python -m scripts.long.fuzzing tries 20,000, of which 30 % pass composition. What hypothesis draws depends on the
     modules at hand, so a share of few cases says little: here it is enough that each path is taken."""
-    tried = fuzz(120, 1, tmp_path)
+    tried = fuzz(250, 1, tmp_path)
     assert not tried.bad
     assert 1 <= tried.passed < tried.ended["overrides"].total()
     assert sum(ended["accepted"] for kind, ended in tried.ended.items() if kind != "overrides") > 5
