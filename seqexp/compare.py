@@ -210,9 +210,8 @@ def _attach(words: "Arguments", answer: "Answer", report: "Report", made: "Made 
 def _commands(answer: "Answer", arguments: Sequence[str]) -> "Commands":
     from seqexp.report.provenance import Commands
 
-    tracking = tuple(
-        word for word in arguments if word.startswith("tracking=")
-    )  # as what has been composed for the plan
+    # With these words the plan's configs were composed, which are kept.
+    tracking = tuple(word for word in arguments if word.startswith("tracking="))
     lines = [line for contest in answer.contests for line in _sweeps(contest, tracking)]
     return Commands(lines, _command(arguments))
 
