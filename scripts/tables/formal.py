@@ -37,7 +37,7 @@ VARIANTS = {
 }
 COLUMNS = (
     *("row", "model", "words", "seed", "status", "steps", "params", "seconds", "metric", "value", "most_active"),
-    *("solved_at", "length_horizon", "length", "share"),
+    *("solved_at", "length_horizon", "shares"),  # right of each test length, 60:1.0 80:0.5 …
 )
 LENGTHS = "60,80,100,120,160,240,500"
 COMMON = f"task=formal task.train_length=40 task.test_lengths=[{LENGTHS}] task.examples=100"
@@ -85,12 +85,12 @@ def run(name: str, variants: Sequence[str], seeds: Sequence[int], more: Sequence
 
 
 def keep(found: Sequence[Mapping[str, Any]]) -> None:
-    """Write these rows in the place of those that have the same row, model, seed and length, and other words."""
+    """Write these rows in the place of those that have the same row, model and seed, and of those with other words."""
     new = {(row["row"], row["model"]): row["words"] for row in found}
     rows = [row for row in scores() if new.get((row["row"], row["model"]), row["words"]) == row["words"]]
-    unique = {(row["row"], row["model"], int(row["seed"]), int(row["length"])): row for row in [*rows, *found]}
+    unique = {(row["row"], row["model"], int(row["seed"])): row for row in [*rows, *found]}
     order = [*ROWS], [*VARIANTS]
-    keys = sorted(unique, key=lambda key: (order[0].index(key[0]), order[1].index(key[1]), key[2], key[3]))
+    keys = sorted(unique, key=lambda key: (order[0].index(key[0]), order[1].index(key[1]), key[2]))
     with SCORES.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -98,7 +98,7 @@ def keep(found: Sequence[Mapping[str, Any]]) -> None:
 
 
 def as_rows(name: str, model: str, record: JobRecord) -> Iterator[dict[str, Any]]:
-    """A row for each length of a run that ended."""
+    """The row of a run that ended."""
     result = record.result
     if result is None or record.directory is None or result.status not in ("FINISHED", "DIVERGED"):
         return
@@ -110,10 +110,14 @@ def as_rows(name: str, model: str, record: JobRecord) -> Iterator[dict[str, Any]
         "solved_at": solved_at(ROOT / record.directory) or "",
         "length_horizon": result.metrics.get("test/length_horizon", ""),
     }
-    for key, share in result.metrics.items():
-        if found := re.search(r"_at_(\d+)$", key):
-            length = {"length": found[1], "share": share}
-            yield {"row": name, "model": model, "words": words_of(name, model)} | own | length
+    lengths = {int(at[1]): share for key, share in result.metrics.items() if (at := re.search(r"_at_(\d+)$", key))}
+    shares = " ".join(f"{length}:{share}" for length, share in sorted(lengths.items()))
+    yield {"row": name, "model": model, "words": words_of(name, model)} | own | {"shares": shares}
+
+
+def shares_of(row: Mapping[str, str]) -> dict[int, float]:
+    """Test length -> share of its strings that were right."""
+    return {int(length): float(share) for length, _, share in (each.partition(":") for each in row["shares"].split())}
 
 
 def solved_at(directory: Path) -> int | None:
@@ -148,7 +152,7 @@ def cells(rows: list[dict[str, Any]], lengths: list[int]) -> Iterator[str]:
     yield f"{median(solved.values()):.0f} ({len(solved)} of {len(by_seed)})" if solved else "-"
     for length in lengths:
         # A length that the language has not stands for the next that it has, at most ten further.
-        shares = [float(row["share"]) for row in rows if length <= int(row["length"]) <= length + 10]
+        shares = [share for row in rows for at, share in shares_of(row).items() if length <= at <= length + 10]
         yield f"{median(shares):.2f}" if shares else "-"
     yield ", ".join(map(str, sorted(by_seed.values(), reverse=True)))
     yield f"{sum(horizon >= 120 for horizon in by_seed.values())} of {len(by_seed)}"
