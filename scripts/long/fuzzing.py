@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 from omegaconf.errors import OmegaConfBaseException
 
 from scripts.long.fuzz_files import KINDS, Saved, file_case
+from scripts.long.fuzz_series import SERIES
 from seqexp import config
 from seqexp.config import build
 from seqexp.runs.location import Location, choose
@@ -251,7 +252,9 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--minutes", type=float, default=math.inf, help="start no case after this time")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--what", choices=sorted({*WHAT, *KINDS}), nargs="+", default=WHAT, help="kinds of cases")
+    parser.add_argument(
+        "--what", choices=sorted({*WHAT, *KINDS, *SERIES}), nargs="+", default=WHAT, help="kinds of cases"
+    )
     parser.add_argument("--log", type=Path, help="a file of counts: typed again, it goes on from there")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="fuzzing_"))

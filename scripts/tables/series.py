@@ -1,7 +1,7 @@
 """Series of numbers, forecast and classified: the runs, the scores of every seed, and the tables in docs/series.md.
 
     python -m scripts.tables.series                  # run what is missing, then write the tables
-    python -m scripts.tables.series --only co2,sunspots --seeds 10
+    python -m scripts.tables.series --only co2,sunspots --seeds 20
     python -m scripts.tables.series --write          # run nothing: write the tables from the stored scores
 
 Runs are ordinary sweeps under runs/, one process, so an interrupted call resumes where it stopped. docs/series.csv
@@ -33,8 +33,9 @@ from seqexp.tasks.metrics import lookup
 ROOT = Path(__file__).resolve().parents[2]
 SCORES, PAGE = ROOT / "docs" / "series.csv", ROOT / "docs" / "series.md"
 MODELS = ("rnn", "stacked_rnn", "gru", "lstm")
-SEEDS = 5
-COLUMNS = ("row", "words", "model", "seed", "steps", "params", "seconds", "metric", "value")
+SEEDS = 10
+RUN = ("row", "words", "model", "seed", "steps", "params", "seconds")
+COLUMNS = (*RUN, "scores")  # mase=0.61; rmse 1921 to 1955=14.5; …
 STRETCHES = {"1921 to 1955": (1921, 1955), "1956 to 1979": (1956, 1979)}  # of the sunspots' test
 GLASS = "task=forecast task.source=mackey-glass optimizer.learning_rate=0.01 optimizer.schedule=cosine"
 ROWS = {
@@ -91,11 +92,13 @@ def keep(name: str, ended: Sequence[CompletedRun]) -> None:
     rows = [row for row in kept if row["seed"] or row["row"] != name or row["model"] not in floors] + found
     order = {row: place for place, row in enumerate(ROWS)}
     unique = {(row["row"], row["model"], str(row["seed"]), row["metric"]): row for row in rows}
-    written = sorted(unique.items(), key=lambda item: (order[item[0][0]], item[0][2] == "", *item[0][1:]))
+    written: dict[tuple[str, ...], list[str]] = {}
+    for _, row in sorted(unique.items(), key=lambda item: (order[item[0][0]], item[0][2] == "", *item[0][1:])):
+        written.setdefault(tuple(str(row.get(key, "")) for key in RUN), []).append(f"{row['metric']}={row['value']}")
     with SCORES.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row for _, row in written)
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows((*run, "; ".join(found)) for run, found in written.items())
 
 
 def as_rows(name: str, one: CompletedRun) -> Iterator[dict[str, Any]]:
@@ -137,8 +140,13 @@ def in_units(name: str, path: Path) -> Iterator[dict[str, Any]]:
 
 
 def scores() -> list[dict[str, Any]]:
-    """What docs/series.csv holds."""
-    return stored_rows.read(SCORES)
+    """What docs/series.csv holds, a metric a row."""
+    rows = []
+    for row in stored_rows.read(SCORES):
+        run = {key: row[key] for key in RUN}
+        for metric, _, value in (score.partition("=") for score in row["scores"].split("; ")):
+            rows.append({**run, "metric": metric, "value": value})
+    return rows
 
 
 def table(name: str, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
