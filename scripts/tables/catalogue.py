@@ -56,8 +56,9 @@ ROWS = {
     "formal": "task=formal task.test_lengths=[60,80] model.param_budget=5000",
     "one_to_one": "task=one_to_one model.param_budget=5000",
     "one_to_many": "task=one_to_many model.param_budget=80000",
-    "scenes": "task=caption task.source=scenes model.param_budget=120000",
-    "video": "task=video model.param_budget=240000",
+    "scenes": "task=caption task.source=scenes model.param_budget=120000 training.epochs=6 "
+    "optimizer.learning_rate=0.001 optimizer.weight_decay=0.1",
+    "video": "task=video model.param_budget=240000 training.epochs=3",
     "copy": "task=copy model.param_budget=70000 training.epochs=20",
     "char_lm": "task=char_lm model.param_budget=70000",
     "word_lm": "task=word_lm model.param_budget=80000",
