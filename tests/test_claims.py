@@ -4,16 +4,26 @@ import csv
 
 import pytest
 
-from scripts.tables import claims, formal
+from scripts.tables import claims, formal, predictive_typing, series
+from seqexp import tasks
 
 
 def test_the_claims_of_the_docs_hold():
     assert claims.wrong(quick=True) == []
 
 
-def test_the_table_of_formal_languages_is_that_of_its_rows():
-    told = formal.PAGE.read_text(encoding="utf-8").partition(formal.BEGIN)[2].partition(formal.END)[0]
-    assert told.strip().splitlines() == [*formal.table(formal.scores())]
+@pytest.mark.parametrize("of", [formal, predictive_typing])
+def test_a_table_is_that_of_its_rows(of):
+    told = of.PAGE.read_text(encoding="utf-8").partition(of.BEGIN)[2].partition(of.END)[0]
+    assert told.strip().splitlines() == [*of.table(of.scores())]
+
+
+@pytest.mark.parametrize("name", series.ROWS)
+def test_a_table_of_series_is_that_of_its_rows(name):
+    tasks.names()  # each task's module registers the metrics of its own
+    page = series.PAGE.read_text(encoding="utf-8")
+    told = page.partition(f"<!-- {name}: begin -->")[2].partition(f"<!-- {name}: end -->")[0]
+    assert told.strip().splitlines() == [*series.table(name, series.scores())]
 
 
 @pytest.fixture(scope="module")
