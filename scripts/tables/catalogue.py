@@ -58,7 +58,7 @@ ROWS = {
     "one_to_many": "task=one_to_many model.param_budget=80000",
     "scenes": "task=caption task.source=scenes model.param_budget=120000 training.epochs=6 "
     "optimizer.learning_rate=0.001 optimizer.weight_decay=0.1",
-    "video": "task=video model.param_budget=240000 training.epochs=3",
+    "video": "task=video model.param_budget=240000 training.epochs=6",
     "copy": "task=copy model.param_budget=70000 training.epochs=20",
     "char_lm": "task=char_lm model.param_budget=70000",
     "word_lm": "task=word_lm model.param_budget=80000",
