@@ -25,7 +25,11 @@ def main() -> NoReturn:
         import_module(f"seqexp.{sys.argv.pop(1)}").main()
     # Until training starts: imports make many objects and no garbage, and looking for some takes a tenth of that time.
     gc.disable()
-    leave(_main())
+    try:
+        code = _main()
+    except KeyboardInterrupt:  # one more, while the first was being answered
+        code = INTERRUPTED
+    leave(code)
 
 
 def _main() -> int:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -14,7 +15,9 @@ HELP = ("-h", "--help")
 
 
 def leave(code: int) -> NoReturn:
-    """End the process with the code."""
+    """End the process with the code. After a Ctrl-C, one more leaves out what is still to be done at exit."""
+    if code == INTERRUPTED:
+        signal.signal(signal.SIGINT, lambda number, frame: os._exit(code))
     gc.freeze()  # at exit the interpreter would search all of MLflow's objects for garbage: a second or two
     sys.exit(code)
 
