@@ -4,6 +4,7 @@ Formats: .ts (https://www.timeseriesclassification.com), .csv and .tsv in long f
 row a series), .npz.
 """
 
+import logging
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from seqexp.data.files import Faults
 from seqexp.data.series import MISSING, Labelled
 from seqexp.system.errors import UserError
 
+_log = logging.getLogger(__name__)
 SUFFIXES = (".csv", ".tsv", ".ts", ".npz")
+IDS, TIMES = ("id", "series", "series_id", "case", "subject"), ("time", "t", "step", "date", "timestamp")  # usual names
 LARGEST = 1_000_000_000  # bytes of an array in a .npz
 MOST_SIZE = 1e100  # of a number
 MOST_CHANNELS = 10_000
@@ -103,6 +106,13 @@ def _wide(path: Path, columns: Columns) -> Labelled:
     for row in found.series:
         there_to = np.flatnonzero(~np.isnan(row[0]))  # a shorter series ends in empty fields
         series.append(row[0, : there_to[-1] + 1 if len(there_to) else 0, None])
+    usual = {"task.id_column": IDS, "task.time_column": TIMES}
+    guess = {key: name for key, names in usual.items() for name in found.channels if name.lower() in names}
+    if "task.id_column" in guess:
+        words = " ".join(f"{key}={name}" for key, name in guess.items())
+        _log.warning(
+            "%s: each row was read as a series, and its columns as the steps; if a row is a step: %s", path, words
+        )
     return Labelled(series, found.labels, ("value",))
 
 

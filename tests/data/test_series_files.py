@@ -41,6 +41,16 @@ def test_a_row_a_series_which_may_end_early(file):
     np.testing.assert_array_equal(found.series[1][:, 0], [4, 5])
 
 
+def test_steps_read_as_series_are_asked_about(file, caplog):
+    numbers = LONG.replace("x,", "1,").replace("y,", "2,")
+    read(file("a.csv", numbers), Columns("label"))
+    assert caplog.messages[-1].endswith("if a row is a step: task.id_column=id task.time_column=t")
+    caplog.clear()
+    read(file("b.csv", numbers), Columns("label", id="id", time="t"))
+    read(file("c.csv", "label,t,s2\nup,1,2\n"), Columns("label"))
+    assert not caplog.messages
+
+
 def test_semicolons_and_tabs(file):
     for name, content in (("a.csv", "label;a;b\nup;1;2\n"), ("a.tsv", "label\ta\tb\nup\t1\t2\n")):
         assert read(file(name, content), Columns("label")).series[0][:, 0].tolist() == [1, 2]
