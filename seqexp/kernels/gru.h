@@ -4,8 +4,9 @@
    the packed W_hh, and in reset r h. */
 
 static INLINE void NAME(gru_tile)(const int after, const int N, const struct pass *s, int64_t t, const int64_t *column,
-                                  int64_t u) {
-    const int64_t H = s->H, Hp = s->Hp, rows = after ? 4 : 3;
+                                  int64_t u, int64_t been, int64_t live) {
+    const int64_t H = s->H, Hp = s->Hp, X = s->X, rows = after ? 4 : 3, next = u + VL < H ? u + VL : 0;
+    const R *of_x = s->of_x, *of_h = s->of_h;
     V sums[4][NR];
     const R *h[NR], *x[NR];
 #pragma GCC unroll 1
@@ -15,11 +16,11 @@ static INLINE void NAME(gru_tile)(const int after, const int N, const struct pas
         h[j] = NAME(stacked)(s, t, column[j]);
         x[j] = h[j] + H;
     }
-    NAME(accumulate)(sums, 3, N, (const R *)s->of_x + u * 3 * s->X, s->X, x);
+    NAME(accumulate)(sums, 3, N, of_x + u * 3 * X, X, x, NAME(ahead)(of_x + next * 3 * X, 3, X, been, N, live));
     if (after)
-        NAME(accumulate)(sums + 1, 3, N, (const R *)s->of_h + u * 3 * H, H, h);
+        NAME(accumulate)(sums + 1, 3, N, of_h + u * 3 * H, H, h, NAME(ahead)(of_h + next * 3 * H, 3, H, been, N, live));
     else
-        NAME(accumulate)(sums + 1, 2, N, (const R *)s->of_h + u * 2 * H, H, h);
+        NAME(accumulate)(sums + 1, 2, N, of_h + u * 2 * H, H, h, NAME(ahead)(of_h + next * 2 * H, 2, H, been, N, live));
 #pragma GCC unroll 1
     for (int j = 0; j < N; j++) {
         V z = FREEZES(s, 0) ? EVERY(1) : SIGMOID(sums[1][j]), r = FREEZES(s, 1) ? EVERY(1) : SIGMOID(sums[2][j]);
@@ -44,8 +45,8 @@ void NAME(gru_forward)(const struct pass *s) {
         for (int64_t u = 0; u < H; u += VL)
             for (int64_t b = 0, n; b < live; b += n) {
                 n = NAME(width)(live - b);
-#define AFTER(N) NAME(gru_tile)(1, N, s, t, s->column + b, u)
-#define BEFORE(N) NAME(gru_tile)(0, N, s, t, s->column + b, u)
+#define AFTER(N) NAME(gru_tile)(1, N, s, t, s->column + b, u, b, live)
+#define BEFORE(N) NAME(gru_tile)(0, N, s, t, s->column + b, u, b, live)
                 if (s->of_g) {
                     OF_WIDTH(n, BEFORE)
                 } else {

@@ -19,6 +19,13 @@ enum { COUPLED = 1, LINEAR_CANDIDATE = 2, LINEAR_OUTPUT = 4, FROZEN = 8 };
 /* of the RNN, instead of tanh */
 enum { RELU = 1, LOGISTIC = 2 };
 
+/* What a tile asks memory for, beside its own sums: a share of the panel that comes next, ``pace`` bytes a k from ``at``
+   on. Else the first tile of each panel would wait for its weights. */
+struct ahead {
+    const char *at;
+    int64_t pace;
+};
+
 /* A vanishing gradient ends among the subnormal numbers, with which a CPU computes up to a hundred times slower: as long
    as kernels run, they are zeros. */
 static unsigned long without_subnormals(void) {

@@ -2,8 +2,10 @@
 
    gates: rows o, i, f, t, c of a step and a column; slot 0 holds c_0, and g_0 in o, i, f. */
 
-static INLINE void NAME(lstm_tile)(const int plain, const int N, const struct pass *s, int64_t t, const int64_t *column, int64_t u) {
-    const int64_t H = s->H, Hp = s->Hp;
+static INLINE void NAME(lstm_tile)(const int plain, const int N, const struct pass *s, int64_t t, const int64_t *column,
+                                   int64_t u, int64_t been, int64_t live) {
+    const int64_t H = s->H, Hp = s->Hp, K = H + s->X, next = u + VL < H ? u + VL : 0;
+    const R *of_h = s->of_h, *of_g = s->of_g;
     V sums[4][NR];
     const R *before = NAME(slot)(s, t, 0, 5), *at = NAME(stacked)(s, t, 0);
     const R *h[NR], *g[NR];
@@ -14,8 +16,10 @@ static INLINE void NAME(lstm_tile)(const int plain, const int N, const struct pa
         h[j] = at + column[j] * s->LD;
         g[j] = before + column[j] * 5 * Hp;
     }
-    NAME(accumulate)(sums, 4, N, (const R *)s->of_h + u * 4 * (H + s->X), H + s->X, h);
-    if (!plain && s->of_g) NAME(accumulate)(sums, 3, N, (const R *)s->of_g + u * 3 * 3 * Hp, 3 * Hp, g);
+    NAME(accumulate)(sums, 4, N, of_h + u * 4 * K, K, h, NAME(ahead)(of_h + next * 4 * K, 4, K, been, N, live));
+    if (!plain && of_g)
+        NAME(accumulate)(sums, 3, N, of_g + u * 9 * Hp, 3 * Hp, g,
+                         NAME(ahead)(of_g + next * 9 * Hp, 3, 3 * Hp, been, N, live));
     const R *p = s->peepholes;
     R *after = NAME(slot)(s, t + 1, 0, 5) + u, *out = NAME(stacked)(s, t + 1, 0) + u;
 #pragma GCC unroll 1
@@ -52,8 +56,8 @@ void NAME(lstm_forward)(const struct pass *s) {
         for (int64_t u = 0; u < s->H; u += VL)
             for (int64_t b = 0, n; b < live; b += n) {
                 n = NAME(width)(live - b);
-#define PLAIN(N) NAME(lstm_tile)(1, N, s, t, s->column + b, u)
-#define VARIANT(N) NAME(lstm_tile)(0, N, s, t, s->column + b, u)
+#define PLAIN(N) NAME(lstm_tile)(1, N, s, t, s->column + b, u, b, live)
+#define VARIANT(N) NAME(lstm_tile)(0, N, s, t, s->column + b, u, b, live)
                 if (plain) {
                     OF_WIDTH(n, PLAIN)
                 } else {

@@ -3,16 +3,22 @@
    A panel is up to four vectors of rows, their weights adjacent for each k: (K, G, VL). Each number is the same sum in
    the same order, whatever columns are beside it. */
 
+/* The share of the next panel, (K, G, VL), that belongs to n columns of so many, of which some have been. */
+static INLINE struct ahead NAME(ahead)(const R *panel, int64_t G, int64_t K, int64_t been, int64_t n, int64_t columns) {
+    return (struct ahead){(const char *)(panel + G * VL * K * been / columns), (G * BYTES * n + columns - 1) / columns};
+}
+
 /* to[g][j] += sum_k panel[k][g] * column[j][k]. G and N are constants wherever this is used. */
 static INLINE void NAME(accumulate)(V (*to)[NR], const int G, const int N, const R *panel, int64_t K,
-                                    const R *const *column) {
+                                    const R *const *column, struct ahead next) {
     V sums[4][NR];
 #pragma GCC unroll 4
     for (int g = 0; g < G; g++)
 #pragma GCC unroll 8
         for (int j = 0; j < N; j++) sums[g][j] = to[g][j];
 #pragma GCC unroll 1
-    for (int64_t k = 0; k < K; k++, panel += G * VL) {
+    for (int64_t k = 0; k < K; k++, panel += G * VL, next.at += next.pace) {
+        __builtin_prefetch(next.at, 0, 2); /* not into the first cache, where it would be in the way */
 #if NR == 3 /* 16 registers: 12 sums, 3 numbers of x, and one vector of weights at a time */
         V x[NR];
 #pragma GCC unroll 8
@@ -135,7 +141,8 @@ void NAME(pack_back)(void *to, const void *W, int64_t width, int64_t H, int64_t 
 }
 
 static INLINE void NAME(units_tile)(const int G, const int N, const R *panel, int64_t K, const R *in, int64_t in_row,
-                                    R *out, int64_t out_row, const int64_t *column, int64_t count, int adds) {
+                                    R *out, int64_t out_row, const int64_t *column, int64_t count, int adds,
+                                    struct ahead next) {
     V sums[4][NR];
     const R *from[NR];
 #pragma GCC unroll 1
@@ -145,7 +152,7 @@ static INLINE void NAME(units_tile)(const int G, const int N, const R *panel, in
         for (int g = 0; g < G; g++)
             sums[g][j] = adds ? NAME(load_some)(out + column[j] * out_row + g * VL, count - g * VL) : EVERY(0);
     }
-    NAME(accumulate)(sums, G, N, panel, K, from);
+    NAME(accumulate)(sums, G, N, panel, K, from, next);
 #pragma GCC unroll 1
     for (int j = 0; j < N; j++)
 #pragma GCC unroll 1
@@ -153,22 +160,33 @@ static INLINE void NAME(units_tile)(const int G, const int N, const R *panel, in
             NAME(store_some)(out + column[j] * out_row + g * VL, sums[g][j], count - g * VL);
 }
 
-/* out[b] (+)= W in[b] for some columns b: of panels of units, as pack_units leaves them. */
-static __attribute__((noinline)) void NAME(multiply)(const R *panel, int64_t K, const R *in, int64_t in_row, R *out, int64_t out_row,
-                           int64_t count, const int64_t *column, int64_t columns, int adds) {
-    for (int64_t u = 0, G; u < count; u += G * VL) {
-        const int64_t left = count - u;
-        G = NAME(height)((left + VL - 1) / VL);
-        for (int64_t b = 0, n; b < columns; b += n) {
-            n = NAME(width)(columns - b);
-#define TILE(G, N) NAME(units_tile)(G, N, panel, K, in, in_row, out + u, out_row, column + b, left, adds)
+enum { NAME(STRETCH_K) = 4096 / sizeof(R) };
+
+/* out[b] (+)= W in[b] for some columns b: of panels of units, as pack_units leaves them. One stretch of K after the
+   other, so that a panel's and the columns' numbers stay in the core's own cache; no sum changes its order. */
+static __attribute__((noinline)) void NAME(multiply)(const R *panels, int64_t K, const R *in, int64_t in_row, R *out,
+                                                     int64_t out_row, int64_t count, const int64_t *column,
+                                                     int64_t columns, int adds) {
+    for (int64_t k = 0, some; k < K; k += some, adds = 1) {
+        const R *panel = panels;
+        some = K - k < NAME(STRETCH_K) ? K - k : NAME(STRETCH_K);
+        for (int64_t u = 0, G; u < count; u += G * VL) {
+            const int64_t left = count - u;
+            G = NAME(height)((left + VL - 1) / VL);
+            const R *then = left > G * VL ? panel + (K + k) * G * VL : panels + (k + some < K ? k + some : 0) * G * VL;
+            for (int64_t b = 0, n; b < columns; b += n) {
+                n = NAME(width)(columns - b);
+                const struct ahead next = NAME(ahead)(then, G, some, b, n, columns);
+#define TILE(G, N)                                                                                                     \
+    NAME(units_tile)(G, N, panel + k * G * VL, some, in + k, in_row, out + u, out_row, column + b, left, adds, next)
 #define ONE(N) TILE(1, N)
 #define TWO(N) TILE(2, N)
 #define THREE(N) TILE(3, N)
 #define FOUR(N) TILE(4, N)
-            OF_VECTORS(G, n)
+                OF_VECTORS(G, n)
+            }
+            panel += G * VL * K;
         }
-        panel += G * VL * K;
     }
 #undef TILE
 #undef ONE

@@ -27,7 +27,7 @@ CELLS: list[tuple[str, dict[str, Any]]] = [
     ("gru", {"bidirectional": True}),
 ]
 LAWS = [law for law in testing.MODEL_LAWS if law is not gradients_are_exact]
-SIZES = [(1, 3, 1), (5, 33, 7), (9, 20, 16)]  # T, H, B: with rests of vectors and of tiles, and without
+SIZES = [(1, 3, 1), (5, 33, 7), (9, 20, 16), (2, 350, 7)]  # T, H, B: with rests of vectors, tiles and stretches, and without
 
 
 def case_id(case):
