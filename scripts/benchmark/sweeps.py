@@ -1,6 +1,6 @@
 """Whole sweeps against what one would write without seqexp: PyTorch, Hydra and MLflow (scripts/benchmark/minimal).
 
-    python -m scripts.benchmark.sweeps --peer-python ~/torch/bin/python [--epochs 20] [--rounds 3] [--only off,joblib]
+    python -m scripts.benchmark.sweeps --peer-python ~/torch/bin/python [--epochs 20] [--rounds 3] [--backend compiled]
 
 rnn and lstm on adding, length 20, five seeds each: with and without MLflow, one after the other and in as many
 processes as cores. The interpreter needs torch, hydra-core, hydra-joblib-launcher and mlflow. The two sides take turns.
@@ -36,8 +36,9 @@ class Case:
     tracking: str  # off or mlflow
     launcher: str  # basic or joblib
 
-    def ours(self, epochs: int) -> list[str]:
+    def ours(self, epochs: int, backend: str) -> list[str]:
         words = ["task=adding", "task.length=20", f"training.epochs={epochs}", f"tracking={self.tracking}"]
+        words.append(f"backend={backend}")
         return ["-m", "seqexp", "-m", "model=rnn,lstm", SEEDS, *words, f"hydra/launcher={self.launcher}"]
 
     def minimal(self, epochs: int) -> list[str]:
@@ -89,6 +90,7 @@ def main() -> None:
     parser.add_argument("--peer-python", required=True, metavar="PATH", help="an interpreter that has torch and hydra")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--backend", choices=("numpy", "compiled"), default="numpy", help="seqexp's")
     parser.add_argument("--only", default="", help="of off, mlflow, basic and joblib, with commas between")
     options = parser.parse_args()
     named = set(filter(None, options.only.split(",")))
@@ -102,7 +104,7 @@ def main() -> None:
         ours, minimal, load = [], [], os.getloadavg()[0]
         databases = (OUR_DATABASE, MINIMAL_DATABASE) if case.tracking == "mlflow" else ("", "")
         for _ in range(options.rounds):
-            ours.append(timed([sys.executable, *case.ours(options.epochs)], databases[0]))
+            ours.append(timed([sys.executable, *case.ours(options.epochs, options.backend)], databases[0]))
             minimal.append(timed([options.peer_python, *case.minimal(options.epochs)], databases[1]))
         columns = []
         for kind in (0, 1):
