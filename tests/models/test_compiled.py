@@ -7,6 +7,7 @@ import pytest
 
 from seqexp import models, testing
 from seqexp.kernels import library
+from seqexp.models.compiled import passes
 from seqexp.numerics import tape
 from seqexp.numerics.rng import Purpose, stream
 from seqexp.system import blas
@@ -27,7 +28,7 @@ CELLS: list[tuple[str, dict[str, Any]]] = [
     ("gru", {"bidirectional": True}),
 ]
 LAWS = [law for law in testing.MODEL_LAWS if law is not gradients_are_exact]
-SIZES = [(1, 3, 1), (5, 33, 7), (9, 20, 16), (2, 350, 7)]  # T, H, B: with rests of vectors, tiles and stretches, and without
+SIZES = [(1, 3, 1), (5, 33, 7), (9, 20, 16), (2, 350, 7)]  # T, H, B: rests of vectors, tiles and stretches, and none
 
 
 def case_id(case):
@@ -120,3 +121,14 @@ def test_a_vanishing_gradient_ends_as_zero_and_not_among_the_smallest_numbers(na
     assert dx is not None
     assert not dx[:20].any()
     assert np.abs(dx[dx != 0]).min() > 1e-36
+
+
+@pytest.mark.parametrize("name", ["rnn", "stacked_rnn", "gru", "lstm"])
+@pytest.mark.parametrize("columns, size, far", [(8, 1 << 24, 1 << 22), (8, 9_000, 0)], ids=["columns", "bytes"])
+def test_the_way_back_is_the_same_in_many_chunks(name, columns, size, far, monkeypatch):
+    core = models.create(name, input_size=5, hidden_size=20, backend="compiled")
+    whole = passed(core, np.float64, 9, 7)
+    for constant, value in (("CHUNK_COLUMNS", columns), ("CHUNK_BYTES", size), ("FAR", far)):
+        monkeypatch.setattr(passes, constant, value)
+    for one, other in zip(passed(core, np.float64, 9, 7), whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)

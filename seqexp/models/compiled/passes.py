@@ -17,7 +17,8 @@ from seqexp.numerics.tape import Tape, add_columns, token_columns
 from seqexp.system import blas
 
 LINE = 64  # bytes
-CHUNK_COLUMNS = 1024  # of a weight gradient's product
+CHUNK_COLUMNS, CHUNK_BYTES = 1024, 1 << 24  # of a weight gradient's product; where W is larger than FAR, of its dz
+FAR = 1 << 22  # bytes, which no core's own cache holds: each product's sum then passes through memory
 
 
 def runs(dtype: np.dtype[Any]) -> bool:
@@ -175,7 +176,10 @@ class Pass:
 
     def chunks(self) -> Iterator[tuple[int, int, np.ndarray]]:
         """The way back, in chunks of steps: (start, stop, dz (columns, gates Hp)) of each, the last one first."""
-        n = max(1, min(self.steps, -(-CHUNK_COLUMNS // max(1, self.B))))
+        columns, row = CHUNK_COLUMNS, self.gates * self.Hp * self.dtype.itemsize
+        if row * (self.H + self.X) > FAR:
+            columns = max(columns, CHUNK_BYTES // row)
+        n = max(1, min(self.steps, -(-columns // max(1, self.B))))
         memory = self.tape.array("dz", (n * self.B, self.gates * self.Hp), self.dtype)
         self.point(dz=memory)
         for start in reversed(range(0, self.steps, n)):
