@@ -37,8 +37,8 @@ class Case:
     launcher: str  # basic or joblib
 
     def ours(self, epochs: int, backend: str) -> list[str]:
-        words = ["task=adding", "task.length=20", f"training.epochs={epochs}", f"tracking={self.tracking}"]
-        words.append(f"backend={backend}")
+        words = ["task=adding", "task.length=20", f"training.epochs={epochs}"]
+        words += [f"tracking={self.tracking}", f"backend={backend}"]
         return ["-m", "seqexp", "-m", "model=rnn,lstm", SEEDS, *words, f"hydra/launcher={self.launcher}"]
 
     def minimal(self, epochs: int) -> list[str]:
