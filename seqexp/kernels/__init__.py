@@ -7,6 +7,7 @@ on how many threads share them.
 
 kernels.c, set.h     once for float32 and once for float64, for the vectors of this CPU
 vectors.h, product.h tanh and sigmoid of a vector; products
+gradient.h           the sums of outer products that small weights' gradients are
 lstm.h, gru.h, rnn.h forward and backward pass, each beside the equations of its model's file
 rows.h               other layouts, Adam
 declarations.h       what Python sees

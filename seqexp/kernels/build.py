@@ -10,6 +10,8 @@ void pack_units_{0}(void *, const void *, int64_t, int64_t, int64_t, const int64
 void pack_gates_{0}(void *, const void *, int64_t, int64_t, int64_t, const int64_t *, int64_t, int64_t, int64_t);
 void pack_back_{0}(void *, const void *, int64_t, int64_t, int64_t, const int64_t *, int64_t, int64_t, int64_t);
 void product_{0}(const void *, int64_t, const void *, void *, int64_t, const int64_t *, int64_t);
+void gradient_{0}(void *, int64_t, const int64_t *, int64_t, int64_t, int64_t, int64_t, int64_t,
+                  const void *, int64_t, const void *, int64_t, int64_t, int64_t);
 void softmax_{0}(void *, const int64_t *, void *, void *, int64_t, int64_t, double);
 void lstm_forward_{0}(const struct pass *);
 void lstm_backward_{0}(const struct pass *);

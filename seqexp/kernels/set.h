@@ -32,6 +32,7 @@ static const double SERIES[] = {2.57293241773623047e-11, 4.45581790833606449e-10
 
 #include "vectors.h"
 #include "product.h"
+#include "gradient.h"
 #include "lstm.h"
 #include "gru.h"
 #include "rnn.h"

@@ -69,8 +69,11 @@ def passed(core, dtype, T, B, lengths=None, columns=slice(None)):
 
 @every_cell
 @pytest.mark.parametrize("dtype, close", [(np.float32, 2e-5), (np.float64, 1e-12)])
-def test_computes_what_numpy_does(case, dtype, close):
+@pytest.mark.parametrize("work", [passes.OWN_WORK, 0], ids=["", "own product"])
+def test_computes_what_numpy_does(case, dtype, close, work, monkeypatch):
     name, settings = case
+    monkeypatch.setattr(passes, "OWN_WORK", work)
+    monkeypatch.setattr(passes, "OWN_BITS", 0)
     for T, H, B in SIZES:
         lengths = np.minimum(np.arange(B) % (T + 1), T)
         ours, theirs = (
@@ -84,14 +87,14 @@ def test_computes_what_numpy_does(case, dtype, close):
 
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
 def test_a_column_has_the_same_bits_whatever_is_beside_it_and_whoever_computes_it(name, monkeypatch):
-    from seqexp.models.compiled import passes
-
+    monkeypatch.setattr(passes, "OWN_BITS", 0)
+    monkeypatch.setattr(passes, "OWN_WORK", 0)
     monkeypatch.setattr(passes, "SPLIT_WORK", 1)  # else these few numbers stay in one thread
     core = models.create(name, input_size=5, hidden_size=40, backend="compiled")
     whole = passed(core, np.float32, 6, 13)
     with blas.limited(2, dealt=True):
         shared = passed(core, np.float32, 6, 13)
-    for one, two in zip(whole[:4], shared[:4], strict=True):  # the gradient is the BLAS's
+    for one, two in zip(whole, shared, strict=True):
         np.testing.assert_array_equal(one, two)
     alone = passed(core, np.float32, 6, 13, columns=slice(7, 9))
     for every, some in zip(whole[:4], alone[:4], strict=True):
@@ -99,8 +102,11 @@ def test_a_column_has_the_same_bits_whatever_is_beside_it_and_whoever_computes_i
 
 
 @every_cell
-def test_what_memory_held_before_changes_nothing(case, monkeypatch):
+@pytest.mark.parametrize("work", [passes.OWN_WORK, 0], ids=["", "own product"])
+def test_what_memory_held_before_changes_nothing(case, work, monkeypatch):
     name, settings = case
+    monkeypatch.setattr(passes, "OWN_WORK", work)
+    monkeypatch.setattr(passes, "OWN_BITS", 0)
     core = models.create(name, input_size=5, hidden_size=5, backend="compiled", **settings)
     clean = passed(core, np.float32, 6, 3, np.array([6, 0, 4]))
     monkeypatch.setattr(tape, "aligned_empty", lambda shape, dtype: np.full(shape, np.nan, dtype))

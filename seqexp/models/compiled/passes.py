@@ -17,6 +17,8 @@ from seqexp.numerics.tape import Tape, add_columns, token_columns
 from seqexp.system import blas
 
 LINE = 64  # bytes
+OWN_BYTES = 1 << 19  # of W, up to which a kernel of our own adds up its gradient; above, the BLAS is as fast, as with
+OWN_BITS, OWN_WORK = 512, 1 << 17  # shorter vectors; with no more multiply-adds it takes less preparation
 CHUNK_COLUMNS, CHUNK_BYTES = 1024, 1 << 24  # of a weight gradient's product; where W is larger than FAR, of its dz
 FAR = 1 << 22  # bytes, which no core's own cache holds: each product's sum then passes through memory
 
@@ -39,7 +41,7 @@ class Pass:
         self.library = library.library()
         self.struct = self.library.ffi.new("struct pass *")
         self.pad = LINE // self.dtype.itemsize
-        self.lanes = library.vector_bits() // (8 * self.dtype.itemsize)
+        self.owns, self.lanes = library.vector_bits() >= OWN_BITS, library.vector_bits() // (8 * self.dtype.itemsize)
         self.H, self.Hp = H, -(-H // self.lanes) * self.lanes
         self.at, self.gates, self.rows = list(at), gates, rows
         self.blocks = [self.at.index(gate) if gate in self.at else -1 for gate in range(gates)]
@@ -190,7 +192,11 @@ class Pass:
 
     def add_product(self, dW: np.ndarray, blocks: Sequence[int], dz: np.ndarray, columns: np.ndarray) -> None:
         """dW (·H, K) += dz^T columns: gate g of dz (N, G Hp) is block blocks[g], -1 for none; columns (n, B, K)."""
-        K, H = columns.shape[2], self.H
+        K, H, whole = columns.shape[2], self.H, self.as_they_are and dz.shape[1] == len(dW)
+        if self.owns and dW.itemsize * dz.shape[1] * K <= OWN_BYTES and dz.size * K > OWN_WORK:
+            rows = len(dW)  # as they are, all gates are one
+            self._add_outer(dW, (0,) if whole else blocks, (rows, rows) if whole else (H, self.Hp), dz, columns)
+            return
         part = self.tape.array("part", (dz.shape[1], K), self.dtype)
         columns = columns.reshape(len(dz), K)  # a view: the steps follow each other
         if blas.dealt() == 1:
@@ -198,12 +204,27 @@ class Pass:
         else:
             split = partial(threads.split, rows=len(part), worth=dz.size * K // SPLIT_WORK, multiple=48)
             split(lambda rows: np.matmul(dz[:, rows].T, columns, out=part[rows]))
-        if self.as_they_are and len(part) == len(dW):
+        if whole:
             dW += part
             return
         for gate, block in enumerate(blocks):
             if block >= 0:
                 dW[block * H : (block + 1) * H] += part[gate * self.Hp : gate * self.Hp + H]
+
+    def _add_outer(
+        self, dW: np.ndarray, blocks: Sequence[int], units: tuple[int, int], dz: np.ndarray, columns: np.ndarray
+    ) -> None:
+        """The same by a kernel (``kernels/gradient.h``). units: of a gate, and with the zeros that follow them."""
+        at = self.library.ffi.new("int64_t[]", list(blocks))
+        to, of_dz, of_columns = map(self.library.pointer, (dW, dz, columns))
+        width, row, LD = (array.strides[-2] // array.itemsize for array in (dW, dz, columns))
+        kernel, K = self._function("gradient"), columns.shape[2]
+
+        def some(mine: slice) -> None:
+            gates = (at, len(blocks), *units, mine.start, mine.stop)
+            kernel(to, width, *gates, of_dz, row, of_columns, LD, K, len(dz))
+
+        threads.split(some, units[0], dz.size * K // SPLIT_WORK, 48)
 
     def stacked(self, start: int, stop: int, first: int, last: int) -> np.ndarray:
         """Rows [first, last) of the columns [1; h; x] of these steps, (·, B, last - first)."""
