@@ -170,10 +170,12 @@ class Gradient(Params):
         self._tables = [(*self._owner(name), start, shape) for name, start, shape in layout.tables()]
 
     def add_rows(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
-        super().add_rows(name, rows, values)
-        # Rows of all calls since ``clear``: gradients add up.
         before = self._rows.get(name)
-        self._rows[name] = rows if before is None else np.union1d(before, rows)
+        if before is None:  # the first rows since ``clear``: there is nothing to add to
+            self[name][rows], self._rows[name] = values, rows
+            return
+        super().add_rows(name, rows, values)
+        self._rows[name] = np.union1d(before, rows)
 
     def spans(self) -> list[Span]:
         """The vector from beginning to end: stretches that may be nonzero, and tables. [] if there is no table."""
