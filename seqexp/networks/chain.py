@@ -12,7 +12,7 @@ from seqexp.networks.encoder import Encoder, EncoderTape, PictureEncoder
 from seqexp.networks.layers import Embedding, Readout, dropout_mask
 from seqexp.numerics.params import Params
 from seqexp.numerics.rng import Purpose, stream
-from seqexp.numerics.tape import side_by_side
+from seqexp.numerics.tape import lie_by_column, side_by_side
 
 
 @dataclass
@@ -159,12 +159,14 @@ class Chain(Encoder):
             raise ValueError("this network answers at the steps a batch marks: Batch.answered must be (T, B), got None")
         columns = side_by_side(h, "h_columns", tape.memory)
         tape.picked = None if answered.all() else np.flatnonzero(answered)
-        return columns if tape.picked is None else columns[:, tape.picked]
+        if tape.picked is None:
+            return columns
+        return columns.T[tape.picked].T if lie_by_column(columns) else columns[:, tape.picked]
 
     def _to_steps(self, dh: np.ndarray, tape: ChainTape) -> np.ndarray:
         """dh (T, H, B), zero where no answer was asked, from its columns (H, N)."""
         T, B = tape.batch.answered.shape  # type: ignore[union-attr]
         if tape.picked is not None:
-            columns, dh = dh, np.zeros((len(dh), T * B), dh.dtype)
+            columns, dh = dh, np.zeros((len(dh), T * B), dh.dtype, order="F" if lie_by_column(dh) else "C")
             dh[:, tape.picked] = columns
         return dh.reshape(-1, T, B).swapaxes(0, 1)

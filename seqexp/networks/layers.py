@@ -9,7 +9,7 @@ from seqexp.kernels import threads
 from seqexp.kernels.threads import SPLIT_WORK
 from seqexp.numerics.initializers import glorot
 from seqexp.numerics.params import Layout, Params
-from seqexp.numerics.tape import Tape, sum_by_token
+from seqexp.numerics.tape import Tape, lie_by_column, sum_by_token
 from seqexp.system import blas
 
 
@@ -47,7 +47,7 @@ class Readout:
             return self._backward_by_threads(p, grad, dy, h)
         grad["W_hy"] += dy @ h.T
         grad["b_y"] += dy.sum(axis=1, keepdims=True)
-        dh: np.ndarray = p["W_hy"].T @ dy
+        dh: np.ndarray = (dy.T @ p["W_hy"]).T if lie_by_column(h) else p["W_hy"].T @ dy  # as h lies
         return dh
 
     def _backward_by_threads(self, p: Params, grad: Params, dy: np.ndarray, h: np.ndarray) -> np.ndarray:

@@ -114,11 +114,19 @@ def add_outer(dW: np.ndarray, dz: np.ndarray, a: np.ndarray, tape: Tape) -> None
 
 
 def side_by_side(steps: np.ndarray, name: str, tape: Tape) -> np.ndarray:
-    """(n, R, B) -> (R, n·B): the steps' columns next to each other, copied to the tape's memory ``name``."""
+    """(n, R, B) -> (R, n·B): the steps' columns next to each other, copied to the tape's memory ``name``, or as they
+    lie if that is column by column."""
     n, R, B = steps.shape
+    if n and lie_by_column(steps[0]) and steps.strides[0] == B * steps.strides[2]:
+        return steps.swapaxes(1, 2).reshape(n * B, R).T
     out = tape.array(name, (R, n * B), steps.dtype)
     np.copyto(out.reshape(R, n, B), steps.transpose(1, 0, 2))
     return out
+
+
+def lie_by_column(columns: np.ndarray) -> bool:
+    """Whether each column of (R, N) is one stretch of memory, as compiled passes leave them, and not each row."""
+    return min(columns.shape) > 1 and columns.strides[0] == columns.itemsize
 
 
 def reverse(columns: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
