@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from scripts.tables import claims, formal, predictive_typing, series
+from scripts.tables import claims, formal, predictive_typing, series, tuned_catalogue
 from seqexp import tasks
 
 
@@ -24,6 +24,26 @@ def test_a_table_of_series_is_that_of_its_rows(name):
     page = series.PAGE.read_text(encoding="utf-8")
     told = page.partition(f"<!-- {name}: begin -->")[2].partition(f"<!-- {name}: end -->")[0]
     assert told.strip().splitlines() == [*series.table(name, series.scores())]
+
+
+def test_the_tuned_catalogue_is_that_of_its_rows():
+    told = tuned_catalogue.PAGE.read_text(encoding="utf-8")
+    assert told.splitlines() == [*tuned_catalogue.page(tuned_catalogue.scores())]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("62 ± 1.07 at", "63 ± 1.07 at", "'63 ± 1.07' is not the mean 61.9"),
+        ("better (1.00, p 0", "better (0.90, p 0", "is not the share won against rnn, 1.00"),
+    ],
+)
+def test_a_figure_of_the_tuned_catalogue_that_its_rows_do_not_give_is_found(old, new, says):
+    page, rows = tuned_catalogue.PAGE.read_text(encoding="utf-8"), tuned_catalogue.scores()
+    lines = [line for line in page.splitlines() if "one_to_many" in line and old in line]
+    found = [*claims.tuned_catalogue(lines[0].replace(old, new, 1), rows)]
+    assert len(found) == 1
+    assert says in found[0]
 
 
 @pytest.fixture(scope="module")

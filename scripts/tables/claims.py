@@ -6,10 +6,12 @@
   section around it.
 - Every mean, half interval, difference and verdict of the catalogue's table, and every count in its words, is computed
   again from docs/catalogue.csv, by formulas of its own.
+- Every mean of the tuned catalogue's table, and every share of pairs won, from docs/tuned_catalogue.csv.
 - Every published figure names its source on its page. One that ours does not reach is told under "Not reached".
 """
 
 import csv
+import math
 import re
 import sys
 from collections import Counter, defaultdict
@@ -20,7 +22,9 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from scripts.tables import stored_rows
 from scripts.tables.catalogue import MODELS, ROWS, typical_runs
+from scripts.tables.tuned_catalogue import MODELS as TUNED
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS, SCORES = ROOT / "docs", ROOT / "docs" / "catalogue.csv"
@@ -86,7 +90,7 @@ def catalogue(page: str, rows: Sequence[dict[str, str]], judged: Mapping[str, st
         for model, cell in zip(MODELS, cells[2:], strict=False):
             scores = [v for v in values[words, model].values() if v is not None]
             if scores or cell != "-":  # not every model has run on every row
-                yield from _mean(f"{words}, {model}", cell, scores)
+                yield from _mean(f"tasks.md: {words}, {model}", cell, scores)
         lstm, rnn = values[words, "lstm"], values[words, "rnn"]
         pairs = [(a, b) for seed, a in lstm.items() if a is not None and (b := rnn.get(seed)) is not None]
         d = [better[words] * (a - b) for a, b in pairs]
@@ -99,6 +103,29 @@ def catalogue(page: str, rows: Sequence[dict[str, str]], judged: Mapping[str, st
     counts = [verdicts[word] for word in ("better", "worse", "equivalent", "not resolved")]
     if told is None or [int(told[n]) for n in (1, 3, 4, 5)] != counts or int(told[2]) != sum(counts):
         yield f"tasks.md: its words have to count {counts} better, worse, equivalent and not resolved rows"
+
+
+def tuned_catalogue(page: str, rows: Sequence[dict[str, str]]) -> Iterator[str]:
+    """A line for each mean of the tuned catalogue's table, and each share of pairs won, that the rows do not give."""
+    values: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for row in rows:
+        lost = -math.inf if row["direction"] == "max" else math.inf
+        values[row["words"], row["model"]][row["seed"]] = float(row["value"] or lost)
+    sign = {row["words"]: 1 if row["direction"] == "max" else -1 for row in rows}
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if (words := cells[0].strip("`")) not in sign:
+            continue
+        for model, cell in zip(TUNED, cells[2:], strict=False):
+            scores = [value for value in values[words, model].values() if math.isfinite(value)]
+            yield from _mean(f"tuned_catalogue.md: {words}, {model}", cell.partition(" at ")[0], scores)
+        a = values[words, TUNED[-1]]
+        for model, cell in zip(TUNED[:-1], cells[3 + len(TUNED) :], strict=True):
+            told = re.search(r"\(([\d.]+), p [\d.e-]+, n (\d+)\)", cell)
+            pairs = [sign[words] * ((a[seed] > b) - float(a[seed] < b)) for seed, b in values[words, model].items()]
+            share = sum(pairs[: int(told[2])]) / (2 * int(told[2])) + 0.5 if told else math.nan
+            if told is None or not abs(float(told[1]) - share) <= 0.0051:
+                yield f"tuned_catalogue.md: {words}: {cell!r} is not the share won against {model}, {share:.2f}"
 
 
 def published(page: str) -> Iterator[str]:
@@ -123,14 +150,15 @@ def wrong(*, quick: bool = False) -> list[str]:
         rows = list(csv.DictReader(file))
     found = [line for name, page in pages.items() for line in without_command(name, page)]
     judged = None if quick else {ROWS[name]: verdict for name, (verdict, _, _) in typical_runs(rows).items()}
-    return [*found, *catalogue(pages["tasks.md"], rows, judged), *published(pages["tasks.md"])]
+    tuned = tuned_catalogue(pages["tuned_catalogue.md"], stored_rows.read(DOCS / "tuned_catalogue.csv"))
+    return [*found, *catalogue(pages["tasks.md"], rows, judged), *tuned, *published(pages["tasks.md"])]
 
 
 def _mean(where: str, cell: str, scores: Sequence[float]) -> Iterator[str]:
     want = (float(np.mean(scores)), float(stats.t.ppf(0.975, len(scores) - 1) * stats.sem(scores)))
     told = re.match(r"([\d.e-]+) ± ([\d.e-]+)$", cell)
     if told is None or not all(map(_rounds, told.groups(), want)):
-        yield f"tasks.md: {where}: {cell!r} is not the mean {want[0]:.6g} ± {want[1]:.6g} of its rows"
+        yield f"{where}: {cell!r} is not the mean {want[0]:.6g} ± {want[1]:.6g} of its rows"
 
 
 def _difference(words: str, cell: str, d: np.ndarray) -> Iterator[str]:

@@ -17,6 +17,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,8 +139,41 @@ def page(rows: list[dict[str, Any]]) -> Iterator[str]:
             cells.append(f"{summary(its)} at {float(its[0]['learning_rate']):.2g}" if its else "-")
         metric, arrow = mine[0]["metric"].removeprefix("test/"), "↓" if mine[0]["direction"] == "min" else "↑"
         floor = next((float(row["baseline_value"]) for row in mine if row["baseline_value"]), float("nan"))
-        said = [verdicts.get((name, model), "-") for model in MODELS[:-1]]
+        said = [verdicts[name, model] for model in MODELS[:-1]]
         yield f"| `{mine[0]['words']}` | {metric} {arrow} | {' | '.join(cells)} | {shown(floor)} | {' | '.join(said)} |"
+
+    yield ""
+    for model in MODELS[:-1]:
+        counts = Counter(verdict(verdicts[name, model]) for name in names)
+        better, worse, equivalent, open_ = (counts[word] for word in ("better", "worse", "equivalent", "not resolved"))
+        yield f"- Against {model}: {better} better, {worse} worse, {equivalent} equivalent, {open_} not resolved."
+    yield from changes(rows, verdicts)
+
+
+def changes(rows: list[dict[str, Any]], verdicts: dict[tuple[str, str], str]) -> Iterator[str]:
+    """The rows whose verdict against the plain network is not that of one rate for both (docs/tasks.md)."""
+    untuned = stored_rows.read(catalogue.SCORES)
+    before = {name: word for name, (word, _, _) in catalogue.typical_runs(untuned).items() if (name, "rnn") in verdicts}
+    other = [name for name, word in before.items() if word != verdict(verdicts[name, "rnn"])]
+    yield ""
+    yield "## What tuning changed"
+    yield ""
+    yield "The table in [tasks.md](tasks.md) has one rate for all models (`python -m scripts.tables.catalogue`), and"
+    yield f"{len(before)} of these rows. {len(before) - len(other)} of them keep their verdict on lstm against rnn."
+    if other:
+        yield "The others, with the mean of lstm less rnn, positive where lstm is ahead:"
+        yield ""
+        yield "| row | one rate | each model's own |"
+        yield "|---|---|---|"
+    for name in other:
+        ways = [[row for row in every if row["row"] == name] for every in (untuned, rows)]
+        one, own = (catalogue.difference(way) for way in ways)
+        yield f"| {name} | {before[name]}, {one} | {verdict(verdicts[name, 'rnn'])}, {own} |"
+
+
+def verdict(said: str) -> str:
+    """The word of a cell of the table."""
+    return said.partition(" (")[0]
 
 
 def corrected(rows: dict[str, list[dict[str, Any]]]) -> dict[tuple[str, str], str]:
