@@ -14,27 +14,10 @@ static INLINE void NAME(outer_tile)(const int G, const int N, R *to, int64_t wid
 #pragma GCC unroll 1
     for (int64_t n = 0; n < columns; n++, a += a_row, dz += dz_row) {
         __builtin_prefetch(dz + N, 0, 3); /* of the tile that comes next */
-#if NR == 3 /* as in accumulate */
-        V x[NR];
+        const R *x[NR];
 #pragma GCC unroll 8
-        for (int j = 0; j < N; j++) x[j] = EVERY(dz[j]);
-#pragma GCC unroll 4
-        for (int g = 0; g < G; g++) {
-            const V w = LOAD(a + g * VL);
-#pragma GCC unroll 8
-            for (int j = 0; j < N; j++) sums[g][j] += w * x[j];
-        }
-#else
-        V w[4];
-#pragma GCC unroll 4
-        for (int g = 0; g < G; g++) w[g] = LOAD(a + g * VL);
-#pragma GCC unroll 8
-        for (int j = 0; j < N; j++) {
-            const V x = EVERY(dz[j]);
-#pragma GCC unroll 4
-            for (int g = 0; g < G; g++) sums[g][j] += w[g] * x;
-        }
-#endif
+        for (int j = 0; j < N; j++) x[j] = dz + j;
+        NAME(add_one)(sums, G, N, a, x);
     }
 #pragma GCC unroll 8
     for (int j = 0; j < N; j++)

@@ -8,6 +8,31 @@ static INLINE struct ahead NAME(ahead)(const R *panel, int64_t G, int64_t K, int
     return (struct ahead){(const char *)(panel + G * VL * K * been / columns), (G * BYTES * n + columns - 1) / columns};
 }
 
+/* sums[g][j] += w[g] * x[j]: one k of a tile, of G vectors and N numbers. */
+static INLINE void NAME(add_one)(V (*sums)[NR], const int G, const int N, const R *w, const R *const *x) {
+#if NR == 3 /* 16 registers: 12 sums, 3 numbers of x, and one vector of weights at a time */
+    V every[NR];
+#pragma GCC unroll 8
+    for (int j = 0; j < N; j++) every[j] = EVERY(*x[j]);
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++) {
+        const V of_g = LOAD(w + g * VL);
+#pragma GCC unroll 8
+        for (int j = 0; j < N; j++) sums[g][j] += of_g * every[j];
+    }
+#else
+    V of_g[4];
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++) of_g[g] = LOAD(w + g * VL);
+#pragma GCC unroll 8
+    for (int j = 0; j < N; j++) {
+        const V every = EVERY(*x[j]);
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) sums[g][j] += of_g[g] * every;
+    }
+#endif
+}
+
 /* to[g][j] += sum_k panel[k][g] * column[j][k]. G and N are constants wherever this is used. */
 static INLINE void NAME(accumulate)(V (*to)[NR], const int G, const int N, const R *panel, int64_t K,
                                     const R *const *column, struct ahead next) {
@@ -19,27 +44,10 @@ static INLINE void NAME(accumulate)(V (*to)[NR], const int G, const int N, const
 #pragma GCC unroll 1
     for (int64_t k = 0; k < K; k++, panel += G * VL, next.at += next.pace) {
         __builtin_prefetch(next.at, 0, 2); /* not into the first cache, where it would be in the way */
-#if NR == 3 /* 16 registers: 12 sums, 3 numbers of x, and one vector of weights at a time */
-        V x[NR];
+        const R *x[NR];
 #pragma GCC unroll 8
-        for (int j = 0; j < N; j++) x[j] = EVERY(column[j][k]);
-#pragma GCC unroll 4
-        for (int g = 0; g < G; g++) {
-            const V w = LOAD(panel + g * VL);
-#pragma GCC unroll 8
-            for (int j = 0; j < N; j++) sums[g][j] += w * x[j];
-        }
-#else
-        V w[4];
-#pragma GCC unroll 4
-        for (int g = 0; g < G; g++) w[g] = LOAD(panel + g * VL);
-#pragma GCC unroll 8
-        for (int j = 0; j < N; j++) {
-            V x = EVERY(column[j][k]);
-#pragma GCC unroll 4
-            for (int g = 0; g < G; g++) sums[g][j] += w[g] * x;
-        }
-#endif
+        for (int j = 0; j < N; j++) x[j] = column[j] + k;
+        NAME(add_one)(sums, G, N, panel, x);
     }
 #pragma GCC unroll 4
     for (int g = 0; g < G; g++)

@@ -117,7 +117,6 @@ def test_whatever_metrics_has_its_whole_lines_are_kept(tmp_path, lines):
 @pytest.mark.parametrize(
     "case", ["one step", "one example", "ragged", "nothing answered", "10,000 steps", "logits of 1e4"]
 )
-@np.errstate(over="ignore", invalid="ignore")  # as Trainer.fit: a BLAS may also multiply what lies beside a few numbers
 def test_extreme_batches_have_finite_gradients(name, answers, case):
     T, B = {"one step": (1, 3), "one example": (5, 1), "10,000 steps": (10_000, 2)}.get(case, (6, 3))
     rng = np.random.default_rng(0)
@@ -130,7 +129,9 @@ def test_extreme_batches_have_finite_gradients(name, answers, case):
     lengths = np.array([T, 1, 0]) if case == "ragged" else None
     x = rng.normal(size=(T, 4, B)).astype(np.float32)
     batch = Batch(x, target, lengths, answered if answers == "steps" else None)
-    y, _, tape = network.forward(p, batch)
+    # OpenBLAS multiplies 5 numbers by few rows beside what its stack held before: no value, but its flag may come of it.
+    with np.errstate(invalid="ignore" if B == 1 else "warn"):
+        y, _, tape = network.forward(p, batch)
     loss = losses.create("softmax")
     value, loss_tape = loss.forward(y, batch.answers())
     grad = p.like()
