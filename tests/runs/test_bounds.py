@@ -129,7 +129,7 @@ def test_extreme_batches_have_finite_gradients(name, answers, case):
     lengths = np.array([T, 1, 0]) if case == "ragged" else None
     x = rng.normal(size=(T, 4, B)).astype(np.float32)
     batch = Batch(x, target, lengths, answered if answers == "steps" else None)
-    # OpenBLAS multiplies 5 numbers by few rows beside what its stack held before: no value, but its flag may come of it.
+    # OpenBLAS multiplies 5 numbers by few rows beside what its stack held: no value comes of that, but perhaps a flag.
     with np.errstate(invalid="ignore" if B == 1 else "warn"):
         y, _, tape = network.forward(p, batch)
     loss = losses.create("softmax")
