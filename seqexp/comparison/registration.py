@@ -214,7 +214,7 @@ def _code() -> dict[str, str]:
     """The commit, and a hash of the package's files, since a changed tree has no commit of its own."""
     found = hashlib.sha256()
     folder = Path(seqexp.__file__).parent
-    for file in sorted(folder.rglob("*.py")):
+    for file in sorted(file for file in folder.rglob("*") if file.suffix in {".py", ".c", ".h"}):
         found.update(str(file.relative_to(folder)).encode() + file.read_bytes())
     return {"commit": git_sha(), "files": found.hexdigest()[:12]}
 

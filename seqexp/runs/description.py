@@ -26,6 +26,8 @@ from seqexp.training.trainer import Outcome
 
 logger = logging.getLogger("seqexp")
 
+WHAT_RUNS = ("seqexp", "conf", "hydra_plugins")
+
 
 def about(run_config: RunConfig, parts: Parts) -> RunResult:
     """The result as far as it is known before the first step. UserError where nobody knows the primary metric."""
@@ -160,12 +162,20 @@ def run_name(result: RunResult) -> str:
 
 @cache
 def git_sha() -> str:
-    """The commit of the code that runs, with "+" where the tree differs from it; empty outside a checkout."""
-    here = Path(__file__).resolve().parent
+    """The commit of the code that runs, with "+" where code or settings differ from it; empty outside a checkout.
+
+    No run reads the other files of a checkout, so a change of docs is no change of the code.
+    """
+    root = Path(__file__).resolve().parents[2]
+    git = ["git", "-C", str(root)]
+    where = [*git, "rev-parse", "--show-toplevel", "HEAD"]
     try:
-        git = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
-        return subprocess.run(git, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
+        top, sha = subprocess.run(where, capture_output=True, text=True, timeout=5, check=True).stdout.splitlines()
+        if not root.samefile(top):  # installed below somebody's own repository
+            return ""
+        differs = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", *WHAT_RUNS], timeout=5, check=False)
+        return sha + ("+" if differs.returncode else "")
+    except (OSError, ValueError, subprocess.SubprocessError):
         return ""
 
 

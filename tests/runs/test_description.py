@@ -2,6 +2,8 @@
 
 import json
 import logging
+import re
+import subprocess
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -188,3 +190,27 @@ def test_a_snapshot_knows_the_lines_before_it_and_a_stop_saves_one(recorder):
     assert snapshot.about == {"settings": 1, "metrics_bytes": 77}
     assert said[4][2] == 5
     assert 0 <= said[4][3] < 60
+
+
+@pytest.mark.parametrize(("changed", "mark"), [("seqexp/a.py", "+"), ("conf/a.yaml", "+"), ("docs/a.md", "")])
+def test_a_commit_is_marked_where_what_runs_differs_from_it(tmp_path, monkeypatch, changed, mark):
+    for name in ("seqexp/a.py", "conf/a.yaml", "docs/a.md"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("before")
+    monkeypatch.setattr(description, "__file__", str(tmp_path / "seqexp" / "runs" / "description.py"))
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "m"]):
+        subprocess.run([*git, *words], check=True)
+    sha = description.git_sha.__wrapped__()
+    assert re.fullmatch("[0-9a-f]{40}", sha)
+    (tmp_path / changed).write_text("after")
+    assert description.git_sha.__wrapped__() == sha + mark
+
+
+def test_a_package_below_somebodys_own_repository_has_no_commit(tmp_path, monkeypatch):
+    installed = tmp_path / "env" / "seqexp" / "runs" / "description.py"
+    installed.parent.mkdir(parents=True)
+    monkeypatch.setattr(description, "__file__", str(installed))
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "m"]):
+        subprocess.run(["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e", *words], check=True)
+    assert description.git_sha.__wrapped__() == ""
