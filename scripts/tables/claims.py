@@ -120,7 +120,7 @@ def tuned_catalogue(page: str, rows: Sequence[dict[str, str]]) -> Iterator[str]:
             scores = [value for value in values[words, model].values() if math.isfinite(value)]
             yield from _mean(f"tuned_catalogue.md: {words}, {model}", cell.partition(" at ")[0], scores)
         a = values[words, TUNED[-1]]
-        for model, cell in zip(TUNED[:-1], cells[3 + len(TUNED) :], strict=True):
+        for model, cell in zip(TUNED[:-1], cells[3 + len(TUNED) : -1], strict=True):
             told = re.search(r"\(([\d.]+), p [\d.e-]+, n (\d+)\)", cell)
             pairs = [sign[words] * ((a[seed] > b) - float(a[seed] < b)) for seed, b in values[words, model].items()]
             share = sum(pairs[: int(told[2])]) / (2 * int(told[2])) + 0.5 if told else math.nan

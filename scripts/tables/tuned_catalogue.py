@@ -24,6 +24,8 @@ from typing import Any
 
 from scripts.tables import catalogue, stored_rows
 from scripts.tables.catalogue import shown, summary
+from seqexp.comparison import tuning_studies
+from seqexp.runs.result import read_result
 from seqexp.statistics.families import holm
 from seqexp.system.paths import CLAIM, OUTCOME
 
@@ -45,7 +47,7 @@ CLAIMS = len(ROWS) * (len(MODELS) - 1)
 COLUMNS = (
     *("row", "words", "claim", "task", "model", "seed", "status", "metric", "direction", "margin", "value"),
     *("learning_rate", "trials", "tuning_seconds", "seconds", "hidden_size", "counted", "signature"),
-    *("baseline", "baseline_value", "git_sha"),
+    *("baseline", "baseline_value", "improving", "edge", "git_sha"),
 )
 
 
@@ -82,24 +84,32 @@ def rows_of(name: str, folder: Path) -> list[dict[str, Any]]:
     with (folder / "runs.csv").open(newline="", encoding="utf-8") as file:
         runs = list(csv.DictReader(file))
     for one in runs:
-        result = json.loads((ROOT / one["run"] / "result.json").read_text(encoding="utf-8"))
-        best = result["best_baseline"]
-        search = tuned[one["model"]]
+        result = read_result(ROOT / one["run"])
+        assert result is not None
+        about, best, search = result.as_json(), result.best_baseline, tuned[result.model]
+        studies, _ = tuning_studies.find(ROOT / "runs", result.task, [result.model])
+        study = tuning_studies.winner(studies[result.model], frozenset({result.signature}))
+        assert study is not None
         found.append(
             {
                 "row": name,
                 "words": shlex.join(words(name)),
                 **{key: claim[key] for key in ("claim", "metric", "direction", "margin")},
-                **{key: result[key] for key in ("task", "model", "seed", "status", "hidden_size", "seconds")},
-                "value": one.get(claim["metric"], "") if result["status"] == "FINISHED" else "",
+                **{
+                    key: about[key]
+                    for key in ("task", "model", "seed", "status", "hidden_size", "seconds", "signature")
+                },
+                "value": one.get(claim["metric"], "") if result.status == "FINISHED" else "",
                 "learning_rate": search["best"]["optimizer.learning_rate"],
                 "trials": search["trials"],
                 "tuning_seconds": round(search["seconds"], 1),
-                "counted": result["params"] - result["embedding_params"],
-                "signature": result["signature"],
+                "counted": result.counted_params,
+                "signature": result.signature,
                 "baseline": best or "",
-                "baseline_value": result["baseline"][best] if best else "",
-                "git_sha": result["git_sha"],
+                "baseline_value": result.baseline[best] if best else "",
+                "improving": int(result.ended_improving),
+                "edge": study.edges.get("optimizer.learning_rate", ""),
+                "git_sha": result.git_sha,
             }
         )
     return found
@@ -126,13 +136,15 @@ def page(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield ""
     yield "Made by `python -m scripts.tables.tuned_catalogue`; every seed is in [the csv](tuned_catalogue.csv)."
     yield f"A verdict is {AGAINST}'s against the model in the typical run, corrected for all claims here (Holm)."
+    yield "*Unsettled*: half of a model's runs or more were best after their last epoch, or its rate is an end of the"
+    yield "range that was tried."
     names = [name for name in ROWS if any(row["row"] == name for row in rows)]
     if len(names) < len(ROWS):
         yield f"{len(names)} of {len(ROWS)} rows so far, each tested as one of all rows' {CLAIMS} claims while it ran."
     yield ""
     pairs = " | ".join(f"against {model}" for model in MODELS[:-1])
-    yield f"| row | metric | {' | '.join(MODELS)} | no memory | {pairs} |"
-    yield f"|---|---|{'---:|' * len(MODELS)}---:|{'---|' * (len(MODELS) - 1)}"
+    yield f"| row | metric | {' | '.join(MODELS)} | no memory | {pairs} | unsettled |"
+    yield f"|---|---|{'---:|' * len(MODELS)}---:|{'---|' * len(MODELS)}"
     verdicts = corrected({name: [row for row in rows if row["row"] == name] for name in names})
     for name in names:
         mine = [row for row in rows if row["row"] == name]
@@ -142,7 +154,7 @@ def page(rows: list[dict[str, Any]]) -> Iterator[str]:
             cells.append(f"{summary(its)} at {float(its[0]['learning_rate']):.2g}" if its else "-")
         metric, arrow = mine[0]["metric"].removeprefix("test/"), "↓" if mine[0]["direction"] == "min" else "↑"
         floor = next((float(row["baseline_value"]) for row in mine if row["baseline_value"]), float("nan"))
-        said = [verdicts[name, model] for model in MODELS[:-1]]
+        said = [*(verdicts[name, model] for model in MODELS[:-1]), "; ".join(unsettled(mine))]
         yield f"| `{mine[0]['words']}` | {metric} {arrow} | {' | '.join(cells)} | {shown(floor)} | {' | '.join(said)} |"
 
     yield ""
@@ -153,16 +165,31 @@ def page(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield from changes(rows, verdicts)
 
 
+def unsettled(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """A row's models that more epochs, or other rates, may change."""
+    of = {model: [row for row in rows if row["model"] == model] for model in MODELS}
+    improving = [model for model, its in of.items() if 2 * sum(int(row["improving"]) for row in its) >= len(its) > 0]
+    if improving:
+        yield f"epochs: {', '.join(improving)}"
+    for end in ("smallest", "largest"):
+        if at := [model for model, its in of.items() if any(row["edge"] == end for row in its)]:
+            yield f"{end} rate: {', '.join(at)}"
+
+
 def changes(rows: list[dict[str, Any]], verdicts: dict[tuple[str, str], str]) -> Iterator[str]:
-    """The rows whose verdict against the plain network is not that of one rate for both (docs/tasks.md)."""
-    untuned = stored_rows.read(catalogue.SCORES)
+    """The rows whose verdict against the plain network is not that of one rate for both (docs/tasks.md).
+
+    A row whose other words differ between the two tables, such as its budget, is left out.
+    """
+    untuned = [row for row in stored_rows.read(catalogue.SCORES) if _alike(row["words"]) == _alike(ROWS[row["row"]])]
     before = {name: word for name, (word, _, _) in catalogue.typical_runs(untuned).items() if (name, "rnn") in verdicts}
     other = [name for name, word in before.items() if word != verdict(verdicts[name, "rnn"])]
     yield ""
     yield "## What tuning changed"
     yield ""
     yield "The table in [tasks.md](tasks.md) has one rate for all models (`python -m scripts.tables.catalogue`), and"
-    yield f"{len(before)} of these rows. {len(before) - len(other)} of them keep their verdict on lstm against rnn."
+    keep = len(before) - len(other)
+    yield f"{len(before)} of these rows with the same words. {keep} of them keep their verdict on lstm against rnn."
     if other:
         yield "The others, with the mean of lstm less rnn, positive where lstm is ahead:"
         yield ""
@@ -172,6 +199,11 @@ def changes(rows: list[dict[str, Any]], verdicts: dict[tuple[str, str], str]) ->
         ways = [[row for row in every if row["row"] == name] for every in (untuned, rows)]
         one, own = (catalogue.difference(way) for way in ways)
         yield f"| {name} | {before[name]}, {one} | {verdict(verdicts[name, 'rnn'])}, {own} |"
+
+
+def _alike(words: str) -> set[str]:
+    """Words without the backend, which changes a result in its last bits alone."""
+    return {word for word in shlex.split(words) if not word.startswith("backend=")}
 
 
 def verdict(said: str) -> str:

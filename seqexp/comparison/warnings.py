@@ -111,9 +111,7 @@ def _too_short(contest: Contest) -> Iterator[str]:
     """Models whose runs were still improving as their epochs ended."""
     for entry in contest.entries:
         finished = _finished(entry)
-        improving = [
-            run for run in finished if run.result.stop == "epochs" and run.result.best_step == run.result.steps
-        ]
+        improving = [run for run in finished if run.result.ended_improving]
         if improving and len(improving) >= MANY * len(finished):
             yield (
                 f"{len(improving)} of {len(finished)} {entry.model} runs were best in their last epoch, so that more "

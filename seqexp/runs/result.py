@@ -115,6 +115,13 @@ class RunResult:
         """A metric, by default the primary one, where the run finished and has it."""
         return self.metrics.get(metric or self.primary_metric) if self.status == "FINISHED" else None
 
+    @property
+    def ended_improving(self) -> bool:
+        """Whether its epochs ended while it was still getting better: best after the last one, and not yet perfect."""
+        bounds, score = metrics.bounds(self.primary_metric), self.score()
+        perfect = bounds is not None and score == bounds[self.direction == "max"]
+        return self.stop == "epochs" and self.best_step == self.steps and not perfect
+
     def best_memoryless(self) -> tuple[str, float] | None:
         """Name and value of the best memoryless baseline; None where there is none."""
         known = {name: value for name, value in self.baseline.items() if value is not None}

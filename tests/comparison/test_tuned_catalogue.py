@@ -9,6 +9,7 @@ def rows(lstm, rnn):
     """Rows of digits with these scores, a seed each; the other models as rnn."""
     about = {
         "row": "digits",
+        "task": "digits",
         "words": "task=digits budget=40000",
         "metric": "test/accuracy",
         "direction": "max",
@@ -16,6 +17,8 @@ def rows(lstm, rnn):
         "status": "FINISHED",
         "learning_rate": "0.003",
         "baseline_value": "0.5",
+        "improving": "0",
+        "edge": "",
     }
     scores = {model: lstm if model == "lstm" else rnn for model in catalogue.MODELS}
     return [
@@ -54,3 +57,23 @@ def test_a_row_is_missing_until_every_model_has_it_with_the_same_words(monkeypat
     assert catalogue.missing("digits")
     monkeypatch.setattr(catalogue, "scores", lambda: [row | {"words": "task=digits budget=1"} for row in whole])
     assert catalogue.missing("digits")
+
+
+def test_the_page_says_what_more_epochs_or_other_rates_may_change():
+    whole = rows([0.9, 0.9], [0.8, 0.8])
+    assert "".join(catalogue.unsettled(whole)) == ""
+    half = [row | {"improving": str(int(row["model"] == "gru" and row["seed"] == "0"))} for row in whole]
+    assert [*catalogue.unsettled(half)] == ["epochs: gru"]
+    ends = {"rnn": "smallest", "lstm": "largest"}
+    at = [row | {"edge": ends.get(row["model"], "")} for row in whole]
+    assert [*catalogue.unsettled(at)] == ["smallest rate: rnn", "largest rate: lstm"]
+
+
+@pytest.mark.parametrize(("told", "compared"), [("task=digits model.param_budget=40000", 1), ("task=digits", 0)])
+def test_only_a_row_of_the_same_words_says_what_tuning_changed(monkeypatch, told, compared):
+    tuned = rows([0.9] * 15, [0.8] * 15)
+    untuned = [row | {"words": told, "value": "0.8"} for row in tuned]
+    monkeypatch.setattr(catalogue.stored_rows, "read", lambda _: untuned)
+    text = "\n".join(catalogue.changes(tuned, catalogue.corrected({"digits": tuned})))
+    assert f"{compared} of these rows with the same words" in text
+    assert ("| digits | " in text) == bool(compared)
