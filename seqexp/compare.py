@@ -139,6 +139,7 @@ def _query(words: "Arguments") -> "Query":
         margin=words.margin,
         level=words.level,
         filters=words.filters,
+        telling=[key for key in words.filters if key.startswith("task.")],
         sweep=words.sweep,
         studies=words.studies,
         margins=margins(words.tasks or tasks.names()),

@@ -49,6 +49,7 @@ class Query:
     sequential: bool = False
     claims: int = 1  # that are made together, of which a test that looks after every pair has to know
     marks: Sequence[str] = ()  # what a headline has to say first, such as UNTUNED
+    telling: Sequence[str] = ()  # keys of the task that are told beside its name, those that were typed
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ def _contest(
     terms = _terms(task, every, query)
     if query.only is None and not all(_is_tuned(used.get(model), runs) for model, runs in counted.items()):
         terms = replace(terms, marks=(UNTUNED, *terms.marks))
-    label = f"{task}{_telling(every[0], query.filters)}"
+    label = f"{task}{_telling(every[0], query.telling)}"
     return contest(label, terms, counted, query.pairs, used, notes)
 
 
@@ -227,9 +228,9 @@ def _terms(task: str, runs: Sequence[Run], query: Query) -> Terms:
     return Terms(metric, direction, margin or 0.0, query.level, *about)
 
 
-def _telling(run: Run, filters: Mapping[str, Any]) -> str:
-    """The setting that a task's yaml begins with, such as its length, and those asked for."""
+def _telling(run: Run, typed: Sequence[str]) -> str:
+    """The setting that a task's yaml begins with, such as its length, and those that were typed."""
     own = [key for key in run.settings if key.startswith("task.") and key not in ("task.name", "task.margin")][:1]
-    keys = dict.fromkeys([*own, *(key for key in filters if key.startswith("task."))])
+    keys = dict.fromkeys([*own, *typed])
     told = ", ".join(f"{key.removeprefix('task.').replace('_', ' ')} {run.settings.get(key)}" for key in keys)
     return f" ({told})" if told else ""

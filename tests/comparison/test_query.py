@@ -85,7 +85,8 @@ def test_settings_and_signatures_choose_runs(tmp_path):
     assert (counted(contest), contest.label) == ({"lstm": 2, "rnn": 2}, "adding (length 100)")
     kept = frozenset(run.result.signature for entry in contest.entries for run in entry.runs.values())
     assert counted(asked(tmp_path, only=kept)[0]) == {"lstm": 2, "rnn": 2}
-    label = asked(tmp_path, filters={"task.length": 50, "task.split_seed": 0, "training.epochs": 20})[0].label
+    filters = {"task.length": 50, "task.split_seed": 0, "training.epochs": 20}
+    label = asked(tmp_path, filters=filters, telling=["task.length", "task.split_seed"])[0].label
     assert label == "adding (length 50, split seed 0)"
 
 

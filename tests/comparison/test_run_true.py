@@ -51,6 +51,13 @@ ALIKE = [0.5 + 0.1 * (seed % 3) for seed in range(20)]  # of rnn; lstm is always
 BETTER = [score - 0.1 for score in ALIKE]
 
 
+def test_what_was_typed_of_the_task_stands_beside_its_name(scripted, compare):
+    scripted({"rnn": ALIKE, "lstm": BETTER})
+    code, said, error = compare(*WORDS, "task.split_seed=0", "training.epochs=2")
+    assert code == 0, error
+    assert "On adding (length 50, split seed 0), lstm is better" in said
+
+
 def test_seeds_are_run_in_pairs_until_the_verdict_and_no_further(scripted, compare):
     made = scripted({"rnn": ALIKE, "lstm": BETTER})
     code, said, error = compare(*WORDS)
