@@ -1,6 +1,7 @@
 """Each figure of docs/ has a command, and those from stored rows follow from them; scripts/claims also judges anew."""
 
 import csv
+import re
 
 import pytest
 
@@ -72,6 +73,15 @@ def test_a_figure_that_its_rows_do_not_give_is_found(page, rows, old, new, says)
     found = [*claims.catalogue(page.replace(old, new, 1), rows, None)]
     assert len(found) == 1
     assert says in found[0]
+
+
+def test_a_count_of_the_tuned_catalogue_that_the_words_do_not_repeat_is_found(page):
+    tuned = tuned_catalogue.PAGE.read_text(encoding="utf-8")
+    assert [*claims.tuned_words(page, tuned)] == []
+    other = re.sub(r"Against rnn: \d+ better", "Against rnn: 31 better", tuned)
+    assert ["31 better, 1 worse" in line for line in claims.tuned_words(page, other)] == [True]
+    other = re.sub(r"\. \d+ of them keep", ". 0 of them keep", tuned)
+    assert ["rows that both tables have" in line for line in claims.tuned_words(page, other)] == [True]
 
 
 @pytest.mark.parametrize(

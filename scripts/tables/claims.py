@@ -6,7 +6,8 @@
   section around it.
 - Every mean, half interval, difference and verdict of the catalogue's table, and every count in its words, is computed
   again from docs/catalogue.csv, by formulas of its own.
-- Every mean of the tuned catalogue's table, and every share of pairs won, from docs/tuned_catalogue.csv.
+- Every mean of the tuned catalogue's table, and every share of pairs won, from docs/tuned_catalogue.csv; every count of
+  its verdicts in the words of docs/tasks.md.
 - Every published figure names its source on its page. One that ours does not reach is told under "Not reached".
 """
 
@@ -128,6 +129,20 @@ def tuned_catalogue(page: str, rows: Sequence[dict[str, str]]) -> Iterator[str]:
                 yield f"tuned_catalogue.md: {words}: {cell!r} is not the share won against {model}, {share:.2f}"
 
 
+def tuned_words(page: str, tuned: str) -> Iterator[str]:
+    """A line for each count of the tuned catalogue that the words of tasks.md do not repeat."""
+    facts = re.findall(r"^- Against \w+: (.*)\.$", tuned, re.MULTILINE)
+    facts += [
+        f"{rows} of its {all_} rows" for rows, all_ in re.findall(r"^(\d+) of (\d+) rows so far", tuned, re.MULTILINE)
+    ]
+    alike = re.findall(r"^(\d+) of these rows with the same words\. (\d+) of them", tuned, re.MULTILINE)
+    facts += [f"{int(both) - int(kept)} of the {both} rows that both tables have" for both, kept in alike]
+    said = " ".join(page.split())
+    yield from (
+        f"tasks.md: its words have to say {fact!r}, as tuned_catalogue.md does" for fact in facts if fact not in said
+    )
+
+
 def published(page: str) -> Iterator[str]:
     """A line for each published figure without its source, and for each that ours misses without a word on it."""
     missed = page.partition("**Not reached:**")[2].partition("\n\n")[0]
@@ -151,7 +166,8 @@ def wrong(*, quick: bool = False) -> list[str]:
     found = [line for name, page in pages.items() for line in without_command(name, page)]
     judged = None if quick else {ROWS[name]: verdict for name, (verdict, _, _) in typical_runs(rows).items()}
     tuned = tuned_catalogue(pages["tuned_catalogue.md"], stored_rows.read(DOCS / "tuned_catalogue.csv"))
-    return [*found, *catalogue(pages["tasks.md"], rows, judged), *tuned, *published(pages["tasks.md"])]
+    words = tuned_words(pages["tasks.md"], pages["tuned_catalogue.md"])
+    return [*found, *catalogue(pages["tasks.md"], rows, judged), *tuned, *words, *published(pages["tasks.md"])]
 
 
 def _mean(where: str, cell: str, scores: Sequence[float]) -> Iterator[str]:
