@@ -1,8 +1,7 @@
 """How long the runs of a comparison will take, from a few steps of each model."""
 
 import math
-from statistics import median
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 
@@ -30,22 +29,28 @@ def seconds_an_epoch(run_config: RunConfig, task: Task) -> float:
     dtype = np.dtype(run_config.settings["dtype"]).type
     trainer = Trainer(network, task, optimizer, training, seed=run_config.settings["seed"], dtype=dtype)
     with blas.limited_by(run_config.settings), small_buffers(), np.errstate(over="ignore", invalid="ignore"):
-        a_step = _a_step(trainer)
+        a_step, a_draw = _a_step(trainer), _a_draw(trainer)
     size = max(training.batch_size, EVALUATED)
     batches = task.batches("val", size)
     batches = min(batches, training.val_batches or batches)
-    return a_step * (trainer.steps_an_epoch + FORWARD * batches * size / training.batch_size)
+    return a_draw + a_step * (trainer.steps_an_epoch + FORWARD * batches * size / training.batch_size)
 
 
 def _a_step(trainer: Trainer) -> float:
-    """The median, since somebody else's work may fall into some of the steps."""
+    """The mean, since batches of sequences differ in length; of this thread's own time, without what others took."""
     trainer.train_step()  # the first one makes the buffers
-    each: list[float] = []
-    while len(each) < min(MOST_STEPS, max(trainer.total_steps - 1, 1)) and sum(each) < LONGEST_LOOK:
-        begun = perf_counter()
+    begun, steps = thread_time(), 0
+    while steps < min(MOST_STEPS, max(trainer.total_steps - 1, 1)) and thread_time() - begun < LONGEST_LOOK:
         trainer.train_step()
-        each.append(perf_counter() - begun)
-    return median(each)
+        steps += 1
+    return (thread_time() - begun) / steps
+
+
+def _a_draw(trainer: Trainer) -> float:
+    """What the examples of a new epoch take, where a task draws them: they come with its first batch."""
+    begun = thread_time()
+    trainer.task.batch(trainer.data_seed, "train", trainer.steps_an_epoch, trainer.training.batch_size)
+    return thread_time() - begun
 
 
 def told(low: float, high: float) -> str:

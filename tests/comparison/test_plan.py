@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -202,15 +203,15 @@ class Clocked:
 @pytest.mark.parametrize(
     "total, seconds, steps, found",
     [
-        (1000, [0.01, 0.02, 0.01], 21, 0.01),  # twenty after the first, which does not count
+        (1000, [0.01, 0.02, 0.01], 21, 0.0135),  # twenty after the first, which does not count
         (1000, [0.2], 3, 0.2),  # 0.3 seconds are enough
         (4, [0.01], 4, 0.01),
         (1, [0.01], 2, 0.01),
     ],
 )
-def test_a_step_takes_the_median_of_a_few(total, seconds, steps, found, monkeypatch):
+def test_a_step_takes_the_mean_of_a_few(total, seconds, steps, found, monkeypatch):
     trainer: Any = Clocked(total, seconds)
-    monkeypatch.setattr(duration, "perf_counter", lambda: trainer.now)
+    monkeypatch.setattr(duration, "thread_time", lambda: trainer.now)
     assert duration._a_step(trainer) == pytest.approx(found)
     assert trainer.steps == steps
 
@@ -223,10 +224,25 @@ def test_a_step_takes_the_median_of_a_few(total, seconds, steps, found, monkeypa
         (["training.batch_size=16", "training.val_batches=2"], 2 * 4),
     ],
 )
-def test_an_epoch_is_its_steps_and_a_third_for_each_batch_that_is_evaluated(words, evaluated, monkeypatch):
+def test_an_epoch_is_its_draw_its_steps_and_a_third_for_each_batch_that_is_evaluated(words, evaluated, monkeypatch):
     config.register_resolvers()
     own = ["task.examples=1000", "task.steps_per_epoch=10"]
     run_config = config.check(config.composed(["model=rnn", "task=adding", "tracking=off", *own, *words]))
     monkeypatch.setattr(duration, "_a_step", lambda trainer: 0.5)
+    monkeypatch.setattr(duration, "_a_draw", lambda trainer: 0.25)
     task = build_task(run_config.settings["task"], None)
-    assert duration.seconds_an_epoch(run_config, task) == pytest.approx(0.5 * (10 + evaluated / 3))
+    assert duration.seconds_an_epoch(run_config, task) == pytest.approx(0.25 + 0.5 * (10 + evaluated / 3))
+
+
+def test_the_first_batch_of_a_new_epoch_tells_what_its_examples_take(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+
+    def batch(seed, split, index, size):
+        assert (seed, split, size) == (7, "train", 32)
+        clock.now += 0.3 if index % 10 == 0 and index > 0 else 0.001
+
+    trainer: Any = SimpleNamespace(
+        task=SimpleNamespace(batch=batch), data_seed=7, steps_an_epoch=10, training=SimpleNamespace(batch_size=32)
+    )
+    monkeypatch.setattr(duration, "thread_time", lambda: clock.now)
+    assert duration._a_draw(trainer) == pytest.approx(0.3)

@@ -44,14 +44,15 @@ class Progression:
 
     def roll(self) -> np.ndarray:
         """Packed frames (T, 11), T from 24 to 64: see ``data.piano_rolls``."""
-        roll = np.zeros((self.rounds * CHORDS * self.bar, KEYS), np.uint8)
-        for t in range(len(roll)):
-            number = t // self.bar % CHORDS
-            root = (self.key + DEGREES[self.degrees[number]]) % 12
-            triad = [root + interval for interval in TRIADS[self.degrees[number]]]
-            step = t % self.bar if self.up[number] else self.bar - 1 - t % self.bar
-            notes = [36 + root, *(60 + note for note in triad), 72 + triad[step % 3] + 12 * (step // 3)]
-            roll[t, np.array(notes) - LOWEST] = 1
+        t = np.arange(self.rounds * CHORDS * self.bar)
+        number, inside = t // self.bar % CHORDS, t % self.bar
+        degree = np.array(self.degrees)[number]
+        root = (self.key + np.array(DEGREES)[degree]) % 12
+        triad = root[:, None] + np.array(TRIADS)[degree]  # (T, 3)
+        step = np.where(np.array(self.up)[number], inside, self.bar - 1 - inside)
+        melody = 72 + triad[t, step % 3] + 12 * (step // 3)
+        roll = np.zeros((len(t), KEYS), np.uint8)
+        roll[t[:, None], np.column_stack((36 + root, 60 + triad, melody)) - LOWEST] = 1
         return np.packbits(roll, axis=1)
 
 
