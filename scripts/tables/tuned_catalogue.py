@@ -40,9 +40,11 @@ ROWS = {
     "series_classify": "task=series_classify model.param_budget=20000",
     "logic": "task=logic model.param_budget=20000",
 }
-KERNELS = "rt_polarity name_origin mnist_rows digits_pixels scenes video copy char_lm word_lm tagging atis polyphony "
-KERNELS += "jsb_chorales nottingham translate right_context logic"  # rows of the C kernels: with NumPy they take hours
-ROWS |= {name: f"{ROWS[name]} backend=compiled" for name in KERNELS.split()}
+KERNELS = (  # rows of the C kernels: with NumPy they take hours
+    *("rt_polarity", "name_origin", "mnist_rows", "digits_pixels", "scenes", "video", "copy", "char_lm", "word_lm"),
+    *("tagging", "atis", "polyphony", "jsb_chorales", "nottingham", "translate", "right_context", "logic"),
+)
+ROWS |= {name: f"{ROWS[name]} backend=compiled" for name in KERNELS}
 CLAIMS = len(ROWS) * (len(MODELS) - 1)
 COLUMNS = (
     *("row", "words", "claim", "task", "model", "seed", "status", "metric", "direction", "margin", "value"),
@@ -95,10 +97,7 @@ def rows_of(name: str, folder: Path) -> list[dict[str, Any]]:
                 "row": name,
                 "words": shlex.join(words(name)),
                 **{key: claim[key] for key in ("claim", "metric", "direction", "margin")},
-                **{
-                    key: about[key]
-                    for key in ("task", "model", "seed", "status", "hidden_size", "seconds", "signature")
-                },
+                **{key: about[key] for key in ("task", "model", "seed", "status", "hidden_size", "seconds")},
                 "value": one.get(claim["metric"], "") if result.status == "FINISHED" else "",
                 "learning_rate": search["best"]["optimizer.learning_rate"],
                 "trials": search["trials"],
