@@ -2,6 +2,7 @@
 
 import pytest
 
+from scripts.tables import stored_rows
 from scripts.tables import tuned_catalogue as catalogue
 
 
@@ -73,7 +74,7 @@ def test_the_page_says_what_more_epochs_or_other_rates_may_change():
 def test_only_a_row_of_the_same_words_says_what_tuning_changed(monkeypatch, told, compared):
     tuned = rows([0.9] * 15, [0.8] * 15)
     untuned = [row | {"words": told, "value": "0.8"} for row in tuned]
-    monkeypatch.setattr(catalogue.stored_rows, "read", lambda _: untuned)
+    monkeypatch.setattr(stored_rows, "read", lambda _: untuned)
     text = "\n".join(catalogue.changes(tuned, catalogue.corrected({"digits": tuned})))
     assert f"{compared} of these rows with the same words" in text
     assert ("| digits | " in text) == bool(compared)
