@@ -6,7 +6,6 @@ import json
 import pytest
 
 from scripts.tables.fabricate import LSTM, RNN, fabricate, two_models
-from tests.fabricated import run_result
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -268,13 +267,6 @@ def test_runs_that_were_best_in_their_last_epoch_end_too_early(runs, compare, en
     said = warned(compare)
     assert (f"{len(RNN)} of {len(RNN)} rnn runs were best in their last epoch" in said) == warns
     assert "lstm runs were best in their last epoch" not in said
-
-
-@pytest.mark.parametrize(("score", "warns"), [(1.0, False), (0.999, True)])
-def test_a_perfect_score_is_not_called_too_short(score, warns):
-    """Its loss may fall for ever."""
-    result = run_result(primary_metric="test/accuracy", direction="max", metrics={"test/accuracy": score}, **LAST)
-    assert result.ended_improving == warns
 
 
 @pytest.mark.parametrize(

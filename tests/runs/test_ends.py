@@ -22,6 +22,7 @@ from seqexp.runs.recovery import mark_killed
 from seqexp.runs.run import run
 from seqexp.system.errors import UserError
 from tests.command import environment
+from tests.fabricated import run_result
 from tests.runs.test_interrupted import LONG, wait_for_lines
 
 QUICK = ["task=hello", "model=rnn", "task.steps_per_epoch=2", "training.epochs=4", "tracking=off"]
@@ -173,3 +174,15 @@ def test_a_lock_that_fails_otherwise_leaves_no_folder(no_locks, tmp_path):
         run(checked(), Location())
     assert left_in(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("ended", "score", "improving"),
+    [({}, 0.999, True), ({}, 1.0, False), ({"best_step": 50}, 0.999, False), ({"stop": "patience"}, 0.999, False)],
+)
+def test_a_run_ended_improving_if_its_last_epoch_was_its_best_and_left_something_to_win(ended, score, improving):
+    """Of a perfect run only the loss goes on falling."""
+    last = {"stop": "epochs", "best_step": 100, "steps": 100} | ended
+    metric = "test/accuracy"
+    result = run_result(primary_metric=metric, direction="max", metrics={metric: score}, **last)
+    assert result.ended_improving == improving
