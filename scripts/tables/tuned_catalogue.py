@@ -25,6 +25,7 @@ from typing import Any
 from scripts.tables import catalogue, stored_rows
 from scripts.tables.catalogue import shown, summary
 from seqexp.comparison import tuning_studies
+from seqexp.comparison.warnings import MANY
 from seqexp.runs.result import read_result
 from seqexp.statistics.families import holm
 from seqexp.system.paths import CLAIM, OUTCOME
@@ -167,7 +168,7 @@ def page(rows: list[dict[str, Any]]) -> Iterator[str]:
 def unsettled(rows: list[dict[str, Any]]) -> Iterator[str]:
     """A row's models that more epochs, or other rates, may change."""
     of = {model: [row for row in rows if row["model"] == model] for model in MODELS}
-    improving = [model for model, its in of.items() if 2 * sum(int(row["improving"]) for row in its) >= len(its) > 0]
+    improving = [model for model, its in of.items() if sum(int(row["improving"]) for row in its) >= MANY * len(its) > 0]
     if improving:
         yield f"epochs: {', '.join(improving)}"
     for end in ("smallest", "largest"):
