@@ -12,7 +12,6 @@ file. A seed that is there with the same words is not run again.
 """
 
 import argparse
-import csv
 import shlex
 import subprocess
 import sys
@@ -125,10 +124,7 @@ def write(rows: list[dict[str, Any]]) -> None:
         (row for row in rows if row["row"] in order),
         key=lambda row: (order[row["row"]], MODELS.index(row["model"]), int(row["seed"])),
     )
-    with SCORES.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    stored_rows.write(SCORES, COLUMNS, rows)
 
 
 def table(rows: list[dict[str, Any]]) -> Iterator[str]:

@@ -11,7 +11,6 @@
 - Every published figure names its source on its page. One that ours does not reach is told under "Not reached".
 """
 
-import csv
 import math
 import re
 import sys
@@ -26,6 +25,7 @@ from scipy import stats
 from scripts.tables import stored_rows
 from scripts.tables.catalogue import MODELS, ROWS, typical_runs
 from scripts.tables.tuned_catalogue import MODELS as TUNED
+from scripts.tables.tuned_catalogue import scores as tuned_scores
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS, SCORES = ROOT / "docs", ROOT / "docs" / "catalogue.csv"
@@ -161,11 +161,10 @@ def published(page: str) -> Iterator[str]:
 def wrong(*, quick: bool = False) -> list[str]:
     """Every claim that does not hold, a line each. ``quick``: without drawing the verdicts again."""
     pages = {page.name: page.read_text(encoding="utf-8") for page in sorted(DOCS.glob("*.md"))}
-    with open(SCORES, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = stored_rows.read(SCORES)
     found = [line for name, page in pages.items() for line in without_command(name, page)]
     judged = None if quick else {ROWS[name]: verdict for name, (verdict, _, _) in typical_runs(rows).items()}
-    tuned = tuned_catalogue(pages["tuned_catalogue.md"], stored_rows.read(DOCS / "tuned_catalogue.csv"))
+    tuned = tuned_catalogue(pages["tuned_catalogue.md"], tuned_scores())
     words = tuned_words(pages["tasks.md"], pages["tuned_catalogue.md"])
     return [*found, *catalogue(pages["tasks.md"], rows, judged), *tuned, *words, *published(pages["tasks.md"])]
 

@@ -10,7 +10,6 @@ learning rates were chosen on validation strings of a^n b^n, which are no longer
 """
 
 import argparse
-import csv
 import json
 import re
 import shlex
@@ -91,10 +90,7 @@ def keep(found: Sequence[Mapping[str, Any]]) -> None:
     unique = {(row["row"], row["model"], int(row["seed"])): row for row in [*rows, *found]}
     order = [*ROWS], [*VARIANTS]
     keys = sorted(unique, key=lambda key: (order[0].index(key[0]), order[1].index(key[1]), key[2]))
-    with SCORES.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(unique[key] for key in keys)
+    stored_rows.write(SCORES, COLUMNS, (unique[key] for key in keys))
 
 
 def as_rows(name: str, model: str, record: JobRecord) -> Iterator[dict[str, Any]]:

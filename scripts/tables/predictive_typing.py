@@ -9,7 +9,6 @@ keeps the scores of every seed, and of the bigram on the same text.
 """
 
 import argparse
-import csv
 import shlex
 import subprocess
 import sys
@@ -73,10 +72,7 @@ def keep(found: Iterator[dict[str, Any]]) -> None:
     rows = [row for row in unique.values() if ROWS.get(row["row"]) == row["words"]]
     order = [*ROWS], [*MODELS, BIGRAM]
     rows.sort(key=lambda row: (order[0].index(row["row"]), order[1].index(row["model"]), int(row["seed"] or 0)))
-    with SCORES.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    stored_rows.write(SCORES, COLUMNS, rows)
 
 
 def scores() -> list[dict[str, Any]]:

@@ -7,8 +7,9 @@
 
 Each row is one command, `python -m seqexp.compare run=true a=lstm models=rnn,stacked_rnn,gru task=… budget=…`: a search
 for each model, and a verdict for each pair. docs/tuned_catalogue.csv has the score of each confirming run with its
-settings' signature, its rate and its commit; docs/tuned_catalogue.md the table, with the verdicts corrected for all
-claims of the catalogue (Holm 1979). A row that is there with the same words is not run again.
+settings' signature; docs/tuned_catalogue_models.csv what a model's runs of a row share, such as its words, its rate and
+its commit; docs/tuned_catalogue.md the table, with the verdicts corrected for all claims of the catalogue (Holm 1979).
+A row that is there with the same words is not run again.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import json
 import shlex
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,14 @@ from scripts.tables import catalogue, stored_rows
 from scripts.tables.catalogue import shown, summary
 from seqexp.comparison import tuning_studies
 from seqexp.comparison.warnings import MANY
-from seqexp.runs.result import read_result
+from seqexp.runs.result import RunResult, read_result
 from seqexp.statistics.families import holm
 from seqexp.system.paths import CLAIM, OUTCOME
 
 ROOT = Path(__file__).resolve().parents[2]
-SCORES, PAGE = ROOT / "docs" / "tuned_catalogue.csv", ROOT / "docs" / "tuned_catalogue.md"
+SCORES, SHARED, PAGE = (
+    ROOT / "docs" / name for name in ("tuned_catalogue.csv", "tuned_catalogue_models.csv", "tuned_catalogue.md")
+)
 AGAINST, MODELS = "lstm", ("rnn", "stacked_rnn", "gru", "lstm")
 LEVEL, SEEDS = 0.95, 25  # a pair takes 14 seeds at least, since its claim is one of all rows'
 ROWS = {
@@ -47,10 +50,11 @@ KERNELS = (  # rows of the C kernels: with NumPy they take hours
 )
 ROWS |= {name: f"{ROWS[name]} backend=compiled" for name in KERNELS}
 CLAIMS = len(ROWS) * (len(MODELS) - 1)
-COLUMNS = (
-    *("row", "words", "claim", "task", "model", "seed", "status", "metric", "direction", "margin", "value"),
-    *("learning_rate", "trials", "tuning_seconds", "seconds", "hidden_size", "counted", "signature"),
-    *("baseline", "baseline_value", "improving", "edge", "git_sha"),
+KEY = ("row", "model")
+OF_A_RUN = (*KEY, "seed", "status", "value", "seconds", "improving", "signature")
+OF_A_MODEL = (
+    *(*KEY, "words", "claim", "task", "metric", "direction", "margin", "learning_rate", "edge", "trials"),
+    *("tuning_seconds", "hidden_size", "counted", "baseline", "baseline_value", "git_sha"),
 )
 
 
@@ -83,50 +87,62 @@ def run(name: str, more: list[str]) -> None:
 def rows_of(name: str, folder: Path) -> list[dict[str, Any]]:
     """A row's confirming runs, from its report's folder."""
     claim, outcome = (json.loads((folder / file).read_text(encoding="utf-8")) for file in (CLAIM, OUTCOME))
-    tuned, found = outcome["tuned"][""], []
     with (folder / "runs.csv").open(newline="", encoding="utf-8") as file:
-        runs = list(csv.DictReader(file))
-    for one in runs:
-        result = read_result(ROOT / one["run"])
+        runs = [(one, read_result(ROOT / one["run"])) for one in csv.DictReader(file)]
+    of_model: dict[str, list[RunResult]] = defaultdict(list)
+    for _, result in runs:
         assert result is not None
-        about, best, search = result.as_json(), result.best_baseline, tuned[result.model]
-        studies, _ = tuning_studies.find(ROOT / "runs", result.task, [result.model])
-        study = tuning_studies.winner(studies[result.model], frozenset({result.signature}))
-        assert study is not None
-        found.append(
-            {
-                "row": name,
-                "words": shlex.join(words(name)),
-                **{key: claim[key] for key in ("claim", "metric", "direction", "margin")},
-                **{key: about[key] for key in ("task", "model", "seed", "status", "hidden_size", "seconds")},
-                "value": one.get(claim["metric"], "") if result.status == "FINISHED" else "",
-                "learning_rate": search["best"]["optimizer.learning_rate"],
-                "trials": search["trials"],
-                "tuning_seconds": round(search["seconds"], 1),
-                "counted": result.counted_params,
-                "signature": result.signature,
-                "baseline": best or "",
-                "baseline_value": result.baseline[best] if best else "",
-                "improving": int(result.ended_improving),
-                "edge": study.edges.get("optimizer.learning_rate", ""),
-                "git_sha": result.git_sha,
-            }
-        )
-    return found
+        of_model[result.model].append(result)
+    shared = {model: _shared(results, claim, outcome["tuned"][""][model]) for model, results in of_model.items()}
+    return [
+        {
+            "row": name,
+            "words": shlex.join(words(name)),
+            **shared[result.model],
+            **{key: result.as_json()[key] for key in ("seed", "status", "seconds")},
+            "value": one.get(claim["metric"], "") if result.status == "FINISHED" else "",
+            "improving": int(result.ended_improving),
+            "signature": result.signature,
+        }
+        for one, result in runs
+        if result is not None
+    ]
+
+
+def _shared(results: list[RunResult], claim: dict[str, Any], search: dict[str, Any]) -> dict[str, Any]:
+    """What a model's confirming runs share: the claim, the search before them, the size, the baseline."""
+    one = results[0]
+    studies, _ = tuning_studies.find(ROOT / "runs", one.task, [one.model])
+    study = tuning_studies.winner(studies[one.model], frozenset(result.signature for result in results))
+    assert study is not None
+    best = one.best_baseline
+    return {
+        **{key: claim[key] for key in ("claim", "metric", "direction", "margin")},
+        **{key: one.as_json()[key] for key in ("task", "model", "hidden_size")},
+        "learning_rate": search["best"]["optimizer.learning_rate"],
+        "edge": study.edges.get("optimizer.learning_rate", ""),
+        "trials": search["trials"],
+        "tuning_seconds": round(search["seconds"], 1),
+        "counted": one.counted_params,
+        "baseline": best or "",
+        "baseline_value": one.baseline[best] if best else "",
+        "git_sha": " ".join(sorted({result.git_sha for result in results})),
+    }
 
 
 def scores() -> list[dict[str, Any]]:
-    return stored_rows.read(SCORES)
+    """Each confirming run, with what it shares with the others of its model."""
+    shared = {tuple(row[key] for key in KEY): row for row in stored_rows.read(SHARED)}
+    return [shared[row["row"], row["model"]] | row for row in stored_rows.read(SCORES)]
 
 
 def write(rows: list[dict[str, Any]]) -> None:
     order = {name: place for place, name in enumerate(ROWS)}
     rows = [row for row in rows if row["row"] in order]
     rows.sort(key=lambda row: (order[row["row"]], MODELS.index(row["model"]), int(row["seed"])))
-    with SCORES.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    shared = {tuple(row[key] for key in KEY): row for row in rows}
+    stored_rows.write(SCORES, OF_A_RUN, rows)
+    stored_rows.write(SHARED, OF_A_MODEL, shared.values())
     PAGE.write_text("\n".join(page(scores())) + "\n", encoding="utf-8")
 
 
@@ -134,7 +150,8 @@ def page(rows: list[dict[str, Any]]) -> Iterator[str]:
     """The table: means ± half their t interval, the rate that won, and who wins against the LSTM in the typical run."""
     yield "# Every task, each model tuned"
     yield ""
-    yield "Made by `python -m scripts.tables.tuned_catalogue`; every seed is in [the csv](tuned_catalogue.csv)."
+    yield "Made by `python -m scripts.tables.tuned_catalogue`; every seed is in [the csv](tuned_catalogue.csv),"
+    yield "the rate, the size and the commit of each model in [another](tuned_catalogue_models.csv)."
     yield f"A verdict is {AGAINST}'s against the model in the typical run, corrected for all claims here (Holm)."
     yield "*Unsettled*: half of a model's runs or more were best after their last epoch, or its rate is an end of the"
     yield "range that was tried."

@@ -1,5 +1,7 @@
 """The tuned catalogue: which rows are missing, and that its verdicts hold for all claims of the page together."""
 
+import operator
+
 import pytest
 
 from scripts.tables import stored_rows
@@ -78,3 +80,14 @@ def test_only_a_row_of_the_same_words_says_what_tuning_changed(monkeypatch, told
     text = "\n".join(catalogue.changes(tuned, catalogue.corrected({"digits": tuned})))
     assert f"{compared} of these rows with the same words" in text
     assert ("| digits | " in text) == bool(compared)
+
+
+def test_written_rows_are_read_again_whole(monkeypatch, tmp_path):
+    for name in ("SCORES", "SHARED", "PAGE"):
+        monkeypatch.setattr(catalogue, name, tmp_path / name)
+    columns = {*catalogue.OF_A_RUN, *catalogue.OF_A_MODEL}
+    whole = [dict.fromkeys(columns, "") | row for row in rows([0.9, 0.8], [0.7, 0.6])]
+    catalogue.write(whole)
+    order = operator.itemgetter("model", "seed")
+    assert sorted(catalogue.scores(), key=order) == sorted(whole, key=order)
+    assert len(stored_rows.read(catalogue.SHARED)) == len(catalogue.MODELS)
