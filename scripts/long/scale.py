@@ -49,7 +49,6 @@ def nothing(folder: Path, n: int) -> None:
 
 
 PAIR = ("a=rnn", "b=lstm", "task=adding")
-TWO_STEPS = ("task=hello", "training.epochs=1", "task.steps_per_epoch=2")
 SHORT = ("task=adding", "task.length=2", "task.examples=64", "training.batch_size=1")
 ROWS = ("task=sentiment", "task.source=own.csv", "training.epochs=1", "training.batch_size=256")
 MEASURES = {

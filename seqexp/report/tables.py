@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STATUSES = ("FAILED", "DIVERGED", "KILLED")
-OF_RUNS = ("signature", "params", "epochs", "stop", "seconds", "git_sha", "data")
+OF_A_RUN = ("signature", "params", "epochs", "stop", "seconds", "git_sha", "data")
 
 
 def summary(contest: Contest) -> "pd.DataFrame":
@@ -70,10 +70,7 @@ def every_run(contests: Sequence[Contest]) -> "pd.DataFrame":
         names = sorted({name for entry in contest.entries for name in _metrics(entry)})
         for entry in contest.entries:
             for seed, run in entry.runs.items():
-                known = {
-                    key: getattr(run.result, key)
-                    for key in ("signature", "params", "epochs", "stop", "seconds", "git_sha", "data")
-                }
+                known = {key: getattr(run.result, key) for key in OF_A_RUN}
                 reason = next((lost.reason for lost in entry.lost if lost.seed == seed), None)
                 scores = {name: run.result.score(name) for name in names}
                 row = {"task": contest.task, "model": entry.model, "seed": seed, "status": run.result.status}

@@ -33,14 +33,6 @@ def grown(rng: np.random.Generator, leaves: int, tokens: int = X) -> Node:
     return (token, grown(rng, left, tokens), grown(rng, leaves - left, tokens))
 
 
-def leaning(tokens: Sequence[int]) -> Node:
-    """The tree that only branches to the left, with one token at each node: a chain."""
-    node: Node = (int(tokens[0]), None, None)
-    for token in tokens[1:]:
-        node = (int(token), node, None)
-    return node
-
-
 def planted(roots: Sequence[Node], every: bool = True) -> tuple[Forest, list[Node]]:
     """The trees as a forest that asks ``every`` node, or the roots, and the nodes that it asks."""
     listed: list[Node] = []
