@@ -16,7 +16,6 @@ SENTENCE, WARNINGS = "tests/comparison/test_sentence.py", "tests/comparison/test
 RUN_TRUE, WHICH = "tests/comparison/test_run_true.py", "tests/comparison/test_which_runs.py"
 TUNED = f"{WARNINGS}::test_models_tuned_unequally_are_told_in_what"
 SETTING = f"{WARNINGS}::test_a_setting_of_training_that_differs_is_named_with_both_values"
-MADE_BEFORE = f"{RUN_TRUE}::test_the_report_judges_by_the_margin_that_the_test_was_run_with[made with another margin"
 MARGIN = f"{SENTENCE}::test_the_word_beats_the_runs_own_margin_which_beats_the_yaml"
 
 MUTANTS = [
