@@ -8,8 +8,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any
 from warnings import catch_warnings, filterwarnings
 
@@ -35,6 +36,7 @@ STYLE = {
     "pdf.fonttype": 42,  # text stays text
 }
 
+AXIS = 0.6  # of a row's height: an axis beside a title, a legend and the name of the axis below
 LAYOUT = ("GDEF", "GPOS", "GSUB", "kern")  # tables of a font
 
 _kept: list[Any] | None = None  # the figures of a block of ``kept``
@@ -68,6 +70,7 @@ def frame(
         FigureCanvasAgg(figure)
         axes = figure.subplots(rows, columns, sharex=shared, sharey=shared and columns > 1, squeeze=False).ravel()
         yield list(axes)
+        _wrap_long_names(figure, rows)
         if _kept is not None:
             # A notebook shows it: IPython asks an object for this, and knows figures only once pyplot is imported.
             figure._repr_png_ = lambda: as_png(figure)  # type: ignore[attr-defined]
@@ -76,6 +79,25 @@ def frame(
         for file in [path, *([path.with_suffix(".pdf")] if path.suffix == ".svg" else [])]:
             write_bytes(file, _as(file.suffix[1:], figure))  # through no link that lies there
             figure.set_layout_engine("none")  # the places that were found hold for the second file too
+
+
+def _wrap_long_names(figure: Any, rows: int) -> None:
+    """Break a y axis' name into lines where it is longer than the axis: the layout would let the figure cut it off."""
+    room = AXIS * figure.bbox.height / rows
+    for axes in figure.axes:
+        name = axes.yaxis.label
+        length = name.get_window_extent().height
+        if length > room:
+            longest = max(map(len, name.get_text().split("\n")))
+            lines = (_balanced(line, int(longest * room / length)) for line in name.get_text().split("\n"))
+            name.set_text("\n".join(chain.from_iterable(lines)))
+
+
+def _balanced(text: str, width: int) -> list[str]:
+    """As few lines of at most ``width`` characters as there can be, and about equally long."""
+    few = len(wrap(text, width, break_on_hyphens=False))
+    by_width = (wrap(text, narrow, break_on_hyphens=False) for narrow in range(1, width + 1))
+    return next(lines for lines in by_width if len(lines) <= few)
 
 
 def as_png(figure: Any) -> bytes:

@@ -88,6 +88,7 @@ table { border-top: 2px solid var(--ink); border-bottom: 2px solid var(--ink) }
 th, td { padding: .32rem .7rem .32rem 0; text-align: left; vertical-align: top; white-space: nowrap }
 th { border-bottom: 1px solid var(--ink); vertical-align: bottom; font-weight: 600 }
 .n { text-align: right; font-variant-numeric: tabular-nums; padding-left: .6rem }
+th, td:first-child { white-space: normal } td:first-child { min-width: 7rem }
 td.long { white-space: normal; overflow-wrap: anywhere; min-width: 18rem }
 .dot { display: inline-block; width: .65em; height: .65em; border-radius: 50%; margin-right: .45em }
 .figures { display: grid; grid-template-columns: 1fr 1fr; gap: 1.2rem 1.6rem; margin: 1.2rem 0 1.6rem }

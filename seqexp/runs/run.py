@@ -238,7 +238,7 @@ class _Run:
                 directory.write(TRACEBACK, masked(traceback.format_exc()))
         except BaseException as error:  # Ctrl-C, SIGTERM: mark the run, then pass the signal on
             status = "KILLED"
-            self.result = self.result.but(error=f"stopped by {type(error).__name__}")
+            self.result = self.result.but(error=f"stopped by {signals.named(error)}")
             raise
         finally:
             self._end(status, directory, tracker)

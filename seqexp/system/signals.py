@@ -33,6 +33,15 @@ def obey() -> None:
         raise SystemExit(128 + asked)  # as shells have it
 
 
+def named(end: BaseException) -> str:
+    """The signal that ended the program with this exception; another exception by its own name."""
+    if isinstance(end, KeyboardInterrupt):
+        return "Ctrl-C"
+    if isinstance(end, SystemExit) and isinstance(end.code, int) and end.code - 128 in SIGNALS:
+        return signal.Signals(end.code - 128).name
+    return type(end).__name__
+
+
 class Request:
     """The signal that has asked for an end, if there was one."""
 

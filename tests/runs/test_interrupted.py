@@ -123,7 +123,7 @@ def test_a_second_ctrl_c_does_not_wait_for_the_end_of_the_step(tmp_path):
             time.sleep(0.2)
         assert started.returncode == 130
     result, path = result_of(tmp_path)
-    assert (result["status"], result["steps"]) == ("KILLED", 0)
+    assert (result["status"], result["steps"], result["error"]) == ("KILLED", 0, "stopped by Ctrl-C")
     assert not (path / "checkpoints" / "last.safetensors").exists()
 
 

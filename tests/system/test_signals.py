@@ -30,6 +30,15 @@ def test_a_signal_becomes_a_request_and_then_an_exit_code(number, code):
     with pytest.raises(SystemExit) as ended:
         work()
     assert ended.value.code == code
+    assert signals.named(ended.value) == number.name
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [(KeyboardInterrupt(), "Ctrl-C"), (SystemExit(2), "SystemExit"), (GeneratorExit(), "GeneratorExit")],
+)
+def test_what_ends_a_program_is_named(end, said):
+    assert signals.named(end) == said
 
 
 def test_a_hangup_that_is_ignored_stays_so():
