@@ -13,7 +13,6 @@ A row that is there with the same words is not run again.
 """
 
 import argparse
-import csv
 import json
 import shlex
 import subprocess
@@ -88,11 +87,12 @@ def run(name: str, more: list[str]) -> None:
 def rows_of(name: str, folder: Path) -> list[dict[str, Any]]:
     """A row's confirming runs, from its report's folder."""
     claim, outcome = (json.loads((folder / file).read_text(encoding="utf-8")) for file in (CLAIM, OUTCOME))
-    with (folder / "runs.csv").open(newline="", encoding="utf-8") as file:
-        runs = [(one, read_result(ROOT / one["run"])) for one in csv.DictReader(file)]
+    runs: list[tuple[dict[str, Any], RunResult]] = []
     of_model: dict[str, list[RunResult]] = defaultdict(list)
-    for _, result in runs:
+    for one in stored_rows.read(folder / "runs.csv"):
+        result = read_result(ROOT / one["run"])
         assert result is not None
+        runs.append((one, result))
         of_model[result.model].append(result)
     shared = {model: _shared(results, claim, outcome["tuned"][""][model]) for model, results in of_model.items()}
     return [
@@ -106,7 +106,6 @@ def rows_of(name: str, folder: Path) -> list[dict[str, Any]]:
             "signature": result.signature,
         }
         for one, result in runs
-        if result is not None
     ]
 
 
